@@ -1,0 +1,7 @@
+"""The demo page: build it and launch it. Hugging Face Spaces runs this file."""
+
+from spinealign import Predictor
+from spinealign.page import launch
+
+if __name__ == "__main__":
+    launch(Predictor.from_pretrained())

@@ -1,0 +1,10 @@
+"""Deep learning on spine images that people can trust. Not a medical device."""
+
+from spinealign._version import __version__
+from spinealign.errors import SpineAlignError
+from spinealign.imaging.reading import read_slice
+from spinealign.imaging.slice import Slice
+from spinealign.inference.prediction import Prediction
+from spinealign.inference.predictor import Predictor, predict
+
+__all__ = ["Prediction", "Predictor", "Slice", "SpineAlignError", "__version__", "predict", "read_slice"]

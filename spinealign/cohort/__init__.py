@@ -1,0 +1,1 @@
+"""Collections: index a folder, group by source, split."""

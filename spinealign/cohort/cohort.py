@@ -1,0 +1,95 @@
+"""A collection of labelled images that knows which of them show the same slice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from spinealign.errors import CohortError
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled image.
+
+    Attributes:
+        image: Path of the file, or its bytes where it came from the Hub.
+        label: Name of its class.
+        source: Name of the slice it shows; all copies of one slice share it.
+        series: Name of the scan the slice is from, where known.
+        split: `train`, `val` or `test`; None before the collection is split.
+        name: What people call it in messages.
+        size_mm: Size of its finding in mm, where known.
+    """
+
+    image: str | bytes
+    label: str
+    source: str
+    series: str | None = None
+    split: str | None = None
+    name: str = ""
+    size_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Samples of one collection.
+
+    Attributes:
+        name: Name of the collection.
+        samples: The images, in a fixed order.
+        skipped: Files that were passed over, each with the reason.
+    """
+
+    name: str
+    samples: tuple[Sample, ...]
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, in alphabetical order."""
+        return tuple(sorted({sample.label for sample in self.samples}))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that hold images, in the order train, val, test."""
+        present = {sample.split for sample in self.samples}
+        return tuple(split for split in SPLITS if split in present)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the distinct source slices, in alphabetical order."""
+        return tuple(sorted({sample.source for sample in self.samples}))
+
+    def part(self, split: str) -> Cohort:
+        """Return the samples of one split."""
+        return replace(self, samples=tuple(sample for sample in self.samples if sample.split == split), skipped=())
+
+
+def class_weights(labels: list[int], classes: int) -> list[float]:
+    """Return the weight of each class that makes all classes count alike, 1 on average over the images.
+
+    Args:
+        labels: Class index of each image.
+        classes: Number of classes.
+
+    Raises:
+        CohortError: If a class has no image.
+
+    Example:
+        >>> class_weights([0, 0, 0, 1], 2)
+        [0.6666666666666666, 2.0]
+    """
+    counts = Counter(labels)
+    if any(not counts[index] for index in range(classes)):
+        raise CohortError("A class has no image to train on; add some or remove the class.")
+    return [len(labels) / (classes * counts[index]) for index in range(classes)]

@@ -1,0 +1,206 @@
+"""Find the images of a collection: in folders, in a manifest, or in a dataset of the Hub."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from spinealign.cohort.cohort import SPLITS, Cohort, Sample
+from spinealign.cohort.naming import compile_source_pattern, parse_name
+from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
+from spinealign.errors import CohortError, MissingDependencyError
+from spinealign.imaging.reading import IMAGE_SUFFIXES
+
+MANIFEST_NAME = "manifest.csv"
+_SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Cohort:
+    """Index a collection; no image is opened.
+
+    Args:
+        data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a CSV manifest with
+            the columns `path`, `label` and, where known, `split`, `source`, `series`, `size_mm` (paths relative to it),
+            or the id of a dataset on the Hub.
+        source_pattern: Regular expression for file names without suffix, with a group `source` and, if possible, one
+            `series`; None reads the naming of the "cervical fracture" set.
+
+    Returns:
+        The samples in a fixed order, with what was skipped and why.
+
+    Raises:
+        CohortError: If there is no such collection, it holds no images, or its classes differ between splits.
+        ValueError: If the pattern is not usable.
+    """
+    pattern = compile_source_pattern(source_pattern)
+    path = Path(data)
+    if path.is_file():
+        cohort = _from_manifest(path, pattern)
+    elif path.is_dir() and (path / MANIFEST_NAME).is_file():
+        cohort = _from_manifest(path / MANIFEST_NAME, pattern)
+    elif path.is_dir():
+        cohort = _from_folder(path, pattern)
+    elif _HUB_ID.fullmatch(str(data)):
+        cohort = _from_hub(str(data), pattern)
+    else:
+        raise CohortError(f"There is no folder, manifest or Hub dataset {str(data)!r}; check the path.")
+    return _checked(cohort)
+
+
+def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
+    folders = _subfolders(root)
+    skipped: list[str] = []
+    samples: list[Sample] = []
+    splits = [folder for folder in folders if folder.name.lower() in _SPLIT_NAMES]
+    if splits:
+        skipped += [f"{folder.name}/: no split folder" for folder in folders if folder not in splits]
+        places = [(_SPLIT_NAMES[split.name.lower()], folder) for split in splits for folder in _subfolders(split)]
+    else:
+        places = [(None, folder) for folder in folders]
+    if not places:
+        raise CohortError(f"{root} has no class folders; expected {POSITIVE_LABEL}/ and {NEGATIVE_LABEL}/ in it.")
+    for split, folder in places:
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+        skipped += [f"{path.relative_to(root)}: no image file" for path in files if path not in set(images)]
+        if not images:
+            raise CohortError(f"The class folder {folder} holds no images; add some or remove it.")
+        for path in images:
+            source, series = parse_name(path.stem, pattern)
+            name = str(path.relative_to(root))
+            samples.append(Sample(str(path), folder.name.strip().lower(), source, series, split, name))
+    return Cohort(root.resolve().name, tuple(samples), tuple(skipped))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
+
+
+def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CohortError(f"{manifest} cannot be read as CSV: {type(error).__name__}.") from error
+    if not rows or not {"path", "label"} <= rows[0].keys():
+        raise CohortError(f"{manifest} needs a header with the columns path and label, and a row for each image.")
+    skipped: list[str] = []
+    samples: list[Sample] = []
+    for number, row in enumerate(rows, start=2):
+        path, label = manifest.parent / (row["path"] or ""), (row["label"] or "").strip().lower()
+        if not label or not path.is_file():
+            skipped.append(f"{manifest.name} line {number}: {'no such file' if label else 'no label'}")
+            continue
+        source, series = parse_name(path.stem, pattern)
+        samples.append(
+            Sample(
+                image=str(path),
+                label=label,
+                source=row.get("source") or source,
+                series=row.get("series") or series,
+                split=_split_named(row.get("split"), f"{manifest.name} line {number}"),
+                name=row["path"],
+                size_mm=_number(row.get("size_mm"), f"{manifest.name} line {number}"),
+            )
+        )
+    name = manifest.resolve().parent.name if manifest.name == MANIFEST_NAME else manifest.stem
+    return Cohort(name, tuple(samples), tuple(skipped))
+
+
+def _split_named(value: str | None, where: str) -> str | None:
+    if not value:
+        return None
+    try:
+        return _SPLIT_NAMES[value.strip().lower()]
+    except KeyError:
+        raise CohortError(f"{where}: unknown split {value!r}; use one of {', '.join(SPLITS)}.") from None
+
+
+def _number(value: str | None, where: str) -> float | None:
+    try:
+        return float(value) if value else None
+    except ValueError:
+        raise CohortError(f"{where}: size_mm {value!r} is no number.") from None
+
+
+def _from_hub(dataset_id: str, pattern: re.Pattern[str]) -> Cohort:
+    try:
+        from datasets import load_dataset
+    except ImportError as error:
+        raise MissingDependencyError("datasets", "train") from error
+    try:
+        splits = load_dataset(dataset_id)
+    except Exception as error:  # the client raises many kinds, from the network to the file format
+        raise CohortError(
+            f"There is no folder {dataset_id}, and the Hub dataset of this name cannot be loaded "
+            f"({type(error).__name__}); check the name, your access and the network."
+        ) from error
+    samples = [sample for split in splits for sample in _hub_samples(splits[split], split, pattern)]
+    return Cohort(dataset_id, tuple(samples))
+
+
+def _hub_samples(rows: Any, split: str, pattern: re.Pattern[str]) -> Iterable[Sample]:
+    from datasets import ClassLabel, Image
+
+    image_columns = [name for name, kind in rows.features.items() if isinstance(kind, Image)]
+    label_column = next((name for name in ("label", "labels") if name in rows.features), None)
+    if len(image_columns) != 1 or label_column is None:
+        raise CohortError(f"Split {split} needs one image column and a column named label; it has {rows.column_names}.")
+    names = rows.features[label_column]
+    rows = rows.cast_column(image_columns[0], Image(decode=False))
+    for number, row in enumerate(rows):
+        content, path = row[image_columns[0]]["bytes"], row[image_columns[0]]["path"]
+        stem = Path(path).stem if path else f"{split} {number}"
+        source, series = parse_name(stem, pattern)
+        label = row[label_column]
+        yield Sample(
+            image=content if content is not None else path,
+            label=str(names.int2str(label) if isinstance(names, ClassLabel) else label).lower(),
+            source=row.get("source") or source,
+            series=row.get("series") or series,
+            split=_SPLIT_NAMES.get(split.lower()),
+            name=f"{split} row {number}",
+        )
+
+
+def _checked(cohort: Cohort) -> Cohort:
+    """Refuse a cohort without images, or one whose splits do not hold the same classes."""
+    if not cohort.samples:
+        raise CohortError(f"{cohort.name} holds no images; expected PNG, JPEG or DICOM files.")
+    for split in cohort.splits:
+        missing = set(cohort.labels) - set(cohort.part(split).labels)
+        if missing:
+            raise CohortError(_class_mismatch(cohort, split, sorted(missing)))
+    return cohort
+
+
+def _class_mismatch(cohort: Cohort, split: str, missing: list[str]) -> str:
+    present = cohort.part(split).labels
+    message = f"{cohort.name}: split {split} has the classes {', '.join(present)} but lacks {', '.join(missing)}."
+    close = [(name, near) for name in missing for near in difflib.get_close_matches(name, present, n=1)]
+    return message + "".join(f" Is {near!r} a misspelt {name!r}?" for name, near in close)
+
+
+def require_binary(cohort: Cohort) -> None:
+    """Check that the classes are a finding and its absence.
+
+    Raises:
+        CohortError: If there are not two classes, or none of them is `fracture`.
+    """
+    if len(cohort.labels) == 2 and POSITIVE_LABEL in cohort.labels:
+        return
+    close = difflib.get_close_matches(POSITIVE_LABEL, cohort.labels, n=1)
+    hint = f" Is {close[0]!r} a misspelt {POSITIVE_LABEL!r}?" if close and close[0] != POSITIVE_LABEL else ""
+    raise CohortError(
+        f"{cohort.name} has the classes {', '.join(cohort.labels)}; training needs two, and {POSITIVE_LABEL!r} is the "
+        f"positive one.{hint}"
+    )

@@ -1,0 +1,84 @@
+"""Write a cohort of phantoms: the positive control."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from spinealign.cohort.indexing import MANIFEST_NAME
+from spinealign.config import EnhancementConfig
+from spinealign.imaging.conditioning import render
+from spinealign.imaging.phantom import draw_phantom
+
+COLUMNS = ("path", "split", "label", "source", "series", "size_mm", "kind", "site", "level", "seed")
+
+
+def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int = 0, size: int = 256) -> Path:
+    """Draw phantoms, half of each split fractured, as PNG in the default window with a manifest.
+
+    Args:
+        folder: Where they go; it must not exist, or be empty.
+        counts: Number of phantoms in each split.
+        seed: First seed; each phantom takes the next one.
+        size: Height and width in pixels.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        FileExistsError: If the folder holds something.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is not empty; choose another folder or delete it.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    jobs = [(split, index) for split in counts for index in range(counts[split])]
+    seeds = range(seed, seed + len(jobs))
+    try:
+        for split in counts:
+            (staging / split).mkdir()
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            tasks = pool.map(_write_phantom, [staging] * len(jobs), jobs, seeds, [size] * len(jobs), chunksize=16)
+            rows = list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image"))
+        with (staging / MANIFEST_NAME).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        staging.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(staging, folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return folder / MANIFEST_NAME
+
+
+def _write_phantom(folder: Path, job: tuple[str, int], seed: int, size: int) -> dict[str, object]:
+    split, index = job
+    phantom = draw_phantom(seed, fractured=index % 2 == 0, size=size)
+    path = f"{split}/phantom-{seed:07d}.png"
+    Image.fromarray(np.asarray(render(phantom.slice, EnhancementConfig()))).save(folder / path)
+    fracture = phantom.fracture
+    return {
+        "path": path,
+        "split": split,
+        "label": phantom.label,
+        "source": f"phantom {seed}",
+        "series": f"phantom {seed}",
+        "size_mm": "" if fracture is None else f"{fracture.size_mm:.3f}",
+        "kind": "" if fracture is None else fracture.kind,
+        "site": "" if fracture is None else fracture.site,
+        "level": phantom.level,
+        "seed": seed,
+    }

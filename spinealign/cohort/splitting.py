@@ -1,0 +1,108 @@
+"""Cut a cohort so that no source slice stands in two parts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+from spinealign.cohort.cohort import SPLITS, Cohort
+from spinealign.errors import CohortError, LeakageError, MissingDependencyError
+
+LEAKAGE_POLICIES = ("drop", "error", "keep")
+SPLIT_METHODS = ("auto", "official", "source")
+FOLDS = 5
+
+
+def find_leaks(cohort: Cohort) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each source that stands in more than one split, with these splits."""
+    places: dict[str, set[str]] = defaultdict(set)
+    for sample in cohort:
+        if sample.split:
+            places[sample.source].add(sample.split)
+    return [
+        (source, tuple(split for split in SPLITS if split in places[source]))
+        for source in sorted(places)
+        if len(places[source]) > 1
+    ]
+
+
+def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
+    """Deal with sources that stand in more than one split.
+
+    Args:
+        cohort: A cohort with splits.
+        policy: `drop` keeps such a source in the last of its splits (train, val, test) alone, `error` refuses the
+            cohort, and `keep` changes nothing.
+
+    Returns:
+        The cohort; what was dropped is named in `skipped`.
+
+    Raises:
+        LeakageError: With the policy `error`, if there are such sources.
+        ValueError: If the policy is not known.
+    """
+    if policy not in LEAKAGE_POLICIES:
+        raise ValueError(f"on_leakage must be one of {', '.join(LEAKAGE_POLICIES)}, not {policy!r}.")
+    leaks = find_leaks(cohort)
+    if not leaks or policy == "keep":
+        return cohort
+    if policy == "error":
+        raise LeakageError(leaks)
+    home = {source: splits[-1] for source, splits in leaks}
+    kept = tuple(sample for sample in cohort if home.get(sample.source, sample.split) == sample.split)
+    dropped = Counter(sample.source for sample in cohort) - Counter(sample.source for sample in kept)
+    named = ", ".join(f"{source} ({dropped[source]} copies)" for source, _ in leaks)
+    line = f"{cohort.name}: dropped copies of sources that stand in a later split too: {named}"
+    return replace(cohort, samples=kept, skipped=(*cohort.skipped, line))
+
+
+def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Cohort:
+    """Give every sample a split.
+
+    Args:
+        cohort: The samples.
+        method: `official` keeps the split that the collection brings, `source` cuts anew into about 60 % train, 20 %
+            val and 20 % test by source slice, stratified by class, and `auto` is `official` where there is a split.
+        seed: Seed of the cut.
+
+    Returns:
+        The same samples with splits; with `source`, no source stands in two of them.
+
+    Raises:
+        CohortError: If the official split lacks train or a held-out part, or a class has fewer sources than parts.
+        ValueError: If the method is not known.
+    """
+    if method not in SPLIT_METHODS:
+        raise ValueError(f"split must be one of {', '.join(SPLIT_METHODS)}, not {method!r}.")
+    if method == "source" or (method == "auto" and not cohort.splits):
+        return _split_by_source(cohort, seed)
+    unplaced = sum(sample.split is None for sample in cohort)
+    if unplaced or "train" not in cohort.splits or len(cohort.splits) < 2:
+        raise CohortError(
+            f"{cohort.name} brings no whole split: it has {', '.join(cohort.splits) or 'none'}, and {unplaced} images "
+            "stand in no part. Use split='source' to cut it by source slice."
+        )
+    return cohort
+
+
+def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
+    try:
+        from sklearn.model_selection import StratifiedGroupKFold
+    except ImportError as error:
+        raise MissingDependencyError("scikit-learn", "train") from error
+    labels, sources = [sample.label for sample in cohort], [sample.source for sample in cohort]
+    per_class = Counter(label for label, _ in set(zip(labels, sources)))
+    folds = min(FOLDS, *per_class.values())
+    if folds < 3:
+        rare = min(per_class, key=per_class.__getitem__)
+        raise CohortError(
+            f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s); a cut into train, val and "
+            "test needs three. Copies of one slice do not count."
+        )
+    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, sources)
+    parts = ["train"] * len(labels)
+    for split, (_, held_out) in zip(("test", "val"), cut):
+        for index in held_out:
+            parts[index] = split
+    samples = tuple(replace(sample, split=part) for sample, part in zip(cohort, parts))
+    return replace(cohort, samples=samples)

@@ -1,0 +1,133 @@
+"""Settings that travel with the weights, said once for code, `spinealign.json`, command line and card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from spinealign.errors import CheckpointError
+
+POSITIVE_LABEL, NEGATIVE_LABEL = "fracture", "normal"
+SETTINGS_FILE = "spinealign.json"
+FORMAT_VERSION = 1
+
+DENOISE_METHODS = ("none", "gaussian", "median", "wavelet")
+EQUALIZE_METHODS = ("none", "histogram", "clahe")
+
+
+@dataclass(frozen=True)
+class EnhancementConfig:
+    """How an image is windowed and enhanced before it is resized."""
+
+    window_center: float = field(default=300.0, metadata={"help": "Middle of the CT window in HU."})
+    window_width: float = field(default=1500.0, metadata={"help": "Full width of the CT window in HU."})
+    denoise: str = field(default="none", metadata={"help": "Noise filter.", "choices": list(DENOISE_METHODS)})
+    equalize: str = field(
+        default="none", metadata={"help": "Contrast equalisation.", "choices": list(EQUALIZE_METHODS)}
+    )
+
+    def __post_init__(self) -> None:
+        if self.window_width <= 0:
+            raise ValueError(f"window_width must be positive, not {self.window_width}.")
+        if self.denoise not in DENOISE_METHODS:
+            raise ValueError(f"denoise must be one of {', '.join(DENOISE_METHODS)}, not {self.denoise!r}.")
+        if self.equalize not in EQUALIZE_METHODS:
+            raise ValueError(f"equalize must be one of {', '.join(EQUALIZE_METHODS)}, not {self.equalize!r}.")
+
+
+@dataclass(frozen=True)
+class ConditioningConfig(EnhancementConfig):
+    """The whole way from a `Slice` to the network's `pixel_values`; training and serving share it."""
+
+    image_size: int = field(default=224, metadata={"help": "Height and width that the network sees, in pixels."})
+    image_mean: tuple[float, ...] = field(
+        default=(0.485, 0.456, 0.406), metadata={"help": "Mean of each channel, for intensities in [0, 1]."}
+    )
+    image_std: tuple[float, ...] = field(
+        default=(0.229, 0.224, 0.225), metadata={"help": "Standard deviation of each channel."}
+    )
+    resample: int = field(default=3, metadata={"help": "Pillow's number of the interpolation; 3 is bicubic."})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "image_mean", tuple(float(value) for value in self.image_mean))
+        object.__setattr__(self, "image_std", tuple(float(value) for value in self.image_std))
+        if self.image_size < 1:
+            raise ValueError(f"image_size must be positive, not {self.image_size}.")
+        if len(self.image_mean) != len(self.image_std) or not self.image_mean:
+            raise ValueError("image_mean and image_std need one value for each channel.")
+        if min(self.image_std) <= 0:
+            raise ValueError("image_std must be positive.")
+
+    @classmethod
+    def from_preprocessor(
+        cls, preprocessor: Mapping[str, Any], enhancement: EnhancementConfig | None = None
+    ) -> ConditioningConfig:
+        """Take size, normalisation and interpolation from a `preprocessor_config.json` of transformers.
+
+        Args:
+            preprocessor: Its content.
+            enhancement: Window and filters; the defaults where None.
+
+        Raises:
+            CheckpointError: If it describes no square resize and normalisation of an image.
+        """
+        size = preprocessor.get("size", 224)
+        if isinstance(size, Mapping):
+            size = size.get("height", size.get("shortest_edge"))
+        try:
+            return cls(
+                **asdict(enhancement or EnhancementConfig()),
+                image_size=int(size),
+                image_mean=tuple(preprocessor.get("image_mean", (0.5, 0.5, 0.5))),
+                image_std=tuple(preprocessor.get("image_std", (0.5, 0.5, 0.5))),
+                resample=int(preprocessor.get("resample", 2)),
+            )
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"preprocessor_config.json describes no image input: {error}") from error
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What `spinealign.json` says beside the weights.
+
+    Attributes:
+        conditioning: The way from a slice to `pixel_values`.
+        training_data: Names of the collections the model was trained on, as its owner calls them.
+        seed: The seed of the training.
+    """
+
+    conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
+    training_data: tuple[str, ...] = ()
+    seed: int | None = None
+
+    def to_json(self) -> str:
+        """Return the text of `spinealign.json`."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSettings:
+        """Read `spinealign.json`.
+
+        Raises:
+            CheckpointError: If it is damaged, or written by a newer format.
+        """
+        try:
+            content = json.loads(text)
+            version = content["format_version"]
+            if version > FORMAT_VERSION:
+                raise CheckpointError(
+                    f"{SETTINGS_FILE} has format {version}; this release reads up to {FORMAT_VERSION}. "
+                    "Run: pip install --upgrade spinealign"
+                )
+            known = {item.name for item in fields(ConditioningConfig)}
+            conditioning = {key: value for key, value in content["conditioning"].items() if key in known}
+            return cls(
+                conditioning=ConditioningConfig(**conditioning),
+                training_data=tuple(content.get("training_data", ())),
+                seed=content.get("seed"),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"{SETTINGS_FILE} is damaged ({error}); fetch the checkpoint again.") from error

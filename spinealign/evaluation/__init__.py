@@ -1,0 +1,1 @@
+"""Statistics on arrays: scores, intervals, the shortcut probe."""

@@ -1,0 +1,1 @@
+"""Pixels: read files, window, enhance, draw phantoms."""

@@ -1,0 +1,103 @@
+"""Read a single-frame DICOM image; nothing that names a patient leaves this module."""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
+from spinealign.imaging.slice import Slice, check_size
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def is_dicom(content: bytes) -> bool:
+    """Tell whether the bytes look like DICOM: by the preamble, or by a first tag of group 0002 or 0008."""
+    return content[128:132] == b"DICM" or content[:2] in (b"\x02\0", b"\x08\0", b"\0\x08")
+
+
+def read_dicom(content: bytes, origin: str) -> Slice:
+    """Decode a single-frame image.
+
+    CT is rescaled to HU (DICOM PS3.3 C.7.6.16.2.9, C.11.1). HU are a measurement, so MONOCHROME1, which only asks for
+    an inverted display, leaves them alone; images of other modalities are windowed as their header asks and inverted.
+
+    Args:
+        content: The bytes of the file.
+        origin: Where they came from, for messages.
+
+    Returns:
+        The slice with spacing and modality, where the header has them.
+
+    Raises:
+        UnreadableSliceError: If the file is damaged.
+        UnsupportedFormatError: If it holds no image, several frames, or color.
+    """
+    import pydicom
+
+    try:
+        # Warnings of pydicom quote header values, which may name the patient.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _slice_from(pydicom.dcmread(BytesIO(content), force=True), origin)
+    except SliceError:
+        raise
+    except Exception as error:  # damaged files raise almost anything, and the text may quote the header
+        raise UnreadableSliceError(
+            f"{origin} is a damaged DICOM file or uses an unknown compression ({type(error).__name__})."
+        ) from None
+
+
+def _slice_from(dataset: Dataset, origin: str) -> Slice:
+    from pydicom.pixels import apply_modality_lut
+
+    if "PixelData" not in dataset:
+        raise UnsupportedFormatError(f"{origin} is a DICOM object without an image; pass a CT slice.")
+    if int(dataset.get("NumberOfFrames") or 1) > 1:
+        raise UnsupportedFormatError(f"{origin} has several frames; pass one frame of it as an array.")
+    if int(dataset.get("SamplesPerPixel") or 1) != 1:
+        raise UnsupportedFormatError(f"{origin} is a color image; pass a CT slice.")
+    check_size(int(dataset.Rows), int(dataset.Columns), origin)
+    values = np.asarray(apply_modality_lut(dataset.pixel_array, dataset), np.float32)
+    spacing_mm = _spacing(dataset)
+    if _is_ct(dataset):
+        return Slice(values, unit="HU", spacing_mm=spacing_mm, modality="CT", origin=origin)
+    modality = str(dataset.get("Modality") or "") or None
+    return Slice(_displayed(dataset, values), spacing_mm=spacing_mm, modality=modality, origin=origin)
+
+
+def _is_ct(dataset: Dataset) -> bool:
+    """Tell whether values are HU; the RSNA-2022 files carry no modality but the rescale of a CT."""
+    modality = dataset.get("Modality")
+    if modality:
+        return str(modality) == "CT"
+    return (
+        dataset.get("SOPClassUID") == CT_IMAGE_STORAGE
+        or dataset.get("RescaleType") == "HU"
+        or float(dataset.get("RescaleIntercept") or 0) <= -1000
+    )
+
+
+def _displayed(dataset: Dataset, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return gray levels as a viewer shows them, by the header's window or else from the darkest to the brightest."""
+    from pydicom.pixels import apply_windowing
+
+    values = np.asarray(apply_windowing(values, dataset), np.float32)
+    low, high = float(values.min()), float(values.max())
+    levels = (values - low) * np.float32(255 / max(high - low, 1e-6))
+    return 255 - levels if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else levels
+
+
+def _spacing(dataset: Dataset) -> tuple[float, float] | None:
+    spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
+    if not spacing or len(spacing) != 2:
+        return None
+    rows, columns = (float(value) for value in spacing)
+    return (rows, columns) if rows > 0 and columns > 0 else None

@@ -1,0 +1,1 @@
+"""Serving: engines, predictions, batches, heat maps."""

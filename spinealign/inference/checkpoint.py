@@ -1,0 +1,144 @@
+"""Find a checkpoint - embedded, in a folder or on the Hub - and read what travels with its weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from spinealign.config import SETTINGS_FILE, ConditioningConfig, ModelSettings
+from spinealign.errors import CheckpointError
+
+Engine = Literal["onnx", "torch"]
+
+DEFAULT_MODEL = "spinealign/default"
+DEFAULT_FOLDER = Path(__file__).parent.parent / "assets" / "default"
+CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
+ONNX_FILE, WEIGHTS_FILE = "model.onnx", "model.safetensors"
+PICKLE_SUFFIXES = frozenset({".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"})
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with a model and what it needs to be used.
+
+    Attributes:
+        folder: Where the files lie.
+        model: Its name: `spinealign/default`, the folder as it was given, or the Hub id with its commit.
+    """
+
+    folder: Path
+    model: str
+
+    def path(self, name: str) -> Path | None:
+        """Return the path of one of its files, or None if it has no such file."""
+        path = self.folder / name
+        return path if path.is_file() else None
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read one of its JSON files.
+
+        Raises:
+            CheckpointError: If it is missing or damaged.
+        """
+        path = self.path(name)
+        if path is None:
+            raise CheckpointError(f"{self.model} has no {name}; it is no image classifier, or was copied in part.")
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{name} of {self.model} is damaged; fetch the checkpoint again.") from error
+        if not isinstance(content, dict):
+            raise CheckpointError(f"{name} of {self.model} is damaged; fetch the checkpoint again.")
+        return content
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the logits.
+
+        Raises:
+            CheckpointError: If the configuration names none.
+        """
+        id2label = self.read_json(CONFIG_FILE).get("id2label")
+        try:
+            return tuple(str(id2label[key]) for key in sorted(id2label, key=int))
+        except (TypeError, ValueError, KeyError) as error:
+            raise CheckpointError(f"{CONFIG_FILE} of {self.model} names no classes (id2label).") from error
+
+    @cached_property
+    def settings(self) -> ModelSettings:
+        """What `spinealign.json` says; without one, the input that `preprocessor_config.json` describes.
+
+        Raises:
+            CheckpointError: If the file that there is is damaged.
+        """
+        own = self.path(SETTINGS_FILE)
+        if own is not None:
+            return ModelSettings.from_json(own.read_text(encoding="utf-8"))
+        return ModelSettings(conditioning=ConditioningConfig.from_preprocessor(self.read_json(PREPROCESSOR_FILE)))
+
+
+def find_checkpoint(
+    model: str | os.PathLike[str] | None = None, *, revision: str | None = None, engine: Engine = "onnx"
+) -> Checkpoint:
+    """Find a checkpoint, fetching from the Hub only what the engine needs.
+
+    Args:
+        model: A folder, a Hub id, or None for the embedded default.
+        revision: Branch, tag or commit on the Hub.
+        engine: The engine that is wanted; a checkpoint without ONNX comes with its torch weights.
+
+    Returns:
+        The checkpoint; its weights are not read yet.
+
+    Raises:
+        CheckpointError: If there is none, it is incomplete, or it holds a pickle.
+    """
+    if model is None:
+        return _checked(Checkpoint(DEFAULT_FOLDER, DEFAULT_MODEL))
+    folder = Path(model)
+    if folder.is_dir():
+        _refuse_pickles(folder)
+        return _checked(Checkpoint(folder, os.fspath(model)))
+    if not _HUB_ID.fullmatch(str(model)):
+        raise CheckpointError(f"There is no folder {model}, and it is no Hub id of the form owner/name.")
+    return _checked(_fetch(str(model), revision, engine))
+
+
+def _refuse_pickles(folder: Path) -> None:
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLE_SUFFIXES)
+    if pickles:
+        raise CheckpointError(
+            f"{folder} holds {', '.join(pickles)}: a Python pickle, which can run code when it is opened. spinealign "
+            "reads safetensors and ONNX; convert the weights, or delete the file if they lie beside it."
+        )
+
+
+def _checked(checkpoint: Checkpoint) -> Checkpoint:
+    checkpoint.read_json(CONFIG_FILE)
+    if not checkpoint.path(ONNX_FILE) and not checkpoint.path(WEIGHTS_FILE):
+        raise CheckpointError(f"{checkpoint.model} has neither {ONNX_FILE} nor {WEIGHTS_FILE}; fetch it again.")
+    return checkpoint
+
+
+def _fetch(model_id: str, revision: str | None, engine: Engine) -> Checkpoint:
+    from huggingface_hub import snapshot_download
+
+    settings = [CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE]
+    try:
+        folder = Path(snapshot_download(
+            model_id, revision=revision, allow_patterns=[*settings, ONNX_FILE if engine == "onnx" else WEIGHTS_FILE]
+        ))  # fmt: skip
+        if engine == "onnx" and not (folder / ONNX_FILE).is_file():
+            folder = Path(snapshot_download(model_id, revision=folder.name, allow_patterns=[*settings, WEIGHTS_FILE]))
+    except Exception as error:  # the client raises its own tree, the transport's, and OSError
+        raise CheckpointError(
+            f"{model_id} cannot be fetched from the Hub ({type(error).__name__}); check the name, the revision, your "
+            "access (hf auth login) and the network."
+        ) from error
+    return Checkpoint(folder, f"{model_id}@{folder.name}")

@@ -1,0 +1,36 @@
+"""Say what runs here: versions, engine, model."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from spinealign.inference.checkpoint import ONNX_FILE, WEIGHTS_FILE, Checkpoint, Engine
+
+_PACKAGES = ("spinealign", "numpy", "Pillow", "pydicom", "onnxruntime", "huggingface_hub")
+
+
+def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
+    """Describe the installation and a model without loading weights.
+
+    Args:
+        checkpoint: The model.
+        engine: The engine that is wanted.
+
+    Returns:
+        Names and values for people and for JSON.
+    """
+    weights = ONNX_FILE if engine == "onnx" and checkpoint.path(ONNX_FILE) else WEIGHTS_FILE
+    config = checkpoint.settings.conditioning
+    return {
+        **{name: version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "model": checkpoint.model,
+        "engine": "onnx" if weights == ONNX_FILE else "torch",
+        "weights": f"{weights}, {(checkpoint.folder / weights).stat().st_size / 1e6:.1f} MB",
+        "classes": ", ".join(checkpoint.labels),
+        "trained on": ", ".join(checkpoint.settings.training_data) or "not said",
+        "input": f"{config.image_size} x {config.image_size} pixels, window "
+        f"{config.window_center:g}/{config.window_width:g} HU, denoise {config.denoise}, equalize {config.equalize}",
+    }

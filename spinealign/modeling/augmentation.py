@@ -1,0 +1,76 @@
+"""Random changes of training images, by MONAI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Augmentation = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """How far training images are changed; 0 switches a change off."""
+
+    rotation_deg: float = field(default=15.0, metadata={"help": "Augmentation: largest rotation in degrees."})
+    shift: float = field(
+        default=0.06, metadata={"help": "Augmentation: largest shift, as a share of the image's side."}
+    )
+    zoom: float = field(default=0.1, metadata={"help": "Augmentation: largest change of scale."})
+    shear: float = field(default=0.05, metadata={"help": "Augmentation: largest shear factor."})
+    flip: bool = field(default=True, metadata={"help": "Augmentation: mirror left and right in half of the images."})
+    noise: float = field(
+        default=0.02, metadata={"help": "Augmentation: largest standard deviation of added noise, white being 1."}
+    )
+    contrast: float = field(default=0.2, metadata={"help": "Augmentation: largest change of gamma."})
+
+    def __post_init__(self) -> None:
+        for name in ("rotation_deg", "shift", "zoom", "shear", "noise", "contrast"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}.")
+        if self.zoom >= 1 or self.contrast >= 1:
+            raise ValueError("zoom and contrast must be below 1.")
+
+
+def build_augmentation(config: AugmentationConfig, image_size: int) -> Augmentation:
+    """Return a function that changes one image.
+
+    Args:
+        config: How far.
+        image_size: Height and width of the images in pixels.
+
+    Returns:
+        A function of an image in [0, 1] of shape (S, S) and a seed, that returns such an image; the same seed gives
+        the same change, whatever came before, so that a resumed training sees the images of an uninterrupted one.
+    """
+    from monai.transforms import Compose, RandAdjustContrast, RandAffine, RandFlip, RandGaussianNoise
+
+    steps = []
+    if config.rotation_deg or config.shift or config.zoom or config.shear:
+        steps.append(
+            RandAffine(
+                prob=1.0,
+                rotate_range=np.deg2rad(config.rotation_deg),
+                translate_range=config.shift * image_size,
+                scale_range=config.zoom,
+                shear_range=config.shear,
+                padding_mode="zeros",
+            )
+        )
+    if config.flip:
+        steps.append(RandFlip(prob=0.5, spatial_axis=1))
+    if config.contrast:
+        steps.append(RandAdjustContrast(prob=0.5, gamma=(1 - config.contrast, 1 + config.contrast)))
+    if config.noise:
+        steps.append(RandGaussianNoise(prob=0.5, std=config.noise))
+    pipeline = Compose(steps)
+
+    def augment(intensity: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+        pipeline.set_random_state(seed)
+        changed = np.asarray(pipeline(intensity[None]), np.float32)[0]
+        return np.clip(changed, 0.0, 1.0)
+
+    return augment

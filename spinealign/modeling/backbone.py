@@ -1,0 +1,64 @@
+"""Create the network that is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
+from transformers.utils import logging
+
+from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
+from spinealign.errors import CheckpointError
+
+
+def create_backbone(
+    name_or_path: str, *, labels: tuple[str, str] = (NEGATIVE_LABEL, POSITIVE_LABEL), revision: str | None = None,
+    from_scratch: bool = False,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Create a classifier of two classes and the image processor that belongs to it.
+
+    Args:
+        name_or_path: A Hub id or a folder of transformers.
+        labels: Names of the negative and the positive class.
+        revision: Branch, tag or commit on the Hub.
+        from_scratch: Take random weights; the backbone gives the shape alone.
+
+    Returns:
+        The network in float32 with a new head, and its image processor.
+
+    Raises:
+        CheckpointError: If the backbone cannot be loaded.
+    """
+    names = {"num_labels": 2, "id2label": dict(enumerate(labels)), "label2id": {labels[0]: 0, labels[1]: 1}}
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(name_or_path, revision=revision, **names)
+            processor = AutoImageProcessor.from_pretrained(name_or_path, revision=revision, backend="pil")
+            if from_scratch:
+                network = AutoModelForImageClassification.from_config(config, dtype=torch.float32)
+            else:
+                network = AutoModelForImageClassification.from_pretrained(
+                    name_or_path, config=config, revision=revision, dtype=torch.float32, use_safetensors=True,
+                    ignore_mismatched_sizes=True,
+                )  # fmt: skip
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"The backbone {name_or_path} cannot be loaded ({type(error).__name__}: {error}). Pass a folder with "
+            "config.json, preprocessor_config.json and model.safetensors, or a Hub id that can be reached."
+        ) from error
+    network.config.dtype = torch.float32
+    return network, processor
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from reporting, as a warning, that the head is new."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)

@@ -1,0 +1,99 @@
+"""Export a network to ONNX."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+_LARGE = 1024  # tensors below so many values keep float32; they weigh nothing
+
+
+class _LogitsAndFeatures(nn.Module):
+    """A classifier of transformers that also returns what its head sees."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.head = network.classifier
+        self.body = network
+        self.body.classifier = nn.Identity()
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.body(pixel_values=pixel_values).logits
+        return self.head(features), features.flatten(1)
+
+
+def export_onnx(network: Any, path: Path, *, weights_dtype: str = "float32") -> None:
+    """Write a network as one ONNX file with a dynamic batch.
+
+    The file takes `pixel_values` (N, C, S, S) and gives `logits` (N, classes) and `features` (N, F), the pooled
+    feature that the head sees. It computes in float32 whatever the weights are stored in.
+
+    Args:
+        network: An image classifier of transformers, in float32.
+        path: Where the file goes.
+        weights_dtype: `float32`, or `bfloat16` for half the size; the weights must already be rounded to it.
+    """
+    head, training = network.classifier, network.training
+    device = next(network.parameters()).device
+    size = network.config.image_size if hasattr(network.config, "image_size") else 224
+    side = size[0] if isinstance(size, (list, tuple)) else size
+    sample = torch.zeros(2, network.config.num_channels, side, side)  # a batch of one would freeze the dimension
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        wrapped = _LogitsAndFeatures(network.cpu().eval())
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                wrapped,
+                (sample,),
+                input_names=["pixel_values"],
+                output_names=["logits", "features"],
+                dynamic_shapes={"pixel_values": {0: torch.export.Dim("batch", min=1)}},
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    finally:
+        network.classifier = head
+        network.to(device).train(training)
+    model = program.model_proto
+    if weights_dtype == "bfloat16":
+        _store_bfloat16(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def _store_bfloat16(model: Any) -> None:
+    """Store the large tensors in bfloat16, each followed by a cast that ONNX Runtime folds when it loads the file."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or _count(tensor.dims) < _LARGE:
+            continue
+        name = tensor.name
+        stored = torch.from_numpy(numpy_helper.to_array(tensor).copy()).bfloat16()
+        tensor.CopyFrom(
+            helper.make_tensor(
+                f"{name}.bfloat16",
+                TensorProto.BFLOAT16,
+                list(tensor.dims),
+                stored.view(torch.uint16).numpy().tobytes(),
+                raw=True,
+            )
+        )
+        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _count(dims: Any) -> int:
+    count = 1
+    for size in dims:
+        count *= size
+    return count

@@ -1,0 +1,54 @@
+"""Pictures of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from spinealign.evaluation.metrics import SizeBin
+
+
+def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw loss and scores over the epochs.
+
+    Args:
+        history: The Trainer's `log_history`.
+        path: The PNG to write.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, scores = figure.subplots(1, 2)
+    trained = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
+    evaluated = [row for row in history if "eval_loss" in row]
+    epochs = [row["epoch"] for row in evaluated]
+    losses.plot(*zip(*trained), color="0.6", label="train") if trained else None
+    losses.plot(epochs, [row["eval_loss"] for row in evaluated], "o-", label="validation")
+    losses.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+    losses.legend(frameon=False)
+    for name in ("accuracy", "sensitivity", "specificity", "auroc"):
+        scores.plot(epochs, [row.get(f"eval_{name}") for row in evaluated], "o-", label=name)
+    scores.set(xlabel="epoch", ylabel="score on the validation part", ylim=(0, 1.02))
+    scores.legend(frameon=False, loc="lower right")
+    for axes in (losses, scores):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=130)
+
+
+def plot_sensitivity_by_size(bins: Sequence[SizeBin], path: Path) -> None:
+    """Draw the sensitivity over the size of the finding.
+
+    Args:
+        bins: The curve.
+        path: The PNG to write.
+    """
+    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
+    axes = figure.subplots()
+    middles = [(entry.from_mm + entry.to_mm) / 2 for entry in bins]
+    axes.bar(middles, [entry.sensitivity for entry in bins], width=0.85, color="#2f6f9f")
+    for middle, entry in zip(middles, bins):
+        axes.annotate(f"n = {entry.count}", (middle, 0.02), ha="center", color="white", fontsize=8)
+    axes.set(xlabel="size of the break in mm", ylabel="sensitivity", ylim=(0, 1.02))
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=130)

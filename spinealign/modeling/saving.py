@@ -1,0 +1,64 @@
+"""Write a checkpoint that spinealign, plain transformers and the Hub understand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spinealign.config import SETTINGS_FILE, ModelSettings
+from spinealign.inference.checkpoint import CONFIG_FILE, ONNX_FILE
+from spinealign.modeling.export import export_onnx
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Lend a folder beside the files it will replace; they move into place when all of them are written.
+
+    Args:
+        folder: Where the files go in the end; whatever else lies there stays.
+
+    Yields:
+        An empty folder. If the block fails, it is deleted and nothing changes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
+    try:
+        yield staging
+        for path in sorted(staging.iterdir()):
+            os.replace(path, folder / path.name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def save_network(
+    folder: Path, network: Any, processor: Any, *, settings: ModelSettings, weights_dtype: str = "float32"
+) -> None:
+    """Write `config.json`, `model.safetensors`, `preprocessor_config.json`, `spinealign.json` and `model.onnx`.
+
+    Args:
+        folder: An empty folder.
+        network: An image classifier of transformers in float32; its weights are rounded to `weights_dtype`.
+        processor: The image processor that belongs to it.
+        settings: What travels beside the weights.
+        weights_dtype: Number format of the stored weights, `float32` or `bfloat16`.
+    """
+    dtype = getattr(torch, weights_dtype)
+    network.to(dtype).save_pretrained(folder)
+    network.to(torch.float32)
+    config = folder / CONFIG_FILE
+    content = json.loads(config.read_text(encoding="utf-8"))
+    content["dtype"] = "float32"  # what the network computes in, whatever the weights are stored in
+    config.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    processor.save_pretrained(folder)
+    (folder / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
+    export_onnx(network, folder / ONNX_FILE, weights_dtype=weights_dtype)
+    for path in folder.iterdir():
+        path.chmod(0o644)

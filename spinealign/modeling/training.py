@@ -1,0 +1,252 @@
+"""Train a classifier: from folders of images to a checkpoint with its card."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import EarlyStoppingCallback, EvalPrediction, set_seed
+
+from spinealign.cohort.cohort import class_weights
+from spinealign.cohort.indexing import index_cohort, require_binary
+from spinealign.cohort.loading import LoadedCohort, load_images
+from spinealign.cohort.splitting import resolve_leakage, split_cohort
+from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, ConditioningConfig, ModelSettings
+from spinealign.errors import CohortError
+from spinealign.evaluation.evaluation import Evaluation, format_evaluations
+from spinealign.inference.predictor import Predictor
+from spinealign.modeling.arguments import TrainingSetup, parse_training_setup
+from spinealign.modeling.assessment import assess
+from spinealign.modeling.augmentation import build_augmentation
+from spinealign.modeling.backbone import create_backbone
+from spinealign.modeling.card import LEARNING_CURVES, SIZE_CURVE, backbone_name, write_card
+from spinealign.modeling.dataset import PixelTransform, build_dataset
+from spinealign.modeling.metric import FractureScores
+from spinealign.modeling.plots import plot_learning_curves, plot_sensitivity_by_size
+from spinealign.modeling.saving import save_network, staged
+from spinealign.modeling.trainer import EpochCallback, StrictTrainer, last_whole_checkpoint, weighted_loss
+
+logger = logging.getLogger(__name__)
+
+METRICS_FILE = "metrics.json"
+RUN_FOLDER = "training"
+_SETUP_FILE = "setup.json"
+_RESUMABLE = (
+    "seed",
+    "learning_rate",
+    "num_train_epochs",
+    "max_steps",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "weight_decay",
+    "warmup_steps",
+    "bf16",
+    "fp16",
+)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training left behind.
+
+    Attributes:
+        folder: The checkpoint.
+        evaluations: One for each collection, on its test part, or on its validation part where it has no test.
+        resumed: Whether a killed run was taken up.
+    """
+
+    folder: Path
+    evaluations: tuple[Evaluation, ...]
+    resumed: bool
+
+
+def train(setup: TrainingSetup) -> TrainingResult:
+    """Train, evaluate and save a classifier.
+
+    The Trainer's own checkpoints lie in `training/` below the output folder until the run is done; a run that was
+    killed goes on from the last of them when it is started again with the same settings.
+
+    Args:
+        setup: What `parse_training_setup` returns.
+
+    Returns:
+        Where the checkpoint is, and its numbers; of several processes, only the main one evaluates.
+
+    Raises:
+        CohortError: If a collection cannot be used.
+        CheckpointError: If the backbone cannot be loaded.
+        ValueError: If the output folder holds an unfinished run with other settings.
+    """
+    if setup.training.push_to_hub:
+        raise ValueError("push_to_hub would upload the Trainer's pickles; push the finished checkpoint folder instead.")
+    output = Path(setup.training.output_dir)
+    run = output / RUN_FOLDER
+    setup.training.output_dir = str(run)
+    set_seed(setup.training.seed)
+    network, processor = create_backbone(
+        setup.model.model_name_or_path,
+        labels=(NEGATIVE_LABEL, POSITIVE_LABEL),
+        revision=setup.model.model_revision,
+        from_scratch=setup.model.from_scratch,
+    )
+    network.config._name_or_path = backbone_name(setup)
+    config = ConditioningConfig.from_preprocessor(processor.to_dict(), setup.enhancement)
+    collections = load_collections(setup, config)
+    trainer = build_trainer(setup, network, collections=collections, config=config)
+    trainer.processing_class = processor
+    with setup.training.main_process_first():
+        checkpoint = _unfinished_run(run, setup)
+    if checkpoint:
+        logger.info("Going on from %s", checkpoint)
+    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.accelerator.wait_for_everyone()
+    evaluations: tuple[Evaluation, ...] = ()
+    if trainer.is_world_process_zero():
+        evaluations = _save(output, setup, trainer=trainer, collections=collections, config=config)
+        for leftover in run.glob("checkpoint-*"):
+            shutil.rmtree(leftover)
+        (run / _SETUP_FILE).unlink()
+    trainer.accelerator.wait_for_everyone()
+    return TrainingResult(output, evaluations, resumed=checkpoint is not None)
+
+
+def load_collections(setup: TrainingSetup, config: ConditioningConfig) -> list[LoadedCohort]:
+    """Index, split and read the collections of a training.
+
+    Raises:
+        CohortError: If one of them cannot be used, or two have the same name.
+    """
+    loaded = []
+    for data in setup.data.data_dir:
+        cohort = index_cohort(data, source_pattern=setup.data.source_pattern)
+        require_binary(cohort)
+        cohort = split_cohort(cohort, setup.data.split, seed=setup.training.seed)
+        cohort = resolve_leakage(cohort, setup.data.on_leakage)
+        loaded.append(load_images(cohort, config, progress=setup.training.local_process_index == 0))
+        for line in loaded[-1].cohort.skipped if setup.training.process_index == 0 else ():
+            logger.warning("%s", line)
+    names = [item.cohort.name for item in loaded]
+    if len(set(names)) < len(names):
+        raise CohortError(f"Two collections have the same name ({', '.join(names)}); rename a folder.")
+    return loaded
+
+
+def build_trainer(
+    setup: TrainingSetup, network: Any, *, collections: Sequence[LoadedCohort], config: ConditioningConfig
+) -> StrictTrainer:
+    """Return the Trainer of a training, ready to run."""
+    training = setup.training
+    augment = PixelTransform(config, build_augmentation(setup.augmentation, config.image_size), seed=training.seed)
+    train_parts = [item.part("train") for item in collections]
+    validation = [item.part("val" if "val" in item.cohort.splits else "test") for item in collections]
+    labels = [int(positive) for part in train_parts for positive in part.positive]
+    metric = FractureScores(keep_in_memory=True)
+
+    def scores(predicted: EvalPrediction) -> dict[str, float]:
+        logits = np.asarray(predicted.predictions, float)
+        probability = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+        return dict(metric.compute(predictions=probability, references=predicted.label_ids) or {})
+
+    callbacks = [EpochCallback(augment)]
+    if training.load_best_model_at_end:
+        callbacks.append(EarlyStoppingCallback(setup.model.early_stopping_patience))
+    return StrictTrainer(
+        model=network,
+        args=training,
+        train_dataset=build_dataset(train_parts, augment),
+        eval_dataset=build_dataset(validation, PixelTransform(config)),
+        compute_metrics=scores,
+        compute_loss_func=weighted_loss(class_weights(labels, 2)),
+        callbacks=callbacks,
+    )
+
+
+def _unfinished_run(run: Path, setup: TrainingSetup) -> str | None:
+    """Return the checkpoint from which a killed run goes on, after a look at whether it is the same run."""
+    told = {
+        **{name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")},
+        "training": {name: getattr(setup.training, name) for name in _RESUMABLE},
+    }
+    told = json.loads(json.dumps(told))
+    checkpoint = last_whole_checkpoint(run)
+    if checkpoint:
+        before = json.loads((run / _SETUP_FILE).read_text(encoding="utf-8"))
+        changed = [
+            f"{name} was {before[group].get(name)!r} and is {value!r}"
+            for group, values in told.items()
+            for name, value in values.items()
+            if before[group].get(name) != value
+        ]
+        if changed:
+            raise ValueError(
+                f"{run} holds an unfinished run with other settings ({'; '.join(changed)}). Repeat them to go on, "
+                "delete that folder to start anew, or choose another --output_dir."
+            )
+    else:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / _SETUP_FILE).write_text(json.dumps(told, indent=2), encoding="utf-8")
+    return checkpoint
+
+
+def _save(
+    output: Path,
+    setup: TrainingSetup,
+    *,
+    trainer: StrictTrainer,
+    collections: Sequence[LoadedCohort],
+    config: ConditioningConfig,
+) -> tuple[Evaluation, ...]:
+    """Write the checkpoint, evaluate what was written, and add metrics, pictures and card."""
+    settings = ModelSettings(config, tuple(item.cohort.name for item in collections), setup.training.seed)
+    network = trainer.accelerator.unwrap_model(trainer.model)
+    with staged(output) as folder:
+        save_network(
+            folder, network, trainer.processing_class, settings=settings, weights_dtype=setup.model.weights_dtype
+        )
+        predictor = Predictor.from_pretrained(folder)
+        evaluations = tuple(assess(predictor, item) for item in collections)
+        history = trainer.state.log_history
+        plot_learning_curves(history, folder / LEARNING_CURVES)
+        for item in evaluations:
+            if item.sensitivity_by_size:
+                plot_sensitivity_by_size(item.sensitivity_by_size, folder / SIZE_CURVE)
+        (folder / METRICS_FILE).write_text(
+            json.dumps(_metrics(setup, evaluations, history), indent=2), encoding="utf-8"
+        )
+        cohorts = [item.cohort for item in collections]
+        write_card(folder, setup, cohorts=cohorts, evaluations=evaluations, name=output.resolve().name)
+    return evaluations
+
+
+def _metrics(setup: TrainingSetup, evaluations: Sequence[Evaluation], history: list[dict[str, Any]]) -> dict[str, Any]:
+    packages = ("spinealign", "torch", "transformers", "datasets", "accelerate", "monai", "onnxruntime", "numpy")
+    return {
+        "evaluations": [item.to_dict() for item in evaluations],
+        "backbone": backbone_name(setup),
+        "seed": setup.training.seed,
+        "epochs": [row for row in history if "eval_loss" in row],
+        "environment": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+    }
+
+
+def run_training(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> TrainingResult:
+    """Train from a command line and log the numbers.
+
+    Args:
+        arguments: The words after the program's name; None takes them from the process.
+        prog: The program's name in the help.
+    """
+    setup = parse_training_setup(arguments, prog=prog)
+    result = train(setup)
+    if result.evaluations:
+        logger.info("%s", format_evaluations(result.evaluations))
+        logger.info("The checkpoint lies in %s", result.folder)
+    return result
