@@ -33,9 +33,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
         SystemExit: With 2 on wrong usage, as argparse does, and with 0 on `--help`.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    for noisy in ("httpx", "httpx2", "datasets", "torch", "absl", "onnxscript", "onnx_ir"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("spinealign").setLevel(logging.INFO)
     try:
         if words[:1] == ["train"]:  # its many options are those of transformers, which is loaded for it alone
             return _train(words[1:], prog or "spinealign train")
@@ -77,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--output", default="spinealign-demo.png", metavar="PNG", help="the picture (default: %(default)s)"
     )
-    demo.add_argument("--seed", type=int, default=7, help="seed of the phantoms (default: %(default)s)")
+    demo.add_argument("--seed", type=int, default=1_000_007, help="seed of the phantoms (default: %(default)s)")
     demo.set_defaults(run=_demo)
 
     info = commands.add_parser("info", help="say versions, engine and model")
@@ -129,9 +128,16 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: list[str], prog: str) -> int:
-    from spinealign.modeling.training import run_training
+    from transformers.utils.logging import disable_progress_bar
 
-    run_training(arguments, prog=prog)
+    from spinealign.evaluation.evaluation import format_evaluations
+    from spinealign.modeling.arguments import parse_training_setup
+    from spinealign.modeling.training import train
+
+    disable_progress_bar()  # of reading and writing weights; long work keeps its own
+    result = train(parse_training_setup(arguments, prog=prog))
+    if result.evaluations:  # of several processes, one prints
+        print(f"{format_evaluations(result.evaluations)}\nThe checkpoint lies in {result.folder}")
     return 0
 
 

@@ -18,7 +18,7 @@ from spinealign.inference.predictor import Predictor
 FOOTER = "Phantoms are drawn, not scanned. Research software, not a medical device."
 
 
-def run_demo(output: Path, *, seed: int = 7) -> list[BatchResult]:
+def run_demo(output: Path, *, seed: int = 1_000_007) -> list[BatchResult]:
     """Predict an intact phantom, a fractured one and an image that is no CT with the embedded model.
 
     Args:

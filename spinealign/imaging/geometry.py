@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float64]
+Field = NDArray[np.float32]
 Point = tuple[float, float]
 
 
@@ -19,8 +19,8 @@ class Grid:
     """Coordinates of the pixel centers, x to the image's right and y downwards (posterior), both in mm.
 
     Attributes:
-        x: float64 of shape (H, W).
-        y: float64 of shape (H, W).
+        x: float32 of shape (H, W).
+        y: float32 of shape (H, W).
         pitch_mm: Distance of neighbouring pixel centers.
     """
 
@@ -32,13 +32,13 @@ class Grid:
     def square(cls, size: int, extent_mm: float) -> Grid:
         """Return a grid of size x size pixels, `extent_mm` wide, with the origin in its middle."""
         pitch = extent_mm / size
-        axis = (np.arange(size) - (size - 1) / 2) * pitch
+        axis = ((np.arange(size) - (size - 1) / 2) * pitch).astype(np.float32)
         x, y = np.meshgrid(axis, axis)
         return cls(x, y, pitch)
 
     def placed(self, center: Point, angle_deg: float) -> Grid:
         """Return the same pixels in the coordinates of an object that lies at `center`, turned by `angle_deg`."""
-        cos, sin = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
+        cos, sin = float(np.cos(np.deg2rad(angle_deg))), float(np.sin(np.deg2rad(angle_deg)))
         x, y = self.x - center[0], self.y - center[1]
         return Grid(cos * x + sin * y, cos * y - sin * x, self.pitch_mm)
 
@@ -62,7 +62,8 @@ def capsule(grid: Grid, start: Point, end: Point, radius: float) -> Field:
 def superellipse(grid: Grid, center: Point, half_axes: Point, power: float = 2.0) -> Field:
     """Return about the distance to |x/a|^power + |y/b|^power = 1; a power above 2 squares the corners."""
     x, y = np.abs(grid.x - center[0]) / half_axes[0], np.abs(grid.y - center[1]) / half_axes[1]
-    return ((x**power + y**power) ** (1 / power) - 1) * min(half_axes)
+    radius = np.hypot(x, y) if power == 2 else (x**power + y**power) ** (1 / power)
+    return (radius - 1) * min(half_axes)
 
 
 def smooth_union(first: Field, second: Field, radius: float) -> Field:

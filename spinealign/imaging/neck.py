@@ -30,8 +30,8 @@ class Neck:
         """Draw a random neck, its pose and the field of view."""
         return cls(
             field_of_view_mm=rng.uniform(95, 140),
-            position_mm=(rng.uniform(-11, 11), rng.uniform(-11, 12)),
-            angle_deg=rng.uniform(-18, 18),
+            position_mm=(rng.uniform(-15, 15), rng.uniform(-15, 15)),
+            angle_deg=rng.uniform(-25, 25),
             half_axes=(rng.uniform(54, 74), rng.uniform(52, 68)),
             center=(rng.uniform(-3, 3), rng.uniform(-8, 2)),
             fat_mm=rng.uniform(3, 10),
@@ -72,7 +72,7 @@ def draw_soft_tissue(neck: Neck, grid: Grid, body_front_mm: float) -> Field:
         for side in (-1, 1):
             angle, radius = np.deg2rad(angle_deg + rng.normal(0, 8)), rng.uniform(24, 42)
             muscle = grid.placed((side * radius * np.cos(angle), radius * np.sin(angle)), side * angle_deg + 90)
-            belly = superellipse(muscle, (0.0, 0.0), (rng.uniform(9, 16), rng.uniform(5, 9)), 2.3)
+            belly = superellipse(muscle, (0.0, 0.0), (rng.uniform(9, 16), rng.uniform(5, 9)))
             fill(belly - rng.uniform(0.3, 1.0), rng.uniform(-70, 10))
             fill(belly, neck.muscle_hu + rng.normal(0, 5))
     for side in (-1, 1):  # carotid artery and jugular vein, at times with contrast
@@ -97,7 +97,7 @@ def draw_soft_tissue(neck: Neck, grid: Grid, body_front_mm: float) -> Field:
 
 
 def scan(density: Field, bone: Field, grid: Grid, rng: np.random.Generator) -> Field:
-    """Return what a scanner makes of the true densities: blur, streaks, noise and the field of view's circle.
+    """Return what a scanner makes of the true densities: blur, streaks, shading, noise, and a round field of view.
 
     Args:
         density: True density in HU, shape (H, W).
@@ -110,7 +110,7 @@ def scan(density: Field, bone: Field, grid: Grid, rng: np.random.Generator) -> F
     """
     sharpness = rng.uniform(0.25, 0.5) / grid.pitch_mm
     image = _blur(density, (sharpness, sharpness))
-    image += _streaks(bone, grid, rng)
+    image += _streaks(bone, grid, rng) + _shading(image.shape, rng)
     grain = rng.uniform(0.3, 0.8)
     noise = _blur(rng.normal(size=image.shape), (grain, grain))
     image += noise * rng.uniform(12, 60) / noise.std()
@@ -128,6 +128,12 @@ def _streaks(bone: Field, grid: Grid, rng: np.random.Generator) -> Field:
     rays = np.sum(waves, axis=0) * np.exp(-radius / 45)
     bands = _blur(rng.normal(size=bone.shape), (rng.uniform(0.8, 2.0), bone.shape[1] / 6))
     return rng.uniform(0, 16) * rays + rng.uniform(0, 30) * bands / bands.std()
+
+
+def _shading(shape: tuple[int, int], rng: np.random.Generator) -> Field:
+    """Draw the slow drift of brightness that scatter and beam hardening leave, in HU."""
+    drift = _blur(rng.normal(size=shape), (shape[0] / 9, shape[1] / 9))
+    return rng.uniform(10, 50) * drift / drift.std()
 
 
 def _blur(image: Field, sigma: Point) -> Field:

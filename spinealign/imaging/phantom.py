@@ -91,11 +91,10 @@ def draw_phantom(
     plan = plan_break(vertebra, drawn_mm if break_mm is None else break_mm, injury)
 
     scanner_grid, grid = neck.grids(size)
-    intact, density = draw_vertebra(vertebra, grid)
-    bone, fracture = intact, None
-    if coin if fractured is None else fractured:
-        bone, density = draw_vertebra(vertebra, grid, plan)
-        fracture = Fracture(fracture_mask(intact, bone), plan.size_mm, plan.kind, plan.site)
+    intact = grid.coverage(vertebra.distance(grid))
+    broken = coin if fractured is None else fractured
+    bone, density = draw_vertebra(vertebra, grid, plan if broken else None)
+    fracture = Fracture(fracture_mask(intact, bone), plan.size_mm, plan.kind, plan.site) if broken else None
     tissue = draw_soft_tissue(neck, grid, body_front_mm=vertebra.body_center[1] - vertebra.body_half[1])
     hounsfield = scan(tissue + bone * (density - tissue), intact, scanner_grid, scanner)
     return Phantom(

@@ -183,7 +183,7 @@ def _body_cortex(vertebra: Vertebra, angle: float) -> tuple[Point, float, float]
 def _displaced(grid: Grid, plan: BreakPlan) -> Grid:
     """Return the coordinates that a displaced fragment had before it moved."""
     along, across = plan.coordinates(grid)
-    beyond = 1 / (1 + np.exp(-along / 0.25)) * np.clip(1.6 - along / 9.0, 0.0, 1.0)
+    beyond = 0.5 * (1 + np.tanh(along / 0.5)) * np.clip(1.6 - along / 9.0, 0.0, 1.0)
     near = np.clip(2.0 - np.abs(across) / (plan.reach_mm + plan.step_mm), 0.0, 1.0)
     shift = plan.step_mm * beyond * near
     return Grid(grid.x + plan.side * shift * plan.along[1], grid.y - shift * plan.along[0], grid.pitch_mm)

@@ -12,7 +12,8 @@ from spinealign.imaging.conditioning import normalize, render, resize
 from spinealign.imaging.reading import SliceSource, read_slice
 from spinealign.inference.predictor import Predictor
 
-PATCH, STRIDE = 32, 24
+PATCHES_ACROSS = 7  # side of the covering square as a share of the image
+OVERLAP = 4  # neighbouring squares share a quarter of their side
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +51,13 @@ def occlusion_map(predictor: Predictor, source: SliceSource, *, label: str | Non
     gray = resize(render(read_slice(source), config), config)
     intensity = gray / np.float32(255)
     side = config.image_size
-    starts = sorted({*range(0, side - PATCH, STRIDE), max(side - PATCH, 0)})
+    patch_side = side // PATCHES_ACROSS
+    starts = sorted({*range(0, side - patch_side, patch_side - patch_side // OVERLAP), side - patch_side})
     covered = [intensity]
     for top in starts:
         for left in starts:
             patched = intensity.copy()
-            patch = patched[top : top + PATCH, left : left + PATCH]
+            patch = patched[top : top + patch_side, left : left + patch_side]
             patch[...] = patch.mean()
             covered.append(patched)
     probabilities = np.concatenate([
@@ -69,18 +71,17 @@ def occlusion_map(predictor: Predictor, source: SliceSource, *, label: str | Non
     share = np.clip(probabilities[:, index], 1e-6, 1 - 1e-6)
     log_odds = np.log(share / (1 - share))
     loss = np.maximum(log_odds[0] - log_odds[1:], 0.0).reshape(len(starts), len(starts))
-    return HeatMap(gray, _spread(loss, starts, side), labels[index])
+    return HeatMap(gray, _spread(loss, starts, patch_side, side), labels[index])
 
 
-def _spread(loss: NDArray[np.float64], starts: list[int], side: int) -> NDArray[np.float32]:
-    """Average the losses of all squares that cover a pixel, and scale the highest to 1."""
-    total, count = np.zeros((side, side)), np.zeros((side, side))
+def _spread(loss: NDArray[np.float64], starts: list[int], patch_side: int, side: int) -> NDArray[np.float32]:
+    """Average the losses of all squares that cover a pixel, smooth them, and scale the highest to 1."""
+    total, count = np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
     for row, top in enumerate(starts):
         for column, left in enumerate(starts):
-            total[top : top + PATCH, left : left + PATCH] += loss[row, column]
-            count[top : top + PATCH, left : left + PATCH] += 1
-    heat = np.asarray(
-        Image.fromarray((total / count).astype(np.float32)).reduce(4).resize((side, side), Image.Resampling.BICUBIC)
-    )
+            total[top : top + patch_side, left : left + patch_side] += loss[row, column]
+            count[top : top + patch_side, left : left + patch_side] += 1
+    coarse = Image.fromarray(total / count).reduce(max(1, patch_side // 8))
+    heat = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
     peak = float(heat.max())
-    return (np.clip(heat / peak, 0, 1) if peak > 0 else np.zeros_like(heat)).astype(np.float32)
+    return np.clip(heat / peak, 0, 1).astype(np.float32) if peak > 0 else np.zeros((side, side), np.float32)

@@ -111,6 +111,7 @@ def training_parser(prog: str | None = None) -> HfArgumentParser:
     parser = HfArgumentParser(
         [DataArguments, ModelArguments, AugmentationConfig, EnhancementConfig, TrainingArguments],
         prog=prog,
+        usage="%(prog)s --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]; --help lists all options",
         description="Fine-tune an image classifier on spine images, evaluate it honestly and save it for serving.",
         epilog="The options from --output_dir on are those of transformers.TrainingArguments.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -21,9 +21,9 @@ from spinealign.cohort.loading import LoadedCohort, load_images
 from spinealign.cohort.splitting import resolve_leakage, split_cohort
 from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, ConditioningConfig, ModelSettings
 from spinealign.errors import CohortError
-from spinealign.evaluation.evaluation import Evaluation, format_evaluations
+from spinealign.evaluation.evaluation import Evaluation
 from spinealign.inference.predictor import Predictor
-from spinealign.modeling.arguments import TrainingSetup, parse_training_setup
+from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.assessment import assess
 from spinealign.modeling.augmentation import build_augmentation
 from spinealign.modeling.backbone import create_backbone
@@ -235,18 +235,3 @@ def _metrics(setup: TrainingSetup, evaluations: Sequence[Evaluation], history: l
         "epochs": [row for row in history if "eval_loss" in row],
         "environment": {"python": platform.python_version(), **{name: version(name) for name in packages}},
     }
-
-
-def run_training(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> TrainingResult:
-    """Train from a command line and log the numbers.
-
-    Args:
-        arguments: The words after the program's name; None takes them from the process.
-        prog: The program's name in the help.
-    """
-    setup = parse_training_setup(arguments, prog=prog)
-    result = train(setup)
-    if result.evaluations:
-        logger.info("%s", format_evaluations(result.evaluations))
-        logger.info("The checkpoint lies in %s", result.folder)
-    return result

@@ -1,0 +1,63 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATA ?= $(or $(SPINEALIGN_DATA),../shared/data)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DEFAULT := spinealign/assets/default
+
+.DEFAULT_GOAL := help
+.PHONY: help demo app test check default-model default-figures benchmarks wheel clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/base  ## Install, then predict three images with the embedded model
+	@$(BIN)/spinealign demo
+
+app: $(VENV)/app  ## Install, then open the page
+	@$(BIN)/python app.py
+
+test: $(VENV)/dev  ## Install, then run all tests
+	@$(BIN)/python -m pytest --cov --cov-report=term --durations=10
+
+check: $(VENV)/dev  ## Lint, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+# Seeds 0 to 7,399 are the phantoms of the embedded model; other work draws higher ones.
+default-model: $(VENV)/dev  ## Rebuild the embedded model (needs DATA; about half an hour on two cores)
+	@test -d build/phantoms || $(BIN)/spinealign phantoms build/phantoms --train 6000 --val 400 --test 1000 --seed 0
+	@$(BIN)/python train.py --data_dir "$(DATA)/cervical fracture" build/phantoms \
+	  --model_name_or_path "$(DATA)/deit-tiny-patch16-224" --card_notes docs/default_model.md \
+	  --output_dir build/spinealign-default --num_train_epochs 5 --bf16 --use_cpu --weights_dtype bfloat16
+	@mkdir -p $(DEFAULT)
+	@cd build/spinealign-default && cp README.md *.json *.png model.onnx model.safetensors ../../$(DEFAULT)/
+	@cp $(DEFAULT)/README.md model_card.md
+
+default-figures: $(VENV)/dev  ## Measure the embedded model again (needs DATA)
+	@$(BIN)/python benchmarks/default_model.py --data "$(DATA)"
+
+wheel: $(VENV)/dev  ## Build the wheel
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+clean:  ## Remove what was built
+	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing spinealign into $(VENV) (once, about 200 MB) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/app: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing spinealign with its page into $(VENV) (once, about 400 MB) ..."
+	@$(PIP) --editable ".[app]"
+	@touch $@
+
+$(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing everything for training and tests into $(VENV) (once, about 2 GB, a few minutes) ..."
+	@$(PIP) --editable ".[dev]"
+	@touch $@

@@ -1,0 +1,124 @@
+"""The two laws of CONTRIBUTING.md, and what else keeps the house in order."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spinealign
+from spinealign import errors
+
+FLOORS = {
+    "errors": 0, "config": 0, "_version": 0,
+    "imaging": 1, "evaluation": 1,
+    "cohort": 2, "inference": 2,
+    "modeling": 3,
+    "demo": 4, "page": 4,
+    "cli": 5,
+}  # fmt: skip
+HEAVY = ("torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage")
+PACKAGE = Path(spinealign.__file__).parent
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found.add(node.module or "")
+    return {name for name in found if name.split(".")[0] == "spinealign"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if parts == ("__init__",):
+        return
+    room = parts[0]
+    for name in imports_of(path):
+        assert name != "spinealign", "no module imports the package root"
+        other = name.split(".")[1]
+        assert other == room or FLOORS[other] < FLOORS[room], f"{room} (floor {FLOORS[room]}) imports {name}"
+
+
+@pytest.mark.parametrize("room", [name for name in FLOORS if (PACKAGE / name).is_dir()])
+def test_modules_of_a_room_import_each_other_without_a_circle(room):
+    graph = {
+        f"spinealign.{room}.{path.stem}": {name for name in imports_of(path) if name.startswith(f"spinealign.{room}.")}
+        for path in (PACKAGE / room).glob("*.py")
+    }
+    done: set[str] = set()
+    while len(done) < len(graph):
+        free = {name for name in graph if name not in done and graph[name] <= done}
+        assert free, f"a circle among {sorted(set(graph) - done)}"
+        done |= free
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint('loaded:', *sorted({{name.split('.')[0] for name in sys.modules}}))"
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    return set(output.rsplit("loaded:", 1)[1].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import spinealign",
+        "import numpy, spinealign; spinealign.predict(numpy.zeros((64, 64), 'uint8'))",
+        "from spinealign.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+        "from spinealign.cli import main; main(['info'])",
+    ],
+    ids=["import", "predict", "help", "info"],
+)
+def test_the_shell_stays_out_of_the_core(code):
+    assert not loaded_by(code) & set(HEAVY)
+
+
+def test_only_the_shell_imports_torch_when_it_is_imported():
+    for path in MODULES:
+        if "modeling" in path.parts:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module or "" for node in top if isinstance(node, ast.ImportFrom)}
+        assert not {name.split(".")[0] for name in names} & set(HEAVY), path
+
+
+def test_the_drawn_tree_of_errors_is_the_real_one():
+    drawn = re.findall(r"^(?:│   )?[├└]── (\w+)", inspect.getdoc(errors), flags=re.MULTILINE)
+    real = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+    assert set(drawn) | {"SpineAlignError"} == set(real)
+    parents = {name: kind.__bases__[0].__name__ for name, kind in real.items()}
+    assert parents["UnreadableSliceError"] == parents["UnsupportedFormatError"] == "SliceError"
+    assert parents["LeakageError"] == "CohortError"
+    assert issubclass(errors.MissingDependencyError, ImportError)
+
+
+def test_exported_names_exist_and_come_from_the_package():
+    promised = {"Prediction", "Predictor", "Slice", "SpineAlignError", "__version__", "predict", "read_slice"}
+    assert set(spinealign.__all__) == promised
+    for name in promised - {"__version__"}:
+        assert getattr(spinealign, name).__module__.startswith("spinealign.")
+
+
+def test_every_public_function_takes_at_most_six_parameters_and_two_by_position():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            given = [argument.arg for argument in node.args.args if argument.arg not in ("self", "cls")]
+            assert len(given) + len(node.args.kwonlyargs) <= 6, f"{path}:{node.name}"
+
+
+def test_no_module_has_an_empty_name():
+    assert not {path.stem for path in MODULES} & {"utils", "helpers", "common", "types"}
