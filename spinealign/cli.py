@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinealign._version import __version__
-from spinealign.errors import SpineAlignError
+from spinealign.errors import SpineAlignError, require
 
 if TYPE_CHECKING:
     from spinealign.inference.batch import BatchResult
@@ -128,6 +128,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: list[str], prog: str) -> int:
+    require("accelerate", "datasets", "evaluate", "monai", "onnx", "sklearn", "torch", "transformers", extra="train")
     from transformers.utils.logging import disable_progress_bar
 
     from spinealign.evaluation.evaluation import format_evaluations
@@ -202,6 +203,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    require("sklearn", extra="train")
     from spinealign.cohort.indexing import index_cohort
     from spinealign.cohort.loading import load_images
     from spinealign.evaluation.evaluation import format_evaluations

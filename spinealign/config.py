@@ -108,14 +108,16 @@ class ModelSettings:
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> ModelSettings:
-        """Read `spinealign.json`.
+    def from_json(cls, content: Mapping[str, Any]) -> ModelSettings:
+        """Take over what `spinealign.json` says.
+
+        Args:
+            content: The decoded file.
 
         Raises:
             CheckpointError: If it is damaged, or written by a newer format.
         """
         try:
-            content = json.loads(text)
             version = content["format_version"]
             if version > FORMAT_VERSION:
                 raise CheckpointError(

@@ -18,6 +18,7 @@ are plain ValueError or TypeError.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 
 class SpineAlignError(Exception):
@@ -69,4 +70,19 @@ class MissingDependencyError(SpineAlignError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f'{package} is not installed; run: pip install "spinealign[{extra}]"')
+        super().__init__(f'not installed: {package}. Run: pip install "spinealign[{extra}]"')
+
+
+def require(*packages: str, extra: str) -> None:
+    """Check that the packages of an extra can be imported, before anything else is done.
+
+    Args:
+        packages: Their import names.
+        extra: The extra that brings them.
+
+    Raises:
+        MissingDependencyError: If one of them is not installed.
+    """
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise MissingDependencyError(", ".join(missing), extra)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spinealign.errors import MissingDependencyError, SliceError
+from spinealign.errors import SliceError, require
 from spinealign.imaging.conditioning import render
 from spinealign.imaging.reading import read_slice
 from spinealign.inference.predictor import Predictor
@@ -29,10 +29,8 @@ def build_demo(predictor: Predictor) -> gradio.Blocks:
     Raises:
         MissingDependencyError: If Gradio is not installed.
     """
-    try:
-        import gradio
-    except ImportError as error:
-        raise MissingDependencyError("gradio", "app") from error
+    require("gradio", extra="app")
+    import gradio
 
     def answer(path: str | None) -> tuple[Any, dict[str, float] | None, str]:
         if path is None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.naming import compile_source_pattern, parse_name
 from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
-from spinealign.errors import CohortError, MissingDependencyError
+from spinealign.errors import CohortError, require
 from spinealign.imaging.reading import IMAGE_SUFFIXES
 
 MANIFEST_NAME = "manifest.csv"
@@ -50,7 +50,7 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
     elif path.is_dir():
         cohort = _from_folder(path, pattern)
     elif _HUB_ID.fullmatch(str(data)):
-        cohort = _from_hub(str(data), pattern)
+        cohort = _from_hub(str(data), source_pattern)
     else:
         raise CohortError(f"There is no folder, manifest or Hub dataset {str(data)!r}; check the path.")
     return _checked(cohort)
@@ -132,11 +132,10 @@ def _number(value: str | None, where: str) -> float | None:
         raise CohortError(f"{where}: size_mm {value!r} is no number.") from None
 
 
-def _from_hub(dataset_id: str, pattern: re.Pattern[str]) -> Cohort:
-    try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise MissingDependencyError("datasets", "train") from error
+def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
+    require("datasets", extra="train")
+    from datasets import load_dataset
+
     try:
         splits = load_dataset(dataset_id)
     except Exception as error:  # the client raises many kinds, from the network to the file format
@@ -144,13 +143,27 @@ def _from_hub(dataset_id: str, pattern: re.Pattern[str]) -> Cohort:
             f"There is no folder {dataset_id}, and the Hub dataset of this name cannot be loaded "
             f"({type(error).__name__}); check the name, your access and the network."
         ) from error
-    samples = [sample for split in splits for sample in _hub_samples(splits[split], split, pattern)]
+    samples = [sample for split in splits for sample in hub_samples(splits[split], split, source_pattern)]
     return Cohort(dataset_id, tuple(samples))
 
 
-def _hub_samples(rows: Any, split: str, pattern: re.Pattern[str]) -> Iterable[Sample]:
+def hub_samples(rows: Any, split: str, source_pattern: str | None) -> Iterator[Sample]:
+    """List the images of one split of a `datasets` dataset.
+
+    Args:
+        rows: A `datasets.Dataset` with one image column and a column `label`; `source` and `series` are read if there.
+        split: Its name.
+        source_pattern: As for `index_cohort`.
+
+    Yields:
+        A sample for each row, with the encoded image.
+
+    Raises:
+        CohortError: If it has no such columns.
+    """
     from datasets import ClassLabel, Image
 
+    pattern = compile_source_pattern(source_pattern)
     image_columns = [name for name, kind in rows.features.items() if isinstance(kind, Image)]
     label_column = next((name for name in ("label", "labels") if name in rows.features), None)
     if len(image_columns) != 1 or label_column is None:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
     try:
         for split in counts:
             (staging / split).mkdir()
-        with ProcessPoolExecutor(os.cpu_count()) as pool:
+        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:  # forks and threads do not mix
             tasks = pool.map(_write_phantom, [staging] * len(jobs), jobs, seeds, [size] * len(jobs), chunksize=16)
             rows = list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image"))
         with (staging / MANIFEST_NAME).open("w", newline="", encoding="utf-8") as stream:

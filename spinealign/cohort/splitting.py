@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 from spinealign.cohort.cohort import SPLITS, Cohort
-from spinealign.errors import CohortError, LeakageError, MissingDependencyError
+from spinealign.errors import CohortError, LeakageError, require
 
 LEAKAGE_POLICIES = ("drop", "error", "keep")
 SPLIT_METHODS = ("auto", "official", "source")
@@ -86,10 +86,9 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
 
 
 def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
-    try:
-        from sklearn.model_selection import StratifiedGroupKFold
-    except ImportError as error:
-        raise MissingDependencyError("scikit-learn", "train") from error
+    require("sklearn", extra="train")
+    from sklearn.model_selection import StratifiedGroupKFold
+
     labels, sources = [sample.label for sample in cohort], [sample.source for sample in cohort]
     per_class = Counter(label for label, _ in set(zip(labels, sources)))
     folds = min(FOLDS, *per_class.values())

@@ -61,9 +61,6 @@ class Evaluation:
             thumbnail_ridge_accuracy: What the shortcut probe reaches on the same split.
         """
         called = probability >= 0.5
-        by_source: dict[str, list[bool]] = {}
-        for source, right in zip(sources, called == positive):
-            by_source.setdefault(source, []).append(bool(right))
         known = np.isfinite(size_mm) & positive if size_mm is not None else np.zeros(len(positive), bool)
         curve = (
             sensitivity_by_size(size_mm[known], called[known], edges_mm=SIZE_EDGES_MM) if size_mm is not None else []
@@ -72,11 +69,9 @@ class Evaluation:
             collection=name[0],
             split=name[1],
             images=len(positive),
-            sources=len(by_source),
+            sources=len(set(sources)),
             scores=binary_scores(positive, probability),
-            accuracy_interval=wilson_interval(
-                float(np.mean([np.mean(right) for right in by_source.values()])), len(by_source)
-            ),
+            accuracy_interval=source_interval(probability, positive, sources),
             thumbnail_ridge_accuracy=thumbnail_ridge_accuracy,
             sensitivity_by_size=tuple(curve),
         )
@@ -100,6 +95,22 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return the content as plain data for JSON."""
         return asdict(self)
+
+
+def source_interval(
+    probability: NDArray[np.floating], positive: NDArray[np.bool_], sources: Sequence[str]
+) -> tuple[float, float]:
+    """Return the 95 % interval of the accuracy with the distinct sources as trials.
+
+    Args:
+        probability: Predicted probability of the finding, shape (N,).
+        positive: True where it is there, shape (N,).
+        sources: The source slice of each image; the copies of one count once, by the share that is called right.
+    """
+    right: dict[str, list[bool]] = {}
+    for source, hit in zip(sources, (probability >= 0.5) == positive):
+        right.setdefault(source, []).append(bool(hit))
+    return wilson_interval(float(np.mean([np.mean(hits) for hits in right.values()])), len(right))
 
 
 def format_evaluations(evaluations: Sequence[Evaluation]) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.errors import MissingDependencyError
+from spinealign.errors import require
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,9 @@ def binary_scores(positive: NDArray[np.bool_], probability: NDArray[np.floating]
         >>> binary_scores(np.array([True, True, False]), np.array([0.9, 0.2, 0.1])).sensitivity
         0.5
     """
-    try:
-        from sklearn.metrics import roc_auc_score
-    except ImportError as error:
-        raise MissingDependencyError("scikit-learn", "train") from error
+    require("sklearn", extra="train")
+    from sklearn.metrics import roc_auc_score
+
     positive, probability = np.asarray(positive, bool), np.asarray(probability, float)
     if positive.shape != probability.shape or positive.ndim != 1 or not len(positive):
         raise ValueError(f"need two lists of one length, not {positive.shape} and {probability.shape}.")

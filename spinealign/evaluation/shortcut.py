@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spinealign.errors import MissingDependencyError
+from spinealign.errors import require
 
 THUMBNAIL_SIZE = 16
 
@@ -40,8 +40,7 @@ def thumbnail_ridge(
     Raises:
         MissingDependencyError: If scikit-learn is not installed.
     """
-    try:
-        from sklearn.linear_model import RidgeClassifier
-    except ImportError as error:
-        raise MissingDependencyError("scikit-learn", "train") from error
+    require("sklearn", extra="train")
+    from sklearn.linear_model import RidgeClassifier
+
     return float(RidgeClassifier(alpha=1.0).fit(train, train_positive).score(test, test_positive))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.errors import MissingDependencyError
+from spinealign.errors import require
 
 
 def denoise(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]:
@@ -25,10 +25,9 @@ def denoise(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]:
     """
     if method == "none":
         return intensity
-    try:
-        from skimage import filters, restoration
-    except ImportError as error:
-        raise MissingDependencyError("scikit-image", "filters") from error
+    require("skimage", extra="filters")
+    from skimage import filters, restoration
+
     if method == "gaussian":
         result = filters.gaussian(intensity, sigma=1.0)
     elif method == "median":
@@ -57,10 +56,9 @@ def equalize(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]
     """
     if method == "none":
         return intensity
-    try:
-        from skimage import exposure
-    except ImportError as error:
-        raise MissingDependencyError("scikit-image", "filters") from error
+    require("skimage", extra="filters")
+    from skimage import exposure
+
     if method == "histogram":
         result = exposure.equalize_hist(intensity)
     elif method == "clahe":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from spinealign.errors import UnreadableSliceError, UnsupportedFormatError
+from spinealign.imaging.deep_color import is_deep_color, read_deep_gray
 from spinealign.imaging.dicom import is_dicom, read_dicom
 from spinealign.imaging.slice import MAX_PIXELS, Slice, Unit, check_size, gray_levels
 
@@ -101,7 +102,8 @@ def _from_bytes(content: bytes, origin: str) -> Slice:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(BytesIO(content), formats=RASTER_FORMATS) as image:
-                return _from_pillow(image, origin)
+                check_size(image.height, image.width, origin)
+                return _from_pillow(read_deep_gray(content) if is_deep_color(image) else image, origin)
     except UnidentifiedImageError as error:
         raise UnreadableSliceError(f"{origin} is no PNG, JPEG or DICOM image, whatever its name says.") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

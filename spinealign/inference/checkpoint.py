@@ -77,9 +77,8 @@ class Checkpoint:
         Raises:
             CheckpointError: If the file that there is is damaged.
         """
-        own = self.path(SETTINGS_FILE)
-        if own is not None:
-            return ModelSettings.from_json(own.read_text(encoding="utf-8"))
+        if self.path(SETTINGS_FILE) is not None:
+            return ModelSettings.from_json(self.read_json(SETTINGS_FILE))
         return ModelSettings(conditioning=ConditioningConfig.from_preprocessor(self.read_json(PREPROCESSOR_FILE)))
 
 

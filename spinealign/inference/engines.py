@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.errors import CheckpointError, MissingDependencyError
+from spinealign.errors import CheckpointError, require
 from spinealign.inference.checkpoint import ONNX_FILE, WEIGHTS_FILE, Checkpoint, Engine
 
 
@@ -51,11 +51,10 @@ class TorchEngine:
     name: Engine = "torch"
 
     def __init__(self, folder: Path) -> None:
-        try:
-            import torch
-            from transformers import AutoModelForImageClassification
-        except ImportError as error:
-            raise MissingDependencyError("torch and transformers", "train") from error
+        require("torch", "transformers", extra="train")
+        import torch
+        from transformers import AutoModelForImageClassification
+
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         try:

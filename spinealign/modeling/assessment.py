@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -64,12 +66,19 @@ def assess(predictor: Predictor, loaded: LoadedCohort, *, split: str | None = No
         sources=[sample.source for sample in held_out.cohort],
         name=(loaded.cohort.name, chosen or "all"),
         size_mm=np.array(sizes, float),
-        thumbnail_ridge_accuracy=_shortcut(loaded.part("train"), held_out)
+        thumbnail_ridge_accuracy=shortcut_accuracy([loaded.part("train")], [held_out])
         if "train" in splits and chosen != "train"
         else None,
     )
 
 
-def _shortcut(train: LoadedCohort, held_out: LoadedCohort) -> float:
-    features = [np.stack([thumbnail(gray) for gray in part.gray]) for part in (train, held_out)]
-    return thumbnail_ridge(features[0], train.positive, features[1], held_out.positive)
+def shortcut_accuracy(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort]) -> float:
+    """Return what a linear model on thumbnails reaches, in [0, 1].
+
+    Args:
+        train: The training images.
+        held_out: The images to call.
+    """
+    features = [np.stack([thumbnail(gray) for part in parts for gray in part.gray]) for parts in (train, held_out)]
+    positive = [np.concatenate([part.positive for part in parts]) for parts in (train, held_out)]
+    return thumbnail_ridge(features[0], positive[0], features[1], positive[1])

@@ -29,6 +29,11 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     losses.legend(frameon=False)
     for name in ("accuracy", "sensitivity", "specificity", "auroc"):
         scores.plot(epochs, [row.get(f"eval_{name}") for row in evaluated], "o-", label=name)
+    if evaluated and "eval_thumbnail_ridge" in evaluated[-1]:  # no accuracy without what it rests on
+        scores.axhline(evaluated[-1]["eval_thumbnail_ridge"], color="0.4", ls="--", label="thumbnail ridge, accuracy")
+        last = evaluated[-1]
+        interval = f"{last['eval_accuracy_low']:.0%} to {last['eval_accuracy_high']:.0%}"
+        scores.set_title(f"{last['eval_sources']} distinct sources; last accuracy's interval {interval}", fontsize=9)
     scores.set(xlabel="epoch", ylabel="score on the validation part", ylim=(0, 1.02))
     scores.legend(frameon=False, loc="lower right")
     for axes in (losses, scores):

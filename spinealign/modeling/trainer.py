@@ -7,22 +7,36 @@ The Trainer of transformers 5 loads saved weights with `strict=False` under name
 from __future__ import annotations
 
 import json
+import logging
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer import TRAINER_STATE_NAME
+from tqdm import tqdm
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import DEFAULT_PROGRESS_CALLBACK, TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
 from spinealign.modeling.dataset import PixelTransform
 
 
+logger = logging.getLogger(__name__)
+
+
 class StrictTrainer(Trainer):
     """A Trainer that loads every tensor of a checkpoint or fails."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for stock in (PrinterCallback, DEFAULT_PROGRESS_CALLBACK):
+            self.remove_callback(stock)
+        self.add_callback(EpochReport())
+        if not self.args.disable_tqdm:
+            self.add_callback(StepBar())
 
     def _load_best_model(self) -> None:
         self._restore(self.state.best_model_checkpoint)
@@ -34,6 +48,33 @@ class StrictTrainer(Trainer):
         network = self.accelerator.unwrap_model(self.model)
         saved = type(network).from_pretrained(folder, config=network.config, dtype=torch.float32)
         network.load_state_dict(saved.state_dict(), strict=True)
+
+
+class StepBar(ProgressCallback):
+    """The Trainer's progress bars, without the dictionaries that it prints between them."""
+
+    def on_log(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the numbers to `EpochReport` and TensorBoard."""
+
+
+class EpochReport(TrainerCallback):
+    """After each epoch, writes one line in which the accuracy stands beside what it rests on."""
+
+    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Write the line."""
+        if state.is_world_process_zero and logs and "eval_accuracy" in logs:
+            with tqdm.external_write_mode(sys.stderr):  # or the line would end in the middle of the bar
+                logger.info("%s", _epoch_line(logs, args.num_train_epochs))
+
+
+def _epoch_line(logs: dict[str, float], epochs: float) -> str:
+    score = {name.removeprefix("eval_"): value for name, value in logs.items()}
+    return (
+        f"epoch {score['epoch']:.0f}/{epochs:g}: validation loss {score['loss']:.4f}, accuracy {score['accuracy']:.2%} "
+        f"({score['sources']:.0f} sources: {score['accuracy_low']:.1%} to {score['accuracy_high']:.1%}; thumbnail ridge "
+        f"{score['thumbnail_ridge']:.2%}), sensitivity {score['sensitivity']:.2%}, specificity "
+        f"{score['specificity']:.2%}, AUROC {score['auroc']:.4f}"
+    )
 
 
 class EpochCallback(TrainerCallback):

@@ -6,7 +6,7 @@ import json
 import logging
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,10 +21,10 @@ from spinealign.cohort.loading import LoadedCohort, load_images
 from spinealign.cohort.splitting import resolve_leakage, split_cohort
 from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, ConditioningConfig, ModelSettings
 from spinealign.errors import CohortError
-from spinealign.evaluation.evaluation import Evaluation
+from spinealign.evaluation.evaluation import Evaluation, source_interval
 from spinealign.inference.predictor import Predictor
 from spinealign.modeling.arguments import TrainingSetup
-from spinealign.modeling.assessment import assess
+from spinealign.modeling.assessment import assess, shortcut_accuracy
 from spinealign.modeling.augmentation import build_augmentation
 from spinealign.modeling.backbone import create_backbone
 from spinealign.modeling.card import LEARNING_CURVES, SIZE_CURVE, backbone_name, write_card
@@ -148,13 +148,6 @@ def build_trainer(
     train_parts = [item.part("train") for item in collections]
     validation = [item.part("val" if "val" in item.cohort.splits else "test") for item in collections]
     labels = [int(positive) for part in train_parts for positive in part.positive]
-    metric = FractureScores(keep_in_memory=True)
-
-    def scores(predicted: EvalPrediction) -> dict[str, float]:
-        logits = np.asarray(predicted.predictions, float)
-        probability = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-        return dict(metric.compute(predictions=probability, references=predicted.label_ids) or {})
-
     callbacks = [EpochCallback(augment)]
     if training.load_best_model_at_end:
         callbacks.append(EarlyStoppingCallback(setup.model.early_stopping_patience))
@@ -163,10 +156,28 @@ def build_trainer(
         args=training,
         train_dataset=build_dataset(train_parts, augment),
         eval_dataset=build_dataset(validation, PixelTransform(config)),
-        compute_metrics=scores,
+        compute_metrics=_epoch_scores(train_parts, validation),
         compute_loss_func=weighted_loss(class_weights(labels, 2)),
         callbacks=callbacks,
     )
+
+
+def _epoch_scores(
+    train_parts: Sequence[LoadedCohort], validation: Sequence[LoadedCohort]
+) -> Callable[[EvalPrediction], dict[str, float]]:
+    """Return a function that scores an epoch, with what its accuracy rests on beside it."""
+    metric = FractureScores(keep_in_memory=True)
+    sources = [f"{part.cohort.name}/{sample.source}" for part in validation for sample in part.cohort]
+    ridge = shortcut_accuracy(train_parts, validation)
+
+    def scores(predicted: EvalPrediction) -> dict[str, float]:
+        logits, truth = np.asarray(predicted.predictions, float), np.asarray(predicted.label_ids)
+        probability = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+        low, high = source_interval(probability, truth == 1, sources)
+        evidence = {"sources": len(set(sources)), "accuracy_low": low, "accuracy_high": high, "thumbnail_ridge": ridge}
+        return {**(metric.compute(predictions=probability, references=truth) or {}), **evidence}
+
+    return scores
 
 
 def _unfinished_run(run: Path, setup: TrainingSetup) -> str | None:
@@ -219,7 +230,7 @@ def _save(
             if item.sensitivity_by_size:
                 plot_sensitivity_by_size(item.sensitivity_by_size, folder / SIZE_CURVE)
         (folder / METRICS_FILE).write_text(
-            json.dumps(_metrics(setup, evaluations, history), indent=2), encoding="utf-8"
+            json.dumps(_metrics(setup, evaluations, history), indent=2, allow_nan=False), encoding="utf-8"
         )
         cohorts = [item.cohort for item in collections]
         write_card(folder, setup, cohorts=cohorts, evaluations=evaluations, name=output.resolve().name)
@@ -232,6 +243,11 @@ def _metrics(setup: TrainingSetup, evaluations: Sequence[Evaluation], history: l
         "evaluations": [item.to_dict() for item in evaluations],
         "backbone": backbone_name(setup),
         "seed": setup.training.seed,
-        "epochs": [row for row in history if "eval_loss" in row],
+        "processes": setup.training.world_size,
+        "epochs": [
+            {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - JSON has no NaN
+            for row in history
+            if "eval_loss" in row
+        ],
         "environment": {"python": platform.python_version(), **{name: version(name) for name in packages}},
     }

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spinealign.cohort.indexing import hub_samples, index_cohort, require_binary
+from spinealign.errors import CohortError
+
+GRAY = np.tile(np.arange(32, dtype=np.uint8) * 8, (32, 1))
+
+
+def write(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(GRAY).save(path)
+    return root
+
+
+def manifest(root, text, *names):
+    write(root, *names)
+    (root / "cohort.csv").write_text(text)
+    return root / "cohort.csv"
+
+
+def test_split_and_class_folders_give_split_label_source_and_series(tmp_path):
+    write(
+        tmp_path / "set",
+        "train/fracture/CSFDV1B10 (18)-rotated1.png",
+        "train/fracture/CSFDV1B10 (18)-sharpened1-rotated3.png",
+        "train/normal/CSNDV1B10 (7).png",
+        "validation/Fracture/CSFDV1B10 (19).png",
+        "validation/Normal/CSNDV1B10 (8).png",
+    )
+    cohort = index_cohort(tmp_path / "set")
+    assert (cohort.name, len(cohort), cohort.labels, cohort.splits) == (
+        "set",
+        5,
+        ("fracture", "normal"),
+        ("train", "val"),
+    )
+    assert len(cohort.sources) == 4
+    first = cohort.samples[0]
+    assert (first.label, first.source, first.series, first.split) == (
+        "fracture",
+        "CSFDV1B10 (18)",
+        "CSFDV1B10",
+        "train",
+    )
+    assert first.name == "train/fracture/CSFDV1B10 (18)-rotated1.png"
+
+
+def test_class_folders_without_splits_leave_the_split_open(tmp_path):
+    cohort = index_cohort(write(tmp_path, "fracture/a.png", "normal/b.jpg"))
+    assert cohort.splits == ()
+    assert [sample.source for sample in cohort] == ["a", "b"]
+
+
+def test_a_regular_expression_names_source_and_series(tmp_path):
+    write(tmp_path, "fracture/p1_s04_v1.png", "fracture/p1_s04_v2.png", "normal/p2_s01_v1.png")
+    cohort = index_cohort(tmp_path, source_pattern=r"(?P<source>(?P<series>p\d+)_s\d+)_v\d+")
+    assert cohort.sources == ("p1_s04", "p2_s01")
+    assert {sample.series for sample in cohort} == {"p1", "p2"}
+
+
+@pytest.mark.parametrize(("pattern", "words"), [("(", "no regular expression"), (r"(\d+)", r"\(\?P<source>")])
+def test_an_unusable_regular_expression_is_refused(tmp_path, pattern, words):
+    with pytest.raises(ValueError, match=words):
+        index_cohort(write(tmp_path, "fracture/a.png"), source_pattern=pattern)
+
+
+def test_a_manifest_gives_everything_it_has_columns_for(tmp_path):
+    path = manifest(
+        tmp_path,
+        "path,label,split,source,series,size_mm\na.png,Fracture,train,s1,p1,2.5\nb.png,normal,train,s2,p2,\n"
+        "a.png,fracture,dev,s3,p1,\nb.png,normal,dev,s2,p2,\n",
+        "a.png",
+        "b.png",
+    )
+    first, *_, second = index_cohort(path)
+    assert (first.label, first.split, first.source, first.series, first.size_mm) == (
+        "fracture",
+        "train",
+        "s1",
+        "p1",
+        2.5,
+    )
+    assert (second.split, second.size_mm) == ("val", None)
+
+
+def test_rows_that_cannot_be_used_are_skipped_by_name(tmp_path):
+    path = manifest(
+        tmp_path, "path,label\na.png,fracture\nmissing.png,normal\nb.png,\nb.png,normal\n", "a.png", "b.png"
+    )
+    cohort = index_cohort(path)
+    assert len(cohort) == 2
+    assert cohort.skipped == ("cohort.csv line 3: no such file", "cohort.csv line 4: no label")
+
+
+def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
+    write(tmp_path, "fracture/a.png", "normal/b.png", "normal/.hidden.png")
+    (tmp_path / "normal" / "notes.txt").write_text("x")
+    cohort = index_cohort(tmp_path)
+    assert len(cohort) == 2
+    assert cohort.skipped == ("normal/notes.txt: no image file",)
+
+
+def make_empty_class(root):
+    write(root, "train/fracture/a.png", "val/fracture/b.png", "val/normal/c.png")
+    (root / "train" / "normal").mkdir()
+
+
+def make_text(text):
+    return lambda root: manifest(root, text, "a.png")
+
+
+BAD_COHORTS = {
+    "missing folder": (lambda root: root / "nothing", "check the path"),
+    "empty folder": (lambda root: None, "no class folders"),
+    "images without class": (lambda root: write(root, "a.png"), "no class folders"),
+    "empty class folder": (make_empty_class, "holds no images"),
+    "class missing from a split": (
+        lambda root: write(root, "train/fracture/a.png", "train/normal/b.png", "val/fracture/c.png"), "lacks normal",
+    ),
+    "misspelt class in a split": (
+        lambda root: write(
+            root, "train/fracture/a.png", "train/normal/b.png", "val/fractur/c.png", "val/normal/d.png"
+        ),
+        "misspelt",
+    ),
+    "folder of text": (lambda root: (write(root, "fracture/a.txt.png") / "fracture/a.txt.png").rename(
+        root / "fracture" / "a.txt"), "holds no images"),
+    "manifest without label column": (make_text("path,class\na.png,fracture\n"), "columns path and label"),
+    "manifest without rows": (make_text("path,label\n"), "columns path and label"),
+    "manifest with an unknown split": (make_text("path,label,split\na.png,fracture,holdout\n"), "unknown split"),
+    "manifest with a bad size": (make_text("path,label,size_mm\na.png,fracture,big\n"), "no number"),
+    "manifest of missing files": (make_text("path,label\nb.png,fracture\n"), "holds no images"),
+    "manifest that is no text": (
+        lambda root: (root / "cohort.csv").write_bytes(b"path,label\n\xff\xfe\x00") and root / "cohort.csv", "CSV",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "words"), BAD_COHORTS.values(), ids=BAD_COHORTS)
+def test_a_collection_that_cannot_be_used_says_why(tmp_path, make, words):
+    made = make(tmp_path)
+    target = made if made is not None and (made.suffix == ".csv" or not made.exists()) else tmp_path
+    with pytest.raises(CohortError, match=words):
+        index_cohort(target)
+
+
+def test_training_needs_a_finding_and_its_absence(tmp_path):
+    require_binary(index_cohort(write(tmp_path / "good", "fracture/a.png", "normal/b.png")))
+    with pytest.raises(CohortError, match="misspelt 'fracture'"):
+        require_binary(index_cohort(write(tmp_path / "typo", "fractures/a.png", "normal/b.png")))
+    with pytest.raises(CohortError, match="needs two"):
+        require_binary(index_cohort(write(tmp_path / "three", "fracture/a.png", "normal/b.png", "other/c.png")))
+
+
+def test_a_hub_dataset_that_cannot_be_reached_says_so():
+    with pytest.raises(CohortError, match="Hub dataset"):
+        index_cohort("spinealign/there-is-no-such-dataset")
+
+
+def test_rows_of_a_hub_dataset_become_samples(tmp_path):
+    from datasets import ClassLabel, Dataset, Features, Image, Value
+
+    write(tmp_path, "S1 (4)-rotated1.png", "S1 (5).png")
+    kinds = {"image": Image(), "label": ClassLabel(names=["normal", "fracture"]), "source": Value("string")}
+    rows = Dataset.from_dict(
+        {"image": [str(tmp_path / "S1 (4)-rotated1.png"), str(tmp_path / "S1 (5).png")], "label": [1, 0],
+         "source": ["", "named"]},
+        Features(kinds),
+    )  # fmt: skip
+    first, second = hub_samples(rows, "validation", None)
+    assert (first.label, first.source, first.series, first.split) == ("fracture", "S1 (4)", "S1", "val")
+    assert (second.label, second.source) == ("normal", "named")
+
+
+def test_a_hub_dataset_without_labels_is_refused():
+    from datasets import Dataset
+
+    with pytest.raises(CohortError, match="one image column"):
+        list(hub_samples(Dataset.from_dict({"text": ["a"]}), "train", None))
+
+
+@pytest.mark.data
+def test_the_official_folder_has_68_sources_and_two_that_straddle(data):
+    from spinealign.cohort.splitting import find_leaks
+
+    cohort = index_cohort(data / "cervical fracture")
+    assert (len(cohort), len(cohort.sources), cohort.splits) == (1400, 68, ("train", "val"))
+    leaks = find_leaks(cohort)
+    assert len(leaks) == 2
+    assert all(splits == ("train", "val") for _, splits in leaks)
+    assert {source.rsplit(" ", 1)[1] for source, _ in leaks} == {"(18)", "(109)"}

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from spinealign.cohort.cohort import Cohort, Sample, class_weights
+from spinealign.cohort.splitting import find_leaks, resolve_leakage, split_cohort
+from spinealign.errors import CohortError, LeakageError
+
+
+def cohort_of(*rows, split=True):
+    return Cohort(
+        "set", tuple(Sample(f"{i}.png", label, source, split=part) for i, (label, source, part) in enumerate(rows))
+    )
+
+
+def copies(sources_per_class=10, copies=7):
+    rows = [
+        (label, f"{label} {source}", None)
+        for label in ("fracture", "normal")
+        for source in range(sources_per_class)
+        for _ in range(copies)
+    ]
+    return cohort_of(*rows)
+
+
+STRADDLING = cohort_of(
+    ("fracture", "a", "train"), ("fracture", "a", "train"), ("fracture", "a", "val"), ("fracture", "b", "train"),
+    ("normal", "c", "train"), ("normal", "d", "val"),
+)  # fmt: skip
+
+
+def test_copies_of_one_slice_stay_in_one_split():
+    cohort = split_cohort(copies(), "source", seed=3)
+    assert find_leaks(cohort) == []
+    assert cohort.splits == ("train", "val", "test")
+    for split in cohort.splits:
+        assert cohort.part(split).labels == ("fracture", "normal")
+        assert len(cohort.part(split)) % 7 == 0
+
+
+def test_the_cut_is_about_60_20_20_and_follows_the_seed():
+    first, again, other = (split_cohort(copies(), "source", seed=seed) for seed in (0, 0, 1))
+    assert [len(first.part(split)) for split in ("train", "val", "test")] == [84, 28, 28]
+    assert first == again
+    assert first != other
+
+
+def test_few_sources_are_cut_in_three_and_fewer_are_refused():
+    assert split_cohort(copies(sources_per_class=3)).splits == ("train", "val", "test")
+    with pytest.raises(CohortError, match=r"2 distinct source slice.*needs three"):
+        split_cohort(copies(sources_per_class=2))
+
+
+def test_a_split_that_the_folder_brings_is_kept():
+    assert split_cohort(STRADDLING, "auto") is STRADDLING
+    assert split_cohort(STRADDLING, "official") is STRADDLING
+    with pytest.raises(CohortError, match="split='source'"):
+        split_cohort(copies(), "official")
+
+
+def test_copies_in_train_of_held_out_sources_are_dropped_and_named():
+    cohort = resolve_leakage(STRADDLING, "drop")
+    assert [(sample.source, sample.split) for sample in cohort if sample.source == "a"] == [("a", "val")]
+    assert len(cohort) == 4
+    assert "a (2 copies)" in cohort.skipped[-1]
+
+
+def test_leakage_can_be_refused_with_the_pairs_or_kept():
+    with pytest.raises(LeakageError, match="a in train and val") as caught:
+        resolve_leakage(STRADDLING, "error")
+    assert caught.value.pairs == [("a", ("train", "val"))]
+    assert resolve_leakage(STRADDLING, "keep") is STRADDLING
+
+
+@pytest.mark.parametrize("function", [split_cohort, resolve_leakage])
+def test_an_unknown_choice_is_refused(function):
+    with pytest.raises(ValueError, match="must be one of"):
+        function(STRADDLING, "magic")
+
+
+def test_class_weights_make_classes_count_alike():
+    weights = class_weights([0] * 30 + [1] * 10, 2)
+    assert weights[0] * 30 == pytest.approx(weights[1] * 10)
+    with pytest.raises(CohortError, match="no image"):
+        class_weights([0, 0], 2)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import csv
+from io import BytesIO
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from spinealign import read_slice
+from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
+
+PATIENT = "Smith^Jane"
+
+
+def ct_slice(stored: np.ndarray, **changes) -> bytes:
+    """Return a CT image as a file, identifiers included."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.PatientName, dataset.PatientID, dataset.Modality = PATIENT, "12345", "CT"
+    dataset.Rows, dataset.Columns = stored.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1
+    dataset.RescaleSlope, dataset.RescaleIntercept = 1, -1024
+    dataset.PixelSpacing = [0.5, 0.25]
+    dataset.PixelData = stored.astype("<i2").tobytes()
+    for name, value in changes.items():
+        if value is None:
+            delattr(dataset, name)
+        else:
+            setattr(dataset, name, value)
+    stream = BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+STORED = np.arange(32 * 24).reshape(32, 24)
+
+
+def test_ct_is_rescaled_to_hounsfield_units_with_its_spacing():
+    image = read_slice(ct_slice(STORED, RescaleSlope=2))
+    np.testing.assert_array_equal(image.pixels, STORED * 2 - 1024)
+    assert (image.unit, image.spacing_mm, image.modality) == ("HU", (0.5, 0.25), "CT")
+
+
+def test_monochrome1_ct_keeps_its_hounsfield_units():
+    plain, inverted = (
+        read_slice(ct_slice(STORED)),
+        read_slice(ct_slice(STORED, PhotometricInterpretation="MONOCHROME1")),
+    )
+    np.testing.assert_array_equal(plain.pixels, inverted.pixels)
+
+
+def test_monochrome1_of_another_modality_is_inverted_for_display():
+    plain = read_slice(ct_slice(STORED, Modality="DX"))
+    inverted = read_slice(ct_slice(STORED, Modality="DX", PhotometricInterpretation="MONOCHROME1"))
+    assert plain.unit == "display"
+    assert plain.pixels.min() == 0
+    np.testing.assert_allclose(inverted.pixels, 255 - plain.pixels, atol=1e-3)
+
+
+def test_ct_without_a_modality_is_known_by_its_rescale():
+    image = read_slice(ct_slice(STORED, Modality=None, SOPClassUID="1.2.840.10008.5.1.4.1.1.7"))
+    assert image.unit == "HU"
+
+
+@pytest.mark.parametrize("spacing", [None, [0.0, 0.5]])
+def test_a_useless_spacing_is_none(spacing):
+    assert read_slice(ct_slice(STORED, PixelSpacing=spacing)).spacing_mm is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"PixelData": None}, UnsupportedFormatError, "without an image"),
+        ({"NumberOfFrames": 3}, UnsupportedFormatError, "several frames"),
+        ({"SamplesPerPixel": 3}, UnsupportedFormatError, "color"),
+        ({"Rows": 60_000, "Columns": 60_000}, UnreadableSliceError, "pixels"),
+        ({"Rows": 33}, UnreadableSliceError, "damaged"),
+        ({"BitsAllocated": 13}, UnreadableSliceError, "damaged"),
+        ({"PixelData": b""}, UnreadableSliceError, "damaged"),
+    ],
+    ids=["no pixels", "frames", "color", "huge", "too few bytes", "odd depth", "empty pixels"],
+)
+def test_files_that_cannot_be_used_say_why_and_do_not_name_the_patient(changes, error, words):
+    with pytest.raises(error, match=words) as caught:
+        read_slice(ct_slice(STORED, **changes))
+    assert "Smith" not in str(caught.value)
+    assert caught.value.__cause__ is None or "Smith" not in str(caught.value.__cause__)
+
+
+def test_nothing_of_the_patient_stays_in_the_slice():
+    assert "Smith" not in repr(vars(read_slice(ct_slice(STORED))))
+
+
+def test_any_cut_of_a_file_is_a_typed_error_or_a_slice():
+    content = ct_slice(STORED)
+    for length in range(0, len(content), 97):
+        try:
+            read_slice(content[:length])
+        except SliceError:
+            continue
+
+
+@pytest.mark.data
+def test_real_files_of_many_kinds_are_read_right_or_refused_with_a_typed_error(data):
+    folder = data / "dicom_conformance"
+    with (folder / "index.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    read = 0
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "index.csv"):
+        try:
+            image = read_slice(path)
+        except SliceError:
+            continue
+        read += 1
+        assert np.isfinite(image.pixels).all()
+    assert len(rows) == 301
+    assert read >= 100
+
+
+@pytest.mark.data
+def test_real_ct_is_in_hounsfield_units(data):
+    files = sorted((data / "rsna2022" / "train_images").rglob("*.dcm"))
+    assert len(files) == 25
+    for path in files:
+        image = read_slice(path)
+        raw = pydicom.dcmread(path)
+        assert image.unit == "HU"
+        expected = raw.pixel_array * float(raw.RescaleSlope) + float(raw.RescaleIntercept)
+        np.testing.assert_allclose(image.pixels, expected)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from spinealign import Predictor
+from spinealign.config import ConditioningConfig
+from spinealign.errors import CheckpointError
+from spinealign.inference.checkpoint import DEFAULT_MODEL, find_checkpoint
+
+
+@pytest.fixture
+def checkpoint(tmp_path, tiny_checkpoint):
+    return shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+
+
+def test_nothing_stands_for_the_embedded_model():
+    assert find_checkpoint().model == DEFAULT_MODEL
+    assert find_checkpoint().labels == ("normal", "fracture")
+
+
+def without(name):
+    return lambda folder: (folder / name).unlink()
+
+
+def rewritten(name, change):
+    def write(folder):
+        content = json.loads((folder / name).read_text())
+        change(content)
+        (folder / name).write_text(json.dumps(content))
+
+    return write
+
+
+def no_weights(folder):
+    without("model.onnx")(folder)
+    without("model.safetensors")(folder)
+
+
+def without_settings(folder):
+    without("spinealign.json")(folder)
+    without("preprocessor_config.json")(folder)
+
+
+BAD_CHECKPOINTS = {
+    "without config": (without("config.json"), "no config.json"),
+    "with a pickle": (lambda folder: (folder / "pytorch_model.bin").write_bytes(b"x"), "pickle"),
+    "with training arguments": (lambda folder: (folder / "training_args.bin").write_bytes(b"x"), "training_args.bin"),
+    "without weights": (no_weights, "neither model.onnx nor model.safetensors"),
+    "config that is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "damaged"),
+    "config that is a list": (lambda folder: (folder / "config.json").write_text("[]"), "damaged"),
+    "config without classes": (rewritten("config.json", lambda content: content.pop("id2label")), "id2label"),
+    "config with odd classes": (rewritten("config.json", lambda c: c.update(id2label={"a": "b"})), "id2label"),
+    "config with other classes": (
+        rewritten("config.json", lambda c: c.update(id2label={"0": "a", "1": "b", "2": "c"})), "names 3 classes",
+    ),
+    "damaged ONNX": (lambda folder: (folder / "model.onnx").write_bytes(b"nonsense"), "no ONNX model"),
+    "settings that are no JSON": (lambda folder: (folder / "spinealign.json").write_text("x"), "damaged"),
+    "settings that are no text": (lambda folder: (folder / "spinealign.json").write_bytes(b"\xff\xfe\xff"), "damaged"),
+    "settings without content": (lambda folder: (folder / "spinealign.json").write_text("{}"), "damaged"),
+    "settings out of range": (
+        rewritten("spinealign.json", lambda c: c["conditioning"].update(window_width=-1)), "window_width",
+    ),
+    "settings of a newer release": (rewritten("spinealign.json", lambda c: c.update(format_version=99)), "upgrade"),
+    "without any settings": (without_settings, "preprocessor_config.json"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("spoil", "words"), BAD_CHECKPOINTS.values(), ids=BAD_CHECKPOINTS)
+def test_a_checkpoint_that_cannot_be_used_says_why(checkpoint, gray, spoil, words):
+    spoil(checkpoint)
+    with pytest.raises(CheckpointError, match=words):
+        Predictor.from_pretrained(checkpoint)(gray)
+
+
+def test_settings_of_a_later_minor_release_are_read_as_far_as_they_are_known(checkpoint, gray):
+    rewritten("spinealign.json", lambda content: content["conditioning"].update(sharpen="yes"))(checkpoint)
+    assert Predictor.from_pretrained(checkpoint)(gray).label in ("fracture", "normal")
+
+
+def test_a_plain_classifier_of_the_hub_is_served_by_its_preprocessor(checkpoint, gray):
+    expected = Predictor.from_pretrained(checkpoint)(gray).probabilities
+    (checkpoint / "spinealign.json").unlink()
+    plain = Predictor.from_pretrained(checkpoint)
+    assert plain.conditioning == ConditioningConfig.from_preprocessor(
+        json.loads((checkpoint / "preprocessor_config.json").read_text())
+    )
+    assert plain(gray).probabilities == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["no/such/folder", "nothing", "http://example.com/model", "../../etc"])
+def test_a_name_that_is_neither_folder_nor_hub_id_is_refused(name):
+    with pytest.raises(CheckpointError, match="no Hub id"):
+        find_checkpoint(name)
+
+
+def test_a_model_that_the_hub_does_not_give_says_what_to_check():
+    with pytest.raises(CheckpointError, match="cannot be fetched from the Hub"):
+        find_checkpoint("spinealign/there-is-no-such-model")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from spinealign.modeling.backbone import create_backbone
+from spinealign.modeling.export import export_onnx
+
+
+def test_the_graph_gives_logits_and_the_pooled_feature_for_any_batch(tmp_path, tiny_backbone):
+    network, _ = create_backbone(str(tiny_backbone))
+    network.eval()
+    export_onnx(network, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for count in (1, 3):
+        pixel_values = torch.randn(count, 3, 64, 64)
+        logits, features = session.run(["logits", "features"], {"pixel_values": pixel_values.numpy()})
+        with torch.no_grad():
+            expected = network.vit(pixel_values).last_hidden_state[:, 0]
+            np.testing.assert_allclose(features, expected.numpy(), atol=1e-4)
+            np.testing.assert_allclose(logits, network(pixel_values=pixel_values).logits.numpy(), atol=1e-4)
+
+
+def test_the_network_is_as_it_was_after_the_export(tmp_path, tiny_backbone):
+    network, _ = create_backbone(str(tiny_backbone))
+    head = network.classifier
+    network.train()
+    export_onnx(network, tmp_path / "model.onnx")
+    assert network.classifier is head
+    assert network.training
+
+
+def test_bfloat16_storage_computes_in_float32(tmp_path, tiny_backbone):
+    network, _ = create_backbone(str(tiny_backbone))
+    network.to(torch.bfloat16).to(torch.float32).eval()
+    export_onnx(network, tmp_path / "small.onnx", weights_dtype="bfloat16")
+    export_onnx(network, tmp_path / "full.onnx")
+    assert (tmp_path / "small.onnx").stat().st_size < 0.75 * (tmp_path / "full.onnx").stat().st_size
+    stored = {tensor.data_type for tensor in onnx.load(tmp_path / "small.onnx").graph.initializer}
+    assert onnx.TensorProto.BFLOAT16 in stored
+    inputs = {"pixel_values": np.random.default_rng(0).normal(size=(2, 3, 64, 64)).astype(np.float32)}
+    small, full = (
+        onnxruntime.InferenceSession(tmp_path / name).run(None, inputs) for name in ("small.onnx", "full.onnx")
+    )
+    for left, right in zip(small, full):
+        np.testing.assert_allclose(left, right, atol=1e-5)

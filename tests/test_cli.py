@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from conftest import training_words
+from spinealign._version import __version__
+from spinealign.cli import main
+
+
+def run(capsys, *words):
+    status = main(list(words))
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_predict_prints_a_table(capsys, slice_png):
+    status, out, _ = run(capsys, "predict", str(slice_png))
+    header, row = out.splitlines()
+    assert status == 0
+    assert header.split() == ["file", "finding", "confidence", "accepted"]
+    assert row.startswith(str(slice_png))
+    assert "%" in row
+    assert row.endswith("yes")
+
+
+def test_predict_prints_one_json_object_a_line_and_goes_on_after_a_bad_file(capsys, tmp_path, slice_png):
+    bad = tmp_path / "bad.png"
+    bad.write_text("no image")
+    status, out, _ = run(capsys, "predict", "--json", str(bad), str(slice_png))
+    error, answer = (json.loads(line) for line in out.splitlines())
+    assert status == 1
+    assert list(error) == ["path", "error"]
+    assert list(answer) == ["path", "label", "confidence", "probabilities", "accepted", "rejection_reasons", "model"]
+    assert answer["path"] == str(slice_png)
+
+
+def test_predict_shows_a_bad_file_in_the_table(capsys, tmp_path, slice_png):
+    status, out, _ = run(capsys, "predict", str(slice_png), str(tmp_path / "nothing.png"))
+    assert status == 1
+    assert "error: There is no file" in out
+
+
+def test_predict_of_an_empty_folder_says_so(capsys, tmp_path):
+    status, _, err = run(capsys, "predict", str(tmp_path))
+    assert status == 1
+    assert "no image files" in err
+
+
+def test_predict_with_another_model_and_engine(capsys, slice_png, tiny_checkpoint):
+    model = str(tiny_checkpoint)
+    answers = [
+        json.loads(run(capsys, "predict", "--json", str(slice_png), "--model", model, "--engine", engine)[1])
+        for engine in ("onnx", "torch")
+    ]
+    assert answers[0]["model"] == model
+    assert answers[0]["probabilities"] == pytest.approx(answers[1]["probabilities"], abs=1e-4)
+
+
+def test_a_model_that_is_not_there_is_an_error_and_not_a_traceback(capsys, slice_png):
+    status, _, err = run(capsys, "predict", str(slice_png), "--model", "no/such/model/here")
+    assert status == 1
+    assert err.startswith("error: There is no folder")
+
+
+def test_info_says_versions_engine_and_model(capsys):
+    status, out, _ = run(capsys, "info", "--json")
+    content = json.loads(out)
+    assert status == 0
+    assert (content["spinealign"], content["engine"], content["model"]) == (__version__, "onnx", "spinealign/default")
+    assert "numpy" in run(capsys, "info")[1]
+
+
+def test_evaluate_prints_the_accuracy_with_what_it_rests_on(capsys, phantom_folder, tiny_checkpoint):
+    words = ("evaluate", str(phantom_folder), "--model", str(tiny_checkpoint))
+    status, out, _ = run(capsys, *words)
+    assert status == 0
+    assert "thumbnail ridge" in out
+    stored = json.loads((tiny_checkpoint / "metrics.json").read_text())["evaluations"][0]
+    assert json.loads(run(capsys, *words, "--json")[1]) == stored
+
+
+def test_evaluate_names_what_it_skipped(capsys, tmp_path, slice_png, tiny_checkpoint):
+    for name in ("fracture/a.png", "normal/b.png", "normal/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(slice_png.read_bytes())
+    status, _, err = run(capsys, "evaluate", str(tmp_path), "--model", str(tiny_checkpoint))
+    assert status == 0
+    assert "normal/c.txt: no image file" in err
+
+
+def test_phantoms_are_written_and_never_over_something(capsys, tmp_path):
+    words = ("phantoms", str(tmp_path / "set"), "--train", "3", "--val", "0", "--test", "1", "--seed", "9")
+    status, out, _ = run(capsys, *words)
+    assert status == 0
+    assert len(list((tmp_path / "set").rglob("*.png"))) == 4
+    assert "manifest.csv" in out
+    status, _, err = run(capsys, *words)
+    assert status == 1
+    assert "not empty" in err
+
+
+def test_train_prints_the_result_and_where_it_is(capsys, tmp_path, phantom_folder, tiny_backbone):
+    words = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1")
+    status, out, _ = run(capsys, "train", *words)
+    assert status == 0
+    assert "thumbnail ridge" in out
+    assert f"The checkpoint lies in {tmp_path / 'out'}" in out
+
+
+def test_train_help_names_our_options_and_those_of_transformers(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--help"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    for option in ("--data_dir", "--on_leakage", "--from_scratch", "--rotation_deg", "--denoise", "--learning_rate"):
+        assert option in said
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["predict"], ["predict", "a.png", "--engine", "magic"], ["train"]])
+def test_wrong_usage_exits_with_2(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["predict", "demo", "info", "evaluate", "phantoms"])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert len(capsys.readouterr().out) > 200
+
+
+def test_without_the_training_packages_the_error_is_the_pip_command():
+    script = "import sys; sys.modules['torch'] = None\nfrom spinealign.cli import main\nsys.exit(main(['train']))"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert finished.returncode == 1
+    assert finished.stderr == 'error: not installed: torch. Run: pip install "spinealign[train]"\n'
+
+
+def test_an_interruption_ends_quietly(monkeypatch, capsys, slice_png):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spinealign.inference.predictor.Predictor.from_pretrained", interrupted)
+    assert main(["predict", str(slice_png)]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

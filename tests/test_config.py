@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spinealign.config import ConditioningConfig, EnhancementConfig, ModelSettings
+from spinealign.errors import CheckpointError
+
+
+def test_settings_come_back_from_json_as_they_were():
+    settings = ModelSettings(
+        ConditioningConfig(window_center=40, window_width=400, denoise="median", equalize="clahe", image_size=160),
+        training_data=("set", "phantoms"),
+        seed=3,
+    )
+    assert ModelSettings.from_json(json.loads(settings.to_json())) == settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"window_width": 0}, "window_width"),
+        ({"denoise": "magic"}, "none, gaussian, median, wavelet"),
+        ({"equalize": "magic"}, "none, histogram, clahe"),
+        ({"image_size": 0}, "image_size"),
+        ({"image_mean": (0.5,)}, "each channel"),
+        ({"image_std": (0.0, 1.0, 1.0)}, "positive"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        ConditioningConfig(**changes)
+
+
+@pytest.mark.parametrize("size", [{"height": 160, "width": 160}, {"shortest_edge": 160}, 160])
+def test_a_preprocessor_of_transformers_gives_the_input(size):
+    preprocessor = {"size": size, "image_mean": [0.1, 0.2, 0.3], "image_std": [1, 1, 1], "resample": 2}
+    config = ConditioningConfig.from_preprocessor(preprocessor, EnhancementConfig(denoise="median"))
+    assert (config.image_size, config.image_mean, config.resample) == (160, (0.1, 0.2, 0.3), 2)
+    assert config.denoise == "median"
+
+
+def test_a_preprocessor_of_something_else_is_refused():
+    with pytest.raises(CheckpointError, match="image input"):
+        ConditioningConfig.from_preprocessor({"size": {"longest_edge": 4}})

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from spinealign.cli import main
+from spinealign.demo import draw_scene
+
+
+def test_the_demo_predicts_three_images_and_shows_where_the_model_looked(tmp_path, capsys):
+    picture = tmp_path / "new" / "demo.png"
+    assert main(["demo", "--output", str(picture)]) == 0
+    out = capsys.readouterr().out
+    rows = [line for line in out.splitlines() if line.startswith(("phantom", "drawing"))]
+    assert [row.split("  ")[0] for row in rows] == ["phantom, intact", "phantom, fractured", "drawing, no CT"]
+    assert " normal " in rows[0]
+    assert " fracture " in rows[1]
+    assert "not a medical device" in out
+    pixels = np.asarray(Image.open(picture).convert("RGB")).astype(int)
+    assert min(pixels.shape[:2]) > 500
+    assert np.ptp(pixels, axis=-1).max() > 100, "heat is colored"
+    assert list(picture.parent.iterdir()) == [picture]
+
+
+def test_the_drawing_is_no_ct():
+    scene = draw_scene(64)
+    assert scene.shape == (64, 64)
+    assert len(np.unique(scene)) > 10

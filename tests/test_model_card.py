@@ -1,0 +1,50 @@
+"""The card of the embedded model, its metrics and the top-level copy say the same."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from huggingface_hub import ModelCard
+
+from spinealign.evaluation.evaluation import percent
+from spinealign.inference.checkpoint import DEFAULT_FOLDER
+
+
+@pytest.fixture(scope="module")
+def evaluations():
+    content = json.loads((DEFAULT_FOLDER / "metrics.json").read_text())["evaluations"]
+    return {item["collection"]: item for item in content}
+
+
+def test_the_top_level_card_is_the_one_of_the_embedded_model(root):
+    assert (root / "model_card.md").read_text() == (DEFAULT_FOLDER / "README.md").read_text()
+
+
+def test_the_card_agrees_with_the_metrics(root, evaluations):
+    card = ModelCard.load(root / "model_card.md")
+    published = {(row.dataset_name, row.metric_type): row.metric_value for row in card.data.eval_results}
+    for name, item in evaluations.items():
+        assert published[name, "accuracy"] == pytest.approx(item["scores"]["accuracy"], abs=1e-6)
+        assert published[name, "recall"] == pytest.approx(item["scores"]["sensitivity"], abs=1e-6)
+        assert percent(item["scores"]["specificity"]) in card.text
+
+
+def test_the_embedded_model_was_measured_to_reach_its_figures(evaluations):
+    real, phantoms = evaluations["cervical fracture"], evaluations["phantoms"]
+    assert real["split"] == "val"
+    assert real["scores"]["accuracy"] >= 0.99
+    assert (phantoms["split"], phantoms["images"], phantoms["sources"]) == ("test", 1000, 1000)
+    assert phantoms["scores"]["specificity"] >= 0.90
+    wide = [entry for entry in phantoms["sensitivity_by_size"] if entry["from_mm"] >= 3]
+    assert sum(entry["sensitivity"] * entry["count"] for entry in wide) / sum(entry["count"] for entry in wide) >= 0.90
+    assert 0.4 < phantoms["thumbnail_ridge_accuracy"] < 0.6
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["not a medical device", "tells head slices from neck slices", "finds breaks in phantoms",
+     "knows nothing of other patients", "Apache-2.0", "none stated for the images", "DeiT-tiny", "says nothing about fractures"],
+)  # fmt: skip
+def test_the_card_says_plainly_what_the_model_is_and_is_not(root, words):
+    assert words in " ".join((root / "model_card.md").read_text().split())
