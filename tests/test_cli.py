@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-
 from conftest import training_words
+
 from spinealign._version import __version__
 from spinealign.cli import main
 

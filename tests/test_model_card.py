@@ -44,7 +44,8 @@ def test_the_embedded_model_was_measured_to_reach_its_figures(evaluations):
 @pytest.mark.parametrize(
     "words",
     ["not a medical device", "tells head slices from neck slices", "finds breaks in phantoms",
-     "knows nothing of other patients", "Apache-2.0", "none stated for the images", "DeiT-tiny", "says nothing about fractures"],
+     "knows nothing of other patients", "Apache-2.0", "none stated for the images", "DeiT-tiny",
+     "says nothing about fractures"],
 )  # fmt: skip
 def test_the_card_says_plainly_what_the_model_is_and_is_not(root, words):
     assert words in " ".join((root / "model_card.md").read_text().split())

@@ -70,6 +70,11 @@ class Cohort:
         """Names of the distinct source slices, in alphabetical order."""
         return tuple(sorted({sample.source for sample in self.samples}))
 
+    @property
+    def selection_split(self) -> str:
+        """The split on which a training chooses its best epoch: `val`, or `test` where there is no other."""
+        return "val" if "val" in self.splits else "test"
+
     def part(self, split: str) -> Cohort:
         """Return the samples of one split."""
         return replace(self, samples=tuple(sample for sample in self.samples if sample.split == split), skipped=())

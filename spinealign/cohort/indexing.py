@@ -61,6 +61,7 @@ def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
     skipped: list[str] = []
     samples: list[Sample] = []
     splits = [folder for folder in folders if folder.name.lower() in _SPLIT_NAMES]
+    places: list[tuple[str | None, Path]]
     if splits:
         skipped += [f"{folder.name}/: no split folder" for folder in folders if folder not in splits]
         places = [(_SPLIT_NAMES[split.name.lower()], folder) for split in splits for folder in _subfolders(split)]

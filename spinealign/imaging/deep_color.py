@@ -6,14 +6,14 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 # How Pillow unpacks the upper bytes, and what gives the lower ones: for gray with opacity, the bytes as they stand.
 _LOWER = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
 _LUMA = np.array([19595, 38470, 7471]) / 65536  # ITU-R 601-2, as Pillow's own conversion to gray
 
 
-def is_deep_color(image: Image.Image) -> bool:
+def is_deep_color(image: ImageFile.ImageFile) -> bool:
     """Tell whether an opened, not yet decoded file has color or opacity of 16 bits a channel."""
     return bool(image.format == "PNG" and image.tile and image.tile[0].args in _LOWER)
 
@@ -43,6 +43,6 @@ def read_deep_gray(content: bytes) -> Image.Image:
     return deep
 
 
-def _unpacked(image: Image.Image, packing: str) -> NDArray[np.uint8]:
+def _unpacked(image: ImageFile.ImageFile, packing: str) -> NDArray[np.uint8]:
     image.tile = [tile._replace(args=packing) for tile in image.tile]
     return np.asarray(image)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +35,10 @@ def denoise(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]:
     elif method == "median":
         result = filters.median(intensity, np.ones((3, 3)))
     elif method == "wavelet":
-        result = restoration.denoise_wavelet(intensity, method="BayesShrink", rescale_sigma=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an image without noise has no details whose median could be taken
+            result = restoration.denoise_wavelet(intensity, method="BayesShrink", rescale_sigma=True)
+        result = result if np.isfinite(result).all() else intensity
     else:
         raise ValueError(f"unknown noise filter {method!r}.")
     return np.clip(result, 0.0, 1.0).astype(np.float32)

@@ -64,8 +64,8 @@ class Checkpoint:
         Raises:
             CheckpointError: If the configuration names none.
         """
-        id2label = self.read_json(CONFIG_FILE).get("id2label")
         try:
+            id2label = self.read_json(CONFIG_FILE)["id2label"]
             return tuple(str(id2label[key]) for key in sorted(id2label, key=int))
         except (TypeError, ValueError, KeyError) as error:
             raise CheckpointError(f"{CONFIG_FILE} of {self.model} names no classes (id2label).") from error

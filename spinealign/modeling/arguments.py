@@ -132,6 +132,7 @@ def parse_training_setup(arguments: Sequence[str] | None = None, *, prog: str | 
     """
     parser = training_parser(prog)
     try:
-        return TrainingSetup(*parser.parse_args_into_dataclasses(args=arguments))
+        parsed = parser.parse_args_into_dataclasses(args=arguments)
     except ValueError as error:
         parser.error(str(error))
+    return TrainingSetup(*parsed)

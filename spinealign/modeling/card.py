@@ -14,7 +14,14 @@ from spinealign.evaluation.metrics import SizeBin
 from spinealign.modeling.arguments import TrainingSetup
 
 LEARNING_CURVES, SIZE_CURVE = "learning_curves.png", "sensitivity_by_size.png"
-_METRICS = {"accuracy": "accuracy", "sensitivity": "recall", "precision": "precision", "f1": "f1", "auroc": "roc_auc"}
+_METRICS = {
+    "accuracy": "accuracy",
+    "sensitivity": "recall",
+    "specificity": "specificity",
+    "precision": "precision",
+    "f1": "f1",
+    "auroc": "roc_auc",
+}
 
 
 def write_card(
@@ -38,7 +45,7 @@ def write_card(
         _results_table(evaluations),
         "The interval takes the distinct source slices as trials, because copies of one slice say little that is new. "
         "The thumbnail ridge is a linear model that sees 16x16 pixels, too few for any fracture. "
-        + _selection_note(evaluations),
+        + _selection_note(evaluations, cohorts),
         *(f"> **Warning.** {item.shortcut_warning}" for item in evaluations if item.shortcut_warning),
         *(_size_section(item) for item in evaluations if item.sensitivity_by_size),
         *([Path(setup.model.card_notes).read_text(encoding="utf-8").strip()] if setup.model.card_notes else []),
@@ -67,7 +74,7 @@ def _metadata(setup: TrainingSetup, evaluations: Sequence[Evaluation], name: str
             dataset_name=item.collection,
             dataset_split=item.split,
             metric_type=hub_name,
-            metric_name=f"{score} ({item.sources} distinct sources, {item.images} images)",
+            metric_name=f"{score} ({_evidence(item)})",
             metric_value=round(value, 6),
         )
         for item in evaluations
@@ -83,6 +90,15 @@ def _metadata(setup: TrainingSetup, evaluations: Sequence[Evaluation], name: str
         base_model=None if local else setup.model.model_name_or_path,
         eval_results=results,
         ignore_metadata_errors=False,
+    )
+
+
+def _evidence(item: Evaluation) -> str:
+    """Say in few words what the scores of an evaluation rest on."""
+    low, high = item.accuracy_interval
+    return (
+        f"{item.images} images of {item.sources} distinct sources, accuracy's 95 % interval {low * 100:.1f} to "
+        f"{high * 100:.1f} %, thumbnail ridge {percent(item.thumbnail_ridge_accuracy)}"
     )
 
 
@@ -107,8 +123,9 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _selection_note(evaluations: Sequence[Evaluation]) -> str:
-    seen = [f"{item.collection} ({item.split})" for item in evaluations if item.split == "val"]
+def _selection_note(evaluations: Sequence[Evaluation], cohorts: Sequence[Cohort]) -> str:
+    chosen_on = {cohort.name: cohort.selection_split for cohort in cohorts}
+    seen = [f"{item.collection} ({item.split})" for item in evaluations if item.split == chosen_on[item.collection]]
     if not seen:
         return "No image of these splits was used to choose the epoch."
     return f"The epoch was chosen on {', '.join(seen)}, so the numbers there are optimistic."

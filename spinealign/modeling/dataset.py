@@ -36,7 +36,7 @@ class PixelTransform:
 
     def _pixel_values(self, gray: bytes, index: int) -> torch.Tensor:
         side = self._config.image_size
-        intensity = np.frombuffer(gray, np.uint8).reshape(side, side) / np.float32(255)
+        intensity = np.frombuffer(gray, np.uint8).reshape(side, side).astype(np.float32) / np.float32(255)
         if self._augment is not None:
             seed = np.random.SeedSequence((self._seed, self.epoch, index)).generate_state(1)[0]
             intensity = self._augment(intensity, int(seed))

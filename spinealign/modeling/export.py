@@ -61,6 +61,7 @@ def export_onnx(network: Any, path: Path, *, weights_dtype: str = "float32") -> 
     finally:
         network.classifier = head
         network.to(device).train(training)
+    assert program is not None  # noqa: S101 - it is None without dynamo alone
     model = program.model_proto
     if weights_dtype == "bfloat16":
         _store_bfloat16(model)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from spinealign.evaluation.metrics import SizeBin
 
@@ -18,26 +19,28 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
         history: The Trainer's `log_history`.
         path: The PNG to write.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    losses, scores = figure.subplots(1, 2)
+    figure = Figure(figsize=(10.5, 3.6), layout="constrained")
+    losses, scores = figure.subplots(1, 2, width_ratios=(1, 1.5))
     trained = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
     evaluated = [row for row in history if "eval_loss" in row]
     epochs = [row["epoch"] for row in evaluated]
     losses.plot(*zip(*trained), color="0.6", label="train") if trained else None
     losses.plot(epochs, [row["eval_loss"] for row in evaluated], "o-", label="validation")
-    losses.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
-    losses.legend(frameon=False)
+    losses.set(xlabel="epoch", ylabel="loss")
+    losses.set_ylim(0, 1.1 * losses.get_ylim()[1])
+    losses.legend(frameon=False, loc="upper right")
     for name in ("accuracy", "sensitivity", "specificity", "auroc"):
         scores.plot(epochs, [row.get(f"eval_{name}") for row in evaluated], "o-", label=name)
-    if evaluated and "eval_thumbnail_ridge" in evaluated[-1]:  # no accuracy without what it rests on
-        scores.axhline(evaluated[-1]["eval_thumbnail_ridge"], color="0.4", ls="--", label="thumbnail ridge, accuracy")
+    if evaluated:  # no accuracy without what it rests on
         last = evaluated[-1]
+        scores.axhline(last["eval_thumbnail_ridge"], color="0.4", ls="--", label="accuracy of the\nthumbnail ridge")
         interval = f"{last['eval_accuracy_low']:.0%} to {last['eval_accuracy_high']:.0%}"
-        scores.set_title(f"{last['eval_sources']} distinct sources; last accuracy's interval {interval}", fontsize=9)
+        scores.set_title(f"{last['eval_sources']} distinct sources; 95 % interval of the last accuracy: {interval}", fontsize=9)
     scores.set(xlabel="epoch", ylabel="score on the validation part", ylim=(0, 1.02))
-    scores.legend(frameon=False, loc="lower right")
+    scores.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     for axes in (losses, scores):
         axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.savefig(path, dpi=130)
 
 

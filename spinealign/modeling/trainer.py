@@ -23,7 +23,6 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from spinealign.modeling.dataset import PixelTransform
 
-
 logger = logging.getLogger(__name__)
 
 
@@ -69,11 +68,11 @@ class EpochReport(TrainerCallback):
 
 def _epoch_line(logs: dict[str, float], epochs: float) -> str:
     score = {name.removeprefix("eval_"): value for name, value in logs.items()}
+    interval = f"{score['accuracy_low']:.1%} to {score['accuracy_high']:.1%}"
     return (
         f"epoch {score['epoch']:.0f}/{epochs:g}: validation loss {score['loss']:.4f}, accuracy {score['accuracy']:.2%} "
-        f"({score['sources']:.0f} sources: {score['accuracy_low']:.1%} to {score['accuracy_high']:.1%}; thumbnail ridge "
-        f"{score['thumbnail_ridge']:.2%}), sensitivity {score['sensitivity']:.2%}, specificity "
-        f"{score['specificity']:.2%}, AUROC {score['auroc']:.4f}"
+        f"({score['sources']:.0f} sources: {interval}; thumbnail ridge {score['thumbnail_ridge']:.2%}), sensitivity "
+        f"{score['sensitivity']:.2%}, specificity {score['specificity']:.2%}, AUROC {score['auroc']:.4f}"
     )
 
 

@@ -146,7 +146,7 @@ def build_trainer(
     training = setup.training
     augment = PixelTransform(config, build_augmentation(setup.augmentation, config.image_size), seed=training.seed)
     train_parts = [item.part("train") for item in collections]
-    validation = [item.part("val" if "val" in item.cohort.splits else "test") for item in collections]
+    validation = [item.part(item.cohort.selection_split) for item in collections]
     labels = [int(positive) for part in train_parts for positive in part.positive]
     callbacks = [EpochCallback(augment)]
     if training.load_best_model_at_end:

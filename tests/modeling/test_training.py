@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT, training_words
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from conftest import ROOT, training_words
 from spinealign import Predictor
 from spinealign.cli import main
 from spinealign.cohort.indexing import index_cohort
