@@ -30,8 +30,8 @@ default-model: $(VENV)/dev  ## Rebuild the embedded model (needs DATA; about an 
 	@test -d build/phantoms || $(BIN)/spinealign phantoms build/phantoms --train 6000 --val 400 --test 1000 --seed 0
 	@$(BIN)/python train.py --data_dir "$(DATA)/cervical fracture" build/phantoms \
 	  --model_name_or_path "$(DATA)/deit-tiny-patch16-224" --card_notes docs/default_model.md \
-	  --output_dir build/spinealign-default --num_train_epochs 5 --per_device_train_batch_size 16 \
-	  --use_cpu --weights_dtype bfloat16
+	  --output_dir build/spinealign-default --num_train_epochs 5 --use_cpu \
+	  --weights_dtype bfloat16
 	@mkdir -p $(DEFAULT)
 	@cd build/spinealign-default && cp README.md *.json *.png model.onnx model.safetensors ../../$(DEFAULT)/
 	@cp $(DEFAULT)/README.md model_card.md

@@ -21,7 +21,7 @@ DEFAULTS = {
     "weight_decay": 0.05,
     "warmup_steps": 0.1,
     "lr_scheduler_type": "cosine",
-    "per_device_train_batch_size": 32,
+    "per_device_train_batch_size": 16,
     "per_device_eval_batch_size": 64,
     "eval_strategy": "epoch",
     "save_strategy": "epoch",
