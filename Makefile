@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 DEFAULT := spinealign/assets/default
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test check default-model default-figures benchmarks wheel clean
+.PHONY: help demo app test check default-model default-figures wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -26,15 +26,19 @@ check: $(VENV)/dev  ## Lint, formatting and types
 	@$(BIN)/mypy
 
 # Seeds 0 to 7,399 are the phantoms of the embedded model; other work draws higher ones.
-default-model: $(VENV)/dev  ## Rebuild the embedded model (needs DATA; about an hour on two cores)
-	@test -d build/phantoms || $(BIN)/spinealign phantoms build/phantoms --train 6000 --val 400 --test 1000 --seed 0
+build/phantoms/manifest.csv: spinealign/cohort/phantoms.py spinealign/imaging/phantom.py spinealign/imaging/neck.py \
+		spinealign/imaging/vertebra.py spinealign/imaging/geometry.py | $(VENV)/dev
+	@rm -rf build/phantoms
+	@$(BIN)/spinealign phantoms build/phantoms --train 6000 --val 400 --test 1000 --seed 0
+
+default-model: build/phantoms/manifest.csv | $(VENV)/dev  ## Rebuild the embedded model (needs DATA; about an hour on two cores)
 	@$(BIN)/python train.py --data_dir "$(DATA)/cervical fracture" build/phantoms \
 	  --model_name_or_path "$(DATA)/deit-tiny-patch16-224" --card_notes docs/default_model.md \
 	  --output_dir build/spinealign-default --num_train_epochs 5 --use_cpu \
 	  --weights_dtype bfloat16
 	@mkdir -p $(DEFAULT)
 	@cd build/spinealign-default && cp README.md *.json *.png model.onnx model.safetensors ../../$(DEFAULT)/
-	@cp $(DEFAULT)/README.md model_card.md
+	@sed 's#](\([a-z_]*\.png\))#]($(DEFAULT)/\1)#' $(DEFAULT)/README.md > model_card.md
 
 default-figures: $(VENV)/dev  ## Measure the embedded model again (needs DATA)
 	@$(BIN)/python benchmarks/default_model.py --data "$(DATA)"

@@ -17,6 +17,7 @@ from spinealign import Predictor
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, load_images
 from spinealign.cohort.phantoms import write_phantoms
+from spinealign.cohort.splitting import resolve_leakage
 from spinealign.evaluation.evaluation import format_evaluations
 from spinealign.modeling.assessment import assess, fracture_probabilities
 
@@ -36,14 +37,16 @@ def main() -> None:
         counts = {"train": 2 * options.phantoms, "test": options.phantoms}
         write_phantoms(Path(folder) / "phantoms", counts, seed=FIRST_SEED)
         collections = {
-            "val": load_images(index_cohort(options.data / "cervical fracture"), onnx.conditioning),
+            "val": load_images(
+                resolve_leakage(index_cohort(options.data / "cervical fracture"), "drop"), onnx.conditioning
+            ),
             "test": load_images(index_cohort(Path(folder) / "phantoms"), onnx.conditioning),
         }
     evaluations = {split: assess(onnx, loaded, split=split) for split, loaded in collections.items()}
     print(format_evaluations(list(evaluations.values())))
     print("\nsensitivity over the size of the break, held-out phantoms")
     for entry in evaluations["test"].sensitivity_by_size:
-        print(f"  {entry.from_mm:.0f} to {entry.to_mm:.0f} mm  {entry.sensitivity:7.2%}  of {entry.count}")
+        print(f"  from {entry.from_mm:.0f} mm  {entry.sensitivity:7.2%}  of {entry.count}")
     print(f"  3 mm and more  {evaluations['test'].sensitivity_from(3.0):.2%}")
     print("\nsame finding from ONNX Runtime and from torch in float32")
     for split, loaded in collections.items():

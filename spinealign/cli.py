@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import sys
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
         SystemExit: With 2 on wrong usage, as argparse does, and with 0 on `--help`.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name may be no text
     logging.basicConfig(format="%(message)s")
     logging.getLogger("spinealign").setLevel(logging.INFO)
     try:
@@ -96,6 +99,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--split", choices=("train", "val", "test"), help="split to score (default: test, or else val)"
     )
     evaluate.add_argument(
+        "--on_leakage",
+        choices=("drop", "error", "keep"),
+        default="drop",
+        help="what happens to a source that stands in two splits (default: drop its copies from the earlier one)",
+    )
+    evaluate.add_argument(
         "--source_pattern", metavar="REGEX", help="file names to sources, with a group (?P<source>...)"
     )
     evaluate.add_argument("--json", action="store_true", help="print JSON")
@@ -112,7 +121,9 @@ def build_parser() -> argparse.ArgumentParser:
         phantoms.add_argument(
             f"--{split}", type=int, default=count, metavar="N", help="phantoms (default: %(default)s)"
         )
-    phantoms.add_argument("--seed", type=int, default=0, help="seed of the first phantom (default: %(default)s)")
+    phantoms.add_argument(
+        "--seed", type=int, default=20_000_000, help="seed of the first phantom (default: %(default)s)"
+    )
     phantoms.set_defaults(run=_phantoms)
 
     commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
@@ -154,15 +165,17 @@ def _predict(options: argparse.Namespace) -> int:
     predictor = Predictor.from_pretrained(options.model, options.revision, options.engine)
     bar = tqdm(predict_files(predictor, paths), total=len(paths), unit="image", leave=False, disable=None, delay=1.0)
     failed, results = 0, []
-    for result in bar:
-        failed += result.error is not None
-        if options.json:
-            answer = {"error": result.error} if result.prediction is None else result.prediction.to_dict()
-            print(json.dumps({"path": result.path, **answer}), flush=True)
-        else:
-            results.append(result)
-    if results:
-        print(_prediction_table(results))
+    try:
+        for result in bar:
+            failed += result.error is not None
+            if options.json:
+                answer = {"error": result.error} if result.prediction is None else result.prediction.to_dict()
+                print(json.dumps({"path": result.path, **answer}), flush=True)
+            else:
+                results.append(result)
+    finally:  # an interrupted run shows what it has
+        if results:
+            print(_prediction_table(results))
     return 1 if failed else 0
 
 
@@ -204,17 +217,25 @@ def _info(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     require("sklearn", extra="train")
-    from spinealign.cohort.indexing import index_cohort
+    from spinealign.cohort.indexing import index_cohort, require_binary
     from spinealign.cohort.loading import load_images
+    from spinealign.cohort.splitting import resolve_leakage, split_cohort
     from spinealign.evaluation.evaluation import format_evaluations
     from spinealign.inference.predictor import Predictor
     from spinealign.modeling.assessment import assess
 
     predictor = Predictor.from_pretrained(options.model, options.revision, options.engine)
     cohort = index_cohort(options.data, source_pattern=options.source_pattern)
-    loaded = load_images(cohort, predictor.conditioning)
+    require_binary(cohort)
+    settings = predictor.checkpoint.settings
+    trained_on = cohort.name in settings.training_data
+    if trained_on:  # the same cut as in the training, so that no training image counts as held out
+        cohort = split_cohort(cohort, settings.split, seed=settings.seed or 0)
+    loaded = load_images(resolve_leakage(cohort, options.on_leakage), predictor.conditioning)
     for line in loaded.cohort.skipped:
         print(line, file=sys.stderr)
+    if trained_on and options.split == "train":
+        print("These images were used to train the model: the numbers below prove nothing.", file=sys.stderr)
     evaluation = assess(predictor, loaded, split=options.split)
     print(json.dumps(evaluation.to_dict(), indent=2) if options.json else format_evaluations([evaluation]))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 from spinealign.errors import CheckpointError
@@ -29,8 +30,10 @@ class EnhancementConfig:
     )
 
     def __post_init__(self) -> None:
-        if self.window_width <= 0:
-            raise ValueError(f"window_width must be positive, not {self.window_width}.")
+        if not (isfinite(self.window_center) and isfinite(self.window_width) and self.window_width > 0):
+            raise ValueError(
+                f"window_width must be positive and both finite, not {self.window_center} and {self.window_width}."
+            )
         if self.denoise not in DENOISE_METHODS:
             raise ValueError(f"denoise must be one of {', '.join(DENOISE_METHODS)}, not {self.denoise!r}.")
         if self.equalize not in EQUALIZE_METHODS:
@@ -54,18 +57,23 @@ class ConditioningConfig(EnhancementConfig):
         super().__post_init__()
         object.__setattr__(self, "image_mean", tuple(float(value) for value in self.image_mean))
         object.__setattr__(self, "image_std", tuple(float(value) for value in self.image_std))
-        if self.image_size < 1:
-            raise ValueError(f"image_size must be positive, not {self.image_size}.")
+        if not isinstance(self.image_size, int) or self.image_size < 1:
+            raise ValueError(f"image_size must be a positive whole number, not {self.image_size}.")
+        if self.resample not in range(6):
+            raise ValueError(f"resample must be a number of Pillow's from 0 to 5, not {self.resample}.")
         if len(self.image_mean) != len(self.image_std) or not self.image_mean:
             raise ValueError("image_mean and image_std need one value for each channel.")
-        if min(self.image_std) <= 0:
-            raise ValueError("image_std must be positive.")
+        if not all(map(isfinite, self.image_mean + self.image_std)) or min(self.image_std) <= 0:
+            raise ValueError("image_mean and image_std must be finite, and image_std positive.")
 
     @classmethod
     def from_preprocessor(
         cls, preprocessor: Mapping[str, Any], enhancement: EnhancementConfig | None = None
     ) -> ConditioningConfig:
         """Take size, normalisation and interpolation from a `preprocessor_config.json` of transformers.
+
+        Where it cuts out the center of a larger image, the whole image is brought to the size of the cut instead: no
+        part of a slice may be left out.
 
         Args:
             preprocessor: Its content.
@@ -74,15 +82,21 @@ class ConditioningConfig(EnhancementConfig):
         Raises:
             CheckpointError: If it describes no square resize and normalisation of an image.
         """
-        size = preprocessor.get("size", 224)
+        cut = preprocessor.get("crop_size") if preprocessor.get("do_center_crop") else None
+        size = cut or preprocessor.get("size", 224)
         if isinstance(size, Mapping):
+            if size.get("height") != size.get("width"):
+                raise CheckpointError(f"preprocessor_config.json asks for an input that is no square: {dict(size)}.")
             size = size.get("height", size.get("shortest_edge"))
+        plain = not preprocessor.get("do_normalize", True)
+        if not preprocessor.get("do_rescale", True):
+            raise CheckpointError("preprocessor_config.json asks for gray levels from 0 to 255; that is not supported.")
         try:
             return cls(
                 **asdict(enhancement or EnhancementConfig()),
                 image_size=int(size),
-                image_mean=tuple(preprocessor.get("image_mean", (0.5, 0.5, 0.5))),
-                image_std=tuple(preprocessor.get("image_std", (0.5, 0.5, 0.5))),
+                image_mean=(0.0, 0.0, 0.0) if plain else tuple(preprocessor.get("image_mean", (0.5, 0.5, 0.5))),
+                image_std=(1.0, 1.0, 1.0) if plain else tuple(preprocessor.get("image_std", (0.5, 0.5, 0.5))),
                 resample=int(preprocessor.get("resample", 2)),
             )
         except (TypeError, ValueError) as error:
@@ -96,11 +110,13 @@ class ModelSettings:
     Attributes:
         conditioning: The way from a slice to `pixel_values`.
         training_data: Names of the collections the model was trained on, as its owner calls them.
+        split: How they were split; with the seed, it gives the same parts again.
         seed: The seed of the training.
     """
 
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
     training_data: tuple[str, ...] = ()
+    split: str = "auto"
     seed: int | None = None
 
     def to_json(self) -> str:
@@ -129,6 +145,7 @@ class ModelSettings:
             return cls(
                 conditioning=ConditioningConfig(**conditioning),
                 training_data=tuple(content.get("training_data", ())),
+                split=str(content.get("split", "auto")),
                 seed=content.get("seed"),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

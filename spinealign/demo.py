@@ -48,8 +48,11 @@ def run_demo(output: Path, *, seed: int = 1_000_007) -> list[BatchResult]:
     sheet = draw_sheet([inputs, maps], heading=f"spinealign demo - {predictor.model}", footer=FOOTER)
     output.parent.mkdir(parents=True, exist_ok=True)
     staging = output.with_name(f".{output.name}.part")
-    sheet.save(staging, format="PNG")
-    os.replace(staging, output)
+    try:
+        sheet.save(staging, format="PNG")
+        os.replace(staging, output)
+    finally:
+        staging.unlink(missing_ok=True)
     return results
 
 

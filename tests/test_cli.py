@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -90,6 +91,41 @@ def test_evaluate_names_what_it_skipped(capsys, tmp_path, slice_png, tiny_checkp
     status, _, err = run(capsys, "evaluate", str(tmp_path), "--model", str(tiny_checkpoint))
     assert status == 0
     assert "normal/c.txt: no image file" in err
+
+
+def test_evaluate_refuses_a_collection_without_the_finding(capsys, tmp_path, slice_png, tiny_checkpoint):
+    for name in ("fractures/a.png", "normal/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(slice_png.read_bytes())
+    status, _, err = run(capsys, "evaluate", str(tmp_path), "--model", str(tiny_checkpoint))
+    assert status == 1
+    assert "misspelt 'fracture'" in err
+
+
+def test_evaluate_names_a_part_that_is_not_there(capsys, tmp_path, slice_png, tiny_checkpoint):
+    for name in ("fracture/a.png", "normal/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(slice_png.read_bytes())
+    status, _, err = run(capsys, "evaluate", str(tmp_path), "--model", str(tiny_checkpoint), "--split", "val")
+    assert status == 1
+    assert "has no part val" in err
+
+
+def test_evaluate_cuts_a_training_collection_as_the_training_did(capsys, tmp_path, phantom_folder, tiny_backbone):
+    flat = tmp_path / "flat"
+    for index, path in enumerate(sorted((phantom_folder / "train").iterdir())):
+        label = "fracture" if index % 2 == 0 else "normal"
+        (flat / label).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, flat / label / path.name)
+    words = training_words(flat, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1")
+    assert run(capsys, "train", *words)[0] == 0
+    stored = json.loads((tmp_path / "out" / "metrics.json").read_text())["evaluations"][0]
+    status, out, _ = run(capsys, "evaluate", str(flat), "--model", str(tmp_path / "out"), "--json")
+    assert status == 0
+    assert json.loads(out) == stored
+    assert stored["split"] == "test"
+    _, _, err = run(capsys, "evaluate", str(flat), "--model", str(tmp_path / "out"), "--split", "train")
+    assert "prove nothing" in err
 
 
 def test_phantoms_are_written_and_never_over_something(capsys, tmp_path):

@@ -33,6 +33,18 @@ def test_settings_out_of_range_are_refused(changes, words):
         ConditioningConfig(**changes)
 
 
+def test_a_preprocessor_that_cuts_out_the_center_keeps_the_whole_slice_at_the_size_of_the_cut():
+    preprocessor = {"size": 256, "do_center_crop": True, "crop_size": {"height": 224, "width": 224}}
+    assert ConditioningConfig.from_preprocessor(preprocessor).image_size == 224
+    assert ConditioningConfig.from_preprocessor({"size": 160, "do_normalize": False}).image_std == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("change", [{"size": {"height": 224, "width": 384}}, {"do_rescale": False}])
+def test_a_preprocessor_that_cannot_be_followed_is_refused(change):
+    with pytest.raises(CheckpointError, match=r"preprocessor_config\.json"):
+        ConditioningConfig.from_preprocessor(change)
+
+
 @pytest.mark.parametrize("size", [{"height": 160, "width": 160}, {"shortest_edge": 160}, 160])
 def test_a_preprocessor_of_transformers_gives_the_input(size):
     preprocessor = {"size": size, "image_mean": [0.1, 0.2, 0.3], "image_std": [1, 1, 1], "resample": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from huggingface_hub import ModelCard
@@ -18,7 +19,11 @@ def evaluations():
 
 
 def test_the_top_level_card_is_the_one_of_the_embedded_model(root):
-    assert (root / "model_card.md").read_text() == (DEFAULT_FOLDER / "README.md").read_text()
+    embedded, copy = (DEFAULT_FOLDER / "README.md").read_text(), (root / "model_card.md").read_text()
+    assert copy.replace("](spinealign/assets/default/", "](") == embedded
+    pictures = re.findall(r"!\[.*?\]\((.+?)\)", copy)
+    assert len(pictures) == 2
+    assert all((root / picture).is_file() for picture in pictures)
 
 
 def test_the_card_agrees_with_the_metrics(root, evaluations):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-from spinealign.errors import CohortError
 
 SPLITS = ("train", "val", "test")
 
@@ -80,21 +78,15 @@ class Cohort:
         return replace(self, samples=tuple(sample for sample in self.samples if sample.split == split), skipped=())
 
 
-def class_weights(labels: list[int], classes: int) -> list[float]:
-    """Return the weight of each class that makes all classes count alike, 1 on average over the images.
+def balanced_weights(groups: Sequence[Hashable]) -> list[float]:
+    """Return a weight for each image that makes all groups count alike, 1 on average over the images.
 
     Args:
-        labels: Class index of each image.
-        classes: Number of classes.
-
-    Raises:
-        CohortError: If a class has no image.
+        groups: The group of each image, such as its class, or its class and collection.
 
     Example:
-        >>> class_weights([0, 0, 0, 1], 2)
-        [0.6666666666666666, 2.0]
+        >>> balanced_weights(["normal", "normal", "normal", "fracture"])
+        [0.6666666666666666, 0.6666666666666666, 0.6666666666666666, 2.0]
     """
-    counts = Counter(labels)
-    if any(not counts[index] for index in range(classes)):
-        raise CohortError("A class has no image to train on; add some or remove the class.")
-    return [len(labels) / (classes * counts[index]) for index in range(classes)]
+    counts = Counter(groups)
+    return [len(groups) / (len(counts) * counts[group]) for group in groups]

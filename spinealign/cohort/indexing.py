@@ -76,8 +76,8 @@ def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
         if not images:
             raise CohortError(f"The class folder {folder} holds no images; add some or remove it.")
         for path in images:
-            source, series = parse_name(path.stem, pattern)
-            name = str(path.relative_to(root))
+            name = path.relative_to(root).as_posix()
+            source, series = parse_name(path.stem, pattern, otherwise=name)
             samples.append(Sample(str(path), folder.name.strip().lower(), source, series, split, name))
     return Cohort(root.resolve().name, tuple(samples), tuple(skipped))
 
@@ -101,7 +101,7 @@ def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
         if not label or not path.is_file():
             skipped.append(f"{manifest.name} line {number}: {'no such file' if label else 'no label'}")
             continue
-        source, series = parse_name(path.stem, pattern)
+        source, series = parse_name(path.stem, pattern, otherwise=row["path"])
         samples.append(
             Sample(
                 image=str(path),
@@ -144,17 +144,23 @@ def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
             f"There is no folder {dataset_id}, and the Hub dataset of this name cannot be loaded "
             f"({type(error).__name__}); check the name, your access and the network."
         ) from error
-    samples = [sample for split in splits for sample in hub_samples(splits[split], split, source_pattern)]
-    return Cohort(dataset_id, tuple(samples))
+    skipped: list[str] = []
+    samples = [
+        sample for split in splits for sample in hub_samples(splits[split], split, source_pattern, skipped=skipped)
+    ]
+    return Cohort(dataset_id, tuple(samples), tuple(skipped))
 
 
-def hub_samples(rows: Any, split: str, source_pattern: str | None) -> Iterator[Sample]:
+def hub_samples(
+    rows: Any, split: str, source_pattern: str | None = None, *, skipped: list[str] | None = None
+) -> Iterator[Sample]:
     """List the images of one split of a `datasets` dataset.
 
     Args:
         rows: A `datasets.Dataset` with one image column and a column `label`; `source` and `series` are read if there.
         split: Its name.
         source_pattern: As for `index_cohort`.
+        skipped: Takes a line for each row without image or label.
 
     Yields:
         A sample for each row, with the encoded image.
@@ -172,17 +178,21 @@ def hub_samples(rows: Any, split: str, source_pattern: str | None) -> Iterator[S
     names = rows.features[label_column]
     rows = rows.cast_column(image_columns[0], Image(decode=False))
     for number, row in enumerate(rows):
-        content, path = row[image_columns[0]]["bytes"], row[image_columns[0]]["path"]
-        stem = Path(path).stem if path else f"{split} {number}"
-        source, series = parse_name(stem, pattern)
-        label = row[label_column]
+        name, image, label = f"{split} row {number}", row[image_columns[0]], row[label_column]
+        if isinstance(names, ClassLabel):
+            label = None if label is None or label < 0 else names.int2str(label)
+        if image is None or label is None:
+            if skipped is not None:
+                skipped.append(f"{name}: no {'image' if image is None else 'label'}")
+            continue
+        source, series = parse_name(Path(image["path"] or "").stem, pattern, otherwise=name)
         yield Sample(
-            image=content if content is not None else path,
-            label=str(names.int2str(label) if isinstance(names, ClassLabel) else label).lower(),
+            image=image["path"] if image["bytes"] is None else image["bytes"],
+            label=str(label).lower(),
             source=row.get("source") or source,
             series=row.get("series") or series,
             split=_SPLIT_NAMES.get(split.lower()),
-            name=f"{split} row {number}",
+            name=name,
         )
 
 
@@ -202,6 +212,22 @@ def _class_mismatch(cohort: Cohort, split: str, missing: list[str]) -> str:
     message = f"{cohort.name}: split {split} has the classes {', '.join(present)} but lacks {', '.join(missing)}."
     close = [(name, near) for name in missing for near in difflib.get_close_matches(name, present, n=1)]
     return message + "".join(f" Is {near!r} a misspelt {name!r}?" for name, near in close)
+
+
+def require_parts(cohort: Cohort) -> Cohort:
+    """Check that every class can be trained on and held out.
+
+    Raises:
+        CohortError: If the part to train on, or the one to choose the epoch on, lacks a class.
+    """
+    for split in ("train", cohort.selection_split):
+        missing = set(cohort.labels) - set(cohort.part(split).labels)
+        if missing or not cohort.labels:
+            raise CohortError(
+                f"{cohort.name}: no image of {', '.join(sorted(missing))} is left in {split}. Copies of held-out "
+                "sources may have been dropped from it; add images, or use split='source' to cut anew."
+            )
+    return cohort
 
 
 def require_binary(cohort: Cohort) -> None:

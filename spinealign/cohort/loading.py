@@ -24,10 +24,12 @@ class LoadedCohort:
     Attributes:
         cohort: The samples that could be read.
         gray: Rendered and resized images, uint8 of shape (N, S, S), in the order of the samples.
+        config: How they were conditioned.
     """
 
     cohort: Cohort
     gray: NDArray[np.uint8]
+    config: ConditioningConfig
 
     @property
     def positive(self) -> NDArray[np.bool_]:
@@ -37,7 +39,7 @@ class LoadedCohort:
     def part(self, split: str) -> LoadedCohort:
         """Return the samples of one split."""
         chosen = [index for index, sample in enumerate(self.cohort) if sample.split == split]
-        return LoadedCohort(self.cohort.part(split), self.gray[chosen])
+        return LoadedCohort(self.cohort.part(split), self.gray[chosen], self.config)
 
 
 def load_images(cohort: Cohort, config: ConditioningConfig, *, progress: bool = True) -> LoadedCohort:
@@ -63,7 +65,9 @@ def load_images(cohort: Cohort, config: ConditioningConfig, *, progress: bool = 
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         images = pool.map(load, cohort)
-        bar = tqdm(images, total=len(cohort), desc=f"reading {cohort.name}", unit="image", disable=not progress)
+        bar = tqdm(
+            images, total=len(cohort), desc=f"reading {cohort.name}", unit="image", disable=None if progress else True
+        )
         results = list(bar)
     readable = [(sample, gray) for sample, gray in zip(cohort, results) if not isinstance(gray, SliceError)]
     skipped = [f"{sample.name}: {error}" for sample, error in zip(cohort, results) if isinstance(error, SliceError)]
@@ -73,4 +77,4 @@ def load_images(cohort: Cohort, config: ConditioningConfig, *, progress: bool = 
             where = f" of {split}" if split else ""
             raise CohortError(f"{cohort.name}: no image of class {label}{where} can be read; the first: {skipped[0]}")
     kept = replace(cohort, samples=tuple(sample for sample, _ in readable), skipped=(*cohort.skipped, *skipped))
-    return LoadedCohort(kept, np.stack([gray for _, gray in readable]))
+    return LoadedCohort(kept, np.stack([gray for _, gray in readable]), config)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 # "CSFDV1B10 (18)-sharpened-rotated3.png" is variant "sharpened-rotated3" of slice 18 of series CSFDV1B10.
-COPY_PATTERN = r"^(?P<source>(?P<series>.+?) ?\((?P<slice>\d+)\))(?:-(?:sharpened|rotated)\d*)*$"
+# Only series of this set are recognised: "image (1)" is a name that a computer gives to anything.
+COPY_PATTERN = r"^(?P<source>(?P<series>CS[A-Z]+\d+B\d+) ?\((?P<slice>\d+)\))(?:-(?:sharpened|rotated)\d*)*$"
 
 
 def compile_source_pattern(pattern: str | None) -> re.Pattern[str]:
@@ -23,14 +24,21 @@ def compile_source_pattern(pattern: str | None) -> re.Pattern[str]:
     return compiled
 
 
-def parse_name(stem: str, pattern: re.Pattern[str]) -> tuple[str, str | None]:
-    """Return source and series of a file name without its suffix; a name that does not fit is a source of its own.
+def parse_name(stem: str, pattern: re.Pattern[str], *, otherwise: str) -> tuple[str, str | None]:
+    """Return source and series of a file.
+
+    Args:
+        stem: Its name without suffix.
+        pattern: What names source and series.
+        otherwise: The source of a file whose name does not fit; it must be unique, for equal names mean nothing.
 
     Example:
-        >>> parse_name("CSFDV1B10 (18)-sharpened-rotated3", compile_source_pattern(None))
+        >>> parse_name("CSFDV1B10 (18)-sharpened-rotated3", compile_source_pattern(None), otherwise="val/1")
         ('CSFDV1B10 (18)', 'CSFDV1B10')
+        >>> parse_name("1", compile_source_pattern(None), otherwise="val/1")
+        ('val/1', None)
     """
     match = pattern.search(stem)
     if not match or not match["source"]:
-        return stem, None
+        return otherwise, None
     return match["source"], match.groupdict().get("series")

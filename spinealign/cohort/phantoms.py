@@ -50,7 +50,7 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
             (staging / split).mkdir()
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:  # forks and threads do not mix
             tasks = pool.map(_write_phantom, [staging] * len(jobs), jobs, seeds, [size] * len(jobs), chunksize=16)
-            rows = list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image"))
+            rows = list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image", disable=None))
         with (staging / MANIFEST_NAME).open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()

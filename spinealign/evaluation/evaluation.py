@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from spinealign.evaluation.intervals import wilson_interval
 from spinealign.evaluation.metrics import Scores, SizeBin, binary_scores, sensitivity_by_size
 
-SIZE_EDGES_MM = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.01)
+SIZE_EDGES_MM = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, inf)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Evaluation:
         images: Number of images.
         sources: Number of distinct source slices; the copies of one slice count once.
         scores: Scores over images.
-        accuracy_interval: 95 % interval of the accuracy with the sources as trials.
+        accuracy_interval: 95 % interval of the accuracy, as if each source had been called once.
         thumbnail_ridge_accuracy: What the shortcut probe reaches on the same split; None without training images.
         sensitivity_by_size: Sensitivity over the size of the finding, where sizes are known.
     """
@@ -65,13 +66,14 @@ class Evaluation:
         curve = (
             sensitivity_by_size(size_mm[known], called[known], edges_mm=SIZE_EDGES_MM) if size_mm is not None else []
         )
+        scores, distinct = binary_scores(positive, probability), len(set(sources))
         return cls(
             collection=name[0],
             split=name[1],
             images=len(positive),
-            sources=len(set(sources)),
-            scores=binary_scores(positive, probability),
-            accuracy_interval=source_interval(probability, positive, sources),
+            sources=distinct,
+            scores=scores,
+            accuracy_interval=wilson_interval(scores.accuracy, distinct),
             thumbnail_ridge_accuracy=thumbnail_ridge_accuracy,
             sensitivity_by_size=tuple(curve),
         )
@@ -95,22 +97,6 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return the content as plain data for JSON."""
         return asdict(self)
-
-
-def source_interval(
-    probability: NDArray[np.floating], positive: NDArray[np.bool_], sources: Sequence[str]
-) -> tuple[float, float]:
-    """Return the 95 % interval of the accuracy with the distinct sources as trials.
-
-    Args:
-        probability: Predicted probability of the finding, shape (N,).
-        positive: True where it is there, shape (N,).
-        sources: The source slice of each image; the copies of one count once, by the share that is called right.
-    """
-    right: dict[str, list[bool]] = {}
-    for source, hit in zip(sources, (probability >= 0.5) == positive):
-        right.setdefault(source, []).append(bool(hit))
-    return wilson_interval(float(np.mean([np.mean(hits) for hits in right.values()])), len(right))
 
 
 def format_evaluations(evaluations: Sequence[Evaluation]) -> str:

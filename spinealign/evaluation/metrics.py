@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,13 +76,13 @@ class SizeBin:
 
     Attributes:
         from_mm: Smallest size, included.
-        to_mm: Largest size, not included.
+        to_mm: Largest size, not included; None where the bin has no end.
         count: Number of findings.
         sensitivity: Share of them that was found, in [0, 1].
     """
 
     from_mm: float
-    to_mm: float
+    to_mm: float | None
     count: int
     sensitivity: float
 
@@ -94,7 +95,7 @@ def sensitivity_by_size(
     Args:
         size_mm: Size of each finding, shape (N,).
         called: Whether it was found, shape (N,).
-        edges_mm: Rising limits of the bins.
+        edges_mm: Rising limits of the bins; the last may be infinite.
 
     Returns:
         One entry for each bin that holds a finding.
@@ -103,5 +104,5 @@ def sensitivity_by_size(
     for low, high in pairwise(edges_mm):
         inside = (size_mm >= low) & (size_mm < high)
         if inside.any():
-            bins.append(SizeBin(low, high, int(inside.sum()), float(called[inside].mean())))
+            bins.append(SizeBin(low, high if isfinite(high) else None, int(inside.sum()), float(called[inside].mean())))
     return bins

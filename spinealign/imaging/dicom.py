@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -10,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
+from spinealign.imaging.quiet import quiet
 from spinealign.imaging.slice import Slice, check_size
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+# Defined terms of images (DICOM PS3.3 C.7.3.1.1.1); another text may be anything, a name included.
+_MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "PX", "RF", "RG", "US", "XA"})
 
 
 def is_dicom(content: bytes) -> bool:
@@ -43,9 +44,7 @@ def read_dicom(content: bytes, origin: str) -> Slice:
     import pydicom
 
     try:
-        # Warnings of pydicom quote header values, which may name the patient.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet("pydicom"):
             return _slice_from(pydicom.dcmread(BytesIO(content), force=True), origin)
     except SliceError:
         raise
@@ -69,19 +68,28 @@ def _slice_from(dataset: Dataset, origin: str) -> Slice:
     spacing_mm = _spacing(dataset)
     if _is_ct(dataset):
         return Slice(values, unit="HU", spacing_mm=spacing_mm, modality="CT", origin=origin)
-    modality = str(dataset.get("Modality") or "") or None
-    return Slice(_displayed(dataset, values), spacing_mm=spacing_mm, modality=modality, origin=origin)
+    modality = str(dataset.get("Modality") or "")
+    return Slice(
+        _displayed(dataset, values),
+        spacing_mm=spacing_mm,
+        modality=modality if modality in _MODALITIES else None,
+        origin=origin,
+    )
 
 
 def _is_ct(dataset: Dataset) -> bool:
-    """Tell whether values are HU; the RSNA-2022 files carry no modality but the rescale of a CT."""
+    """Tell whether values are HU: a screenshot of a CT has no rescale, and the RSNA-2022 files have no modality."""
+    from pydicom.uid import CTImageStorage
+
+    if "RescaleIntercept" not in dataset:
+        return False
     modality = dataset.get("Modality")
     if modality:
         return str(modality) == "CT"
     return (
-        dataset.get("SOPClassUID") == CT_IMAGE_STORAGE
+        dataset.get("SOPClassUID") == CTImageStorage
         or dataset.get("RescaleType") == "HU"
-        or float(dataset.get("RescaleIntercept") or 0) <= -1000
+        or float(dataset.RescaleIntercept or 0) <= -1000
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.errors import require
+from spinealign.imaging.quiet import quiet
 
 
 def denoise(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]:
@@ -35,8 +34,7 @@ def denoise(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]:
     elif method == "median":
         result = filters.median(intensity, np.ones((3, 3)))
     elif method == "wavelet":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an image without noise has no details whose median could be taken
+        with quiet():  # an image without noise has no details whose median could be taken
             result = restoration.denoise_wavelet(intensity, method="BayesShrink", rescale_sigma=True)
         result = result if np.isfinite(result).all() else intensity
     else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
+import stat
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -12,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from spinealign.errors import UnreadableSliceError, UnsupportedFormatError
+from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
 from spinealign.imaging.deep_color import is_deep_color, read_deep_gray
 from spinealign.imaging.dicom import is_dicom, read_dicom
+from spinealign.imaging.quiet import quiet
 from spinealign.imaging.slice import MAX_PIXELS, Slice, Unit, check_size, gray_levels
 
 SliceSource: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[np.generic] | Slice
@@ -63,25 +65,28 @@ def read_slice(source: SliceSource, *, unit: Unit | None = None) -> Slice:
     if isinstance(source, np.ndarray):
         return _from_array(source, unit, "array")
     if isinstance(source, Image.Image):
-        return _from_pillow(source, "image")
+        return _decoded(lambda: _from_pillow(source, "image"), "image")
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(source), "bytes")
     if isinstance(source, (str, os.PathLike)):
         return _from_bytes(_file_content(Path(source)), os.fspath(source))
-    if hasattr(source, "read"):
-        return _from_bytes(source.read(MAX_BYTES + 1), "file object")
+    content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
+    if isinstance(content, bytes):
+        return _from_bytes(content, "file object")
     raise TypeError(
-        f"Cannot read a slice from {type(source).__name__}; pass a path, bytes, a file, an image or an array."
+        f"Cannot read a slice from {type(source).__name__}; pass a path, bytes, a binary file, an image or an array."
     )
 
 
 def _file_content(path: Path) -> bytes:
-    if path.is_dir():
-        raise UnreadableSliceError(f"{path} is a folder; pass one image file.")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UnreadableSliceError(f"{path} is larger than {MAX_BYTES // 1024**2} MiB; this is no single slice.")
-        return path.read_bytes()
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise UnreadableSliceError(f"{path} is a folder; pass one image file.")
+        if not stat.S_ISREG(kind):
+            raise UnreadableSliceError(f"{path} is a device or a pipe; pass an image file.")
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise UnreadableSliceError(f"There is no file {path}; check the path.") from error
     except (OSError, ValueError) as error:
@@ -98,20 +103,31 @@ def _from_bytes(content: bytes, origin: str) -> Slice:
     for signature, kind in _OTHER_KINDS.items():
         if content.startswith(signature):
             raise UnsupportedFormatError(f"{origin} is a {kind}; save the slice as PNG, JPEG or DICOM.")
+    return _decoded(lambda: _from_raster(content, origin), origin)
+
+
+def _decoded(decode: Callable[[], Slice], origin: str) -> Slice:
+    """Decode at one door: damaged files make Pillow raise almost anything."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(content), formats=RASTER_FORMATS) as image:
-                check_size(image.height, image.width, origin)
-                return _from_pillow(read_deep_gray(content) if is_deep_color(image) else image, origin)
+        return decode()
+    except SliceError:
+        raise
     except UnidentifiedImageError as error:
         raise UnreadableSliceError(f"{origin} is no PNG, JPEG or DICOM image, whatever its name says.") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
         raise UnreadableSliceError(
             f"{origin} has more than {MAX_PIXELS:,} pixels; no CT slice does. Crop or scale it down."
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:
         raise UnreadableSliceError(f"{origin} is damaged or truncated; copy or export it again.") from error
+
+
+def _from_raster(content: bytes, origin: str) -> Slice:
+    with quiet():  # Pillow warns of large images, which are refused here
+        image = Image.open(BytesIO(content), formats=RASTER_FORMATS)
+    with image:
+        check_size(image.height, image.width, origin)
+        return _from_pillow(read_deep_gray(content) if is_deep_color(image) else image, origin)
 
 
 def _from_pillow(image: Image.Image, origin: str) -> Slice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +41,9 @@ def expand_paths(patterns: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for pattern in patterns:
         path = Path(pattern)
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike the methods of Path, these two never raise
             found.update(dict.fromkeys(_files_below(path)))
-        elif path.exists() or not (matches := sorted(glob.glob(pattern, recursive=True))):
+        elif os.path.exists(path) or not (matches := sorted(glob.glob(pattern, recursive=True))):
             found[pattern] = None
         else:
             found.update(dict.fromkeys(match for match in matches if Path(match).is_file()))

@@ -57,6 +57,14 @@ class Checkpoint:
             raise CheckpointError(f"{name} of {self.model} is damaged; fetch the checkpoint again.")
         return content
 
+    def check(self) -> None:
+        """Read everything that lies beside the weights, once, before the first image.
+
+        Raises:
+            CheckpointError: If something is missing or damaged.
+        """
+        _ = self.labels, self.settings
+
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes in the order of the logits.
@@ -116,6 +124,19 @@ def _refuse_pickles(folder: Path) -> None:
             f"{folder} holds {', '.join(pickles)}: a Python pickle, which can run code when it is opened. spinealign "
             "reads safetensors and ONNX; convert the weights, or delete the file if they lie beside it."
         )
+
+
+def weights_file(checkpoint: Checkpoint, engine: Engine) -> str:
+    """Return the name of the weights that an engine runs; a checkpoint without ONNX runs through torch.
+
+    Raises:
+        CheckpointError: If torch is wanted and there are no weights for it.
+    """
+    if engine == "onnx" and checkpoint.path(ONNX_FILE):
+        return ONNX_FILE
+    if checkpoint.path(WEIGHTS_FILE) is None:
+        raise CheckpointError(f"{checkpoint.model} has no {WEIGHTS_FILE}; use engine='onnx'.")
+    return WEIGHTS_FILE
 
 
 def _checked(checkpoint: Checkpoint) -> Checkpoint:

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from spinealign.inference.checkpoint import ONNX_FILE, WEIGHTS_FILE, Checkpoint, Engine
+from spinealign.inference.checkpoint import ONNX_FILE, Checkpoint, Engine, weights_file
 
 _PACKAGES = ("spinealign", "numpy", "Pillow", "pydicom", "onnxruntime", "huggingface_hub")
 
@@ -20,8 +20,11 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
 
     Returns:
         Names and values for people and for JSON.
+
+    Raises:
+        CheckpointError: If the model has no weights for the engine, or its settings are damaged.
     """
-    weights = ONNX_FILE if engine == "onnx" and checkpoint.path(ONNX_FILE) else WEIGHTS_FILE
+    weights = weights_file(checkpoint, engine)
     config = checkpoint.settings.conditioning
     return {
         **{name: version(name) for name in _PACKAGES},

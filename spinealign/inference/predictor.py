@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -54,6 +55,7 @@ class Predictor:
             MissingDependencyError: If torch is needed and not installed.
         """
         checkpoint = find_checkpoint(model_id_or_folder, revision=revision, engine=engine)
+        checkpoint.check()
         return cls(checkpoint, load_engine(checkpoint, engine))
 
     @property
@@ -113,18 +115,27 @@ class Predictor:
             Probabilities of shape (N, classes).
 
         Raises:
-            CheckpointError: If the network has another number of classes than its configuration names.
+            CheckpointError: If the network computes another number of classes than its configuration names, or no
+                numbers.
         """
         logits = self.engine(pixel_values).astype(np.float64)
         if logits.shape[1] != len(self.labels):
             raise CheckpointError(f"{self.model} names {len(self.labels)} classes but computes {logits.shape[1]}.")
+        if not np.isfinite(logits).all():
+            raise CheckpointError(f"{self.model} computes no finite numbers; its weights are damaged. Fetch it again.")
         scores = np.exp(logits - logits.max(axis=1, keepdims=True))
         return scores / scores.sum(axis=1, keepdims=True)
 
 
 @lru_cache(maxsize=4)
-def _cached_predictor(model: str | None) -> Predictor:
+def _cached_predictor(model: str | None, _version: tuple[tuple[str, int], ...]) -> Predictor:
     return Predictor.from_pretrained(model)
+
+
+def _files(folder: str) -> tuple[tuple[str, int], ...]:
+    """Return the files of a checkpoint folder with their times: a model that was trained anew is loaded anew."""
+    path = Path(folder).resolve()
+    return tuple(sorted((str(file), file.stat().st_mtime_ns) for file in path.iterdir())) if path.is_dir() else ()
 
 
 def predict(source: SliceSource, model: str | os.PathLike[str] | None = None) -> Prediction:
@@ -141,4 +152,6 @@ def predict(source: SliceSource, model: str | os.PathLike[str] | None = None) ->
         SliceError: If the image cannot be used.
         CheckpointError: If the model cannot be used.
     """
-    return _cached_predictor(None if model is None else os.fspath(model))(source)
+    if model is None:
+        return _cached_predictor(None, ())(source)
+    return _cached_predictor(os.fspath(model), _files(os.fspath(model)))(source)

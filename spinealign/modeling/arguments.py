@@ -28,7 +28,7 @@ DEFAULTS = {
     "save_total_limit": 2,
     "load_best_model_at_end": True,
     "metric_for_best_model": "eval_loss",
-    "greater_is_better": False,
+    "restore_callback_states_from_checkpoint": True,  # or a resumed run would forget how long it has waited
     "logging_steps": 10,
     "report_to": "tensorboard",
     "remove_unused_columns": False,

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import POSITIVE_LABEL
-from spinealign.errors import CheckpointError
+from spinealign.errors import CheckpointError, CohortError
 from spinealign.evaluation.evaluation import Evaluation
 from spinealign.evaluation.shortcut import thumbnail, thumbnail_ridge
 from spinealign.imaging.conditioning import normalize
@@ -40,7 +40,9 @@ def fracture_probabilities(predictor: Predictor, loaded: LoadedCohort, *, progre
                 for gray in loaded.gray[start : start + BATCH_SIZE]
             ])
         )
-        for start in tqdm(chunks, desc=f"evaluating {loaded.cohort.name}", unit="batch", disable=not progress)
+        for start in tqdm(
+            chunks, desc=f"evaluating {loaded.cohort.name}", unit="batch", disable=None if progress else True
+        )
     ]  # fmt: skip
     return np.concatenate(rows)[:, predictor.labels.index(POSITIVE_LABEL)]
 
@@ -55,10 +57,16 @@ def assess(predictor: Predictor, loaded: LoadedCohort, *, split: str | None = No
 
     Returns:
         The evaluation.
+
+    Raises:
+        CohortError: If there is no such part.
+        CheckpointError: If the model knows no class `fracture`.
     """
     splits = loaded.cohort.splits
     chosen = split or next((name for name in ("test", "val") if name in splits), None)
     held_out = loaded.part(chosen) if chosen else loaded
+    if not len(held_out.cohort):
+        raise CohortError(f"{loaded.cohort.name} has no part {chosen}; it has {', '.join(splits) or 'no split'}.")
     sizes = [np.nan if sample.size_mm is None else sample.size_mm for sample in held_out.cohort]
     return Evaluation.of(
         held_out.positive,

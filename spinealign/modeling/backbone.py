@@ -35,16 +35,17 @@ def create_backbone(
     names = {"num_labels": 2, "id2label": dict(enumerate(labels)), "label2id": {labels[0]: 0, labels[1]: 1}}
     try:
         with _quiet():
-            config = AutoConfig.from_pretrained(name_or_path, revision=revision, **names)
-            processor = AutoImageProcessor.from_pretrained(name_or_path, revision=revision, backend="pil")
+            where = {"revision": revision, "trust_remote_code": False}
+            config = AutoConfig.from_pretrained(name_or_path, **where, **names)
+            processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **where)
             if from_scratch:
                 network = AutoModelForImageClassification.from_config(config, dtype=torch.float32)
             else:
                 network = AutoModelForImageClassification.from_pretrained(
-                    name_or_path, config=config, revision=revision, dtype=torch.float32, use_safetensors=True,
-                    ignore_mismatched_sizes=True,
+                    name_or_path, config=config, dtype=torch.float32, use_safetensors=True,
+                    ignore_mismatched_sizes=True, **where,
                 )  # fmt: skip
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # transformers raises whatever the files make it stumble over
         raise CheckpointError(
             f"The backbone {name_or_path} cannot be loaded ({type(error).__name__}: {error}). Pass a folder with "
             "config.json, preprocessor_config.json and model.safetensors, or a Hub id that can be reached."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
+from transformers import TrainingArguments
 
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.splitting import find_leaks
@@ -25,8 +26,9 @@ _METRICS = {
 
 
 def write_card(
-    folder: Path, setup: TrainingSetup, *, cohorts: Sequence[Cohort], evaluations: Sequence[Evaluation], name: str
-) -> None:
+    folder: Path, setup: TrainingSetup, *,
+    cohorts: Sequence[Cohort], evaluations: Sequence[Evaluation], name: str, notes: str = "",
+) -> None:  # fmt: skip
     """Write `README.md` with `model-index` into a checkpoint folder.
 
     Args:
@@ -35,6 +37,7 @@ def write_card(
         cohorts: The collections it used, with their splits.
         evaluations: What was measured.
         name: Name of the model.
+        notes: Markdown that is taken over: what the model can and cannot do, origin and licence.
     """
     sections = [
         f"---\n{_metadata(setup, evaluations, name).to_yaml()}\n---",
@@ -48,7 +51,7 @@ def write_card(
         + _selection_note(evaluations, cohorts),
         *(f"> **Warning.** {item.shortcut_warning}" for item in evaluations if item.shortcut_warning),
         *(_size_section(item) for item in evaluations if item.sensitivity_by_size),
-        *([Path(setup.model.card_notes).read_text(encoding="utf-8").strip()] if setup.model.card_notes else []),
+        *([notes.strip()] if notes else []),
         "## Data",
         "\n".join(line for cohort in cohorts for line in _data_lines(cohort, setup.data.on_leakage)),
         "## Training",
@@ -143,7 +146,7 @@ def _size_section(item: Evaluation) -> str:
 
 
 def _range(entry: SizeBin) -> str:
-    return f"{entry.from_mm:.0f} to {entry.to_mm:.0f}"
+    return f"{entry.from_mm:.0f} and more" if entry.to_mm is None else f"{entry.from_mm:.0f} to {entry.to_mm:.0f}"
 
 
 def _data_lines(cohort: Cohort, on_leakage: str) -> list[str]:
@@ -167,8 +170,16 @@ def _training_text(setup: TrainingSetup) -> str:
     return (
         f"Fine-tuned from {start} `{backbone_name(setup)}` for up to {training.num_train_epochs:g} epochs, learning "
         f"rate {training.learning_rate:g}, batch {training.per_device_train_batch_size}, seed {training.seed}; "
-        "class-weighted loss; the epoch with the lowest validation loss is kept. "
+        f"each class of each collection counts alike in the loss; {_kept_epoch(training)} is kept. "
         f"Weights are stored as {setup.model.weights_dtype}."
+    )
+
+
+def _kept_epoch(training: TrainingArguments) -> str:
+    if not training.load_best_model_at_end:
+        return "the last epoch"
+    return (
+        f"the epoch with the {'highest' if training.greater_is_better else 'lowest'} {training.metric_for_best_model}"
     )
 
 

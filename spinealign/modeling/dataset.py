@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from spinealign.cohort.cohort import balanced_weights
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import ConditioningConfig
 from spinealign.imaging.conditioning import normalize
@@ -30,9 +31,9 @@ class PixelTransform:
         self.epoch = 0
 
     def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        """Return `pixel_values` and `labels` of the rows."""
+        """Return `pixel_values`, `labels` and `weights` of the rows."""
         images = [self._pixel_values(gray, index) for gray, index in zip(rows["gray"], rows["index"])]
-        return {"pixel_values": images, "labels": rows["labels"]}
+        return {"pixel_values": images, "labels": rows["labels"], "weights": rows["weights"]}
 
     def _pixel_values(self, gray: bytes, index: int) -> torch.Tensor:
         side = self._config.image_size
@@ -51,10 +52,13 @@ def build_dataset(parts: list[LoadedCohort], transform: PixelTransform) -> Datas
         transform: What makes `pixel_values` of a row.
 
     Returns:
-        A dataset whose rows have `pixel_values` and `labels` (1 where the finding is there).
+        A dataset whose rows have `pixel_values`, `labels` (1 where the finding is there), and `weights` by which each
+        class of each collection counts alike.
     """
     from datasets import Dataset
 
     gray = [image.tobytes() for part in parts for image in part.gray]
     labels = [int(positive) for part in parts for positive in part.positive]
-    return Dataset.from_dict({"index": range(len(gray)), "gray": gray, "labels": labels}).with_transform(transform)
+    weights = balanced_weights([(part.cohort.name, sample.label) for part in parts for sample in part.cohort])
+    columns = {"index": range(len(gray)), "gray": gray, "labels": labels, "weights": weights}
+    return Dataset.from_dict(columns).with_transform(transform)

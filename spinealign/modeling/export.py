@@ -27,7 +27,7 @@ class _LogitsAndFeatures(nn.Module):
         return self.head(features), features.flatten(1)
 
 
-def export_onnx(network: Any, path: Path, *, weights_dtype: str = "float32") -> None:
+def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str = "float32") -> None:
     """Write a network as one ONNX file with a dynamic batch.
 
     The file takes `pixel_values` (N, C, S, S) and gives `logits` (N, classes) and `features` (N, F), the pooled
@@ -36,13 +36,14 @@ def export_onnx(network: Any, path: Path, *, weights_dtype: str = "float32") -> 
     Args:
         network: An image classifier of transformers, in float32.
         path: Where the file goes.
+        image_size: Height and width of the input in pixels.
         weights_dtype: `float32`, or `bfloat16` for half the size; the weights must already be rounded to it.
     """
     head, training = network.classifier, network.training
     device = next(network.parameters()).device
-    size = network.config.image_size if hasattr(network.config, "image_size") else 224
-    side = size[0] if isinstance(size, (list, tuple)) else size
-    sample = torch.zeros(2, network.config.num_channels, side, side)  # a batch of one would freeze the dimension
+    sample = torch.zeros(
+        2, network.config.num_channels, image_size, image_size
+    )  # a batch of one would freeze the dimension
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         wrapped = _LogitsAndFeatures(network.cpu().eval())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
         last = evaluated[-1]
         scores.axhline(last["eval_thumbnail_ridge"], color="0.4", ls="--", label="accuracy of the\nthumbnail ridge")
         interval = f"{last['eval_accuracy_low']:.0%} to {last['eval_accuracy_high']:.0%}"
-        scores.set_title(f"{last['eval_sources']} distinct sources; 95 % interval of the last accuracy: {interval}", fontsize=9)
+        title = f"{last['eval_sources']} distinct sources; 95 % interval of the last accuracy: {interval}"
+        scores.set_title(title, fontsize=9)
     scores.set(xlabel="epoch", ylabel="score on the validation part", ylim=(0, 1.02))
     scores.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     for axes in (losses, scores):
@@ -44,19 +45,19 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-def plot_sensitivity_by_size(bins: Sequence[SizeBin], path: Path) -> None:
+def plot_sensitivity_by_size(curves: Mapping[str, Sequence[SizeBin]], path: Path) -> None:
     """Draw the sensitivity over the size of the finding.
 
     Args:
-        bins: The curve.
+        curves: The bins of each collection.
         path: The PNG to write.
     """
-    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
-    axes = figure.subplots()
-    middles = [(entry.from_mm + entry.to_mm) / 2 for entry in bins]
-    axes.bar(middles, [entry.sensitivity for entry in bins], width=0.85, color="#2f6f9f")
-    for middle, entry in zip(middles, bins):
-        axes.annotate(f"n = {entry.count}", (middle, 0.02), ha="center", color="white", fontsize=8)
-    axes.set(xlabel="size of the break in mm", ylabel="sensitivity", ylim=(0, 1.02))
-    axes.spines[["top", "right"]].set_visible(False)
+    figure = Figure(figsize=(5.5 * len(curves), 3.6), layout="constrained")
+    for axes, (name, bins) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items()):
+        middles = [entry.from_mm + 0.5 if entry.to_mm is None else (entry.from_mm + entry.to_mm) / 2 for entry in bins]
+        axes.bar(middles, [entry.sensitivity for entry in bins], width=0.85, color="#2f6f9f")
+        for middle, entry in zip(middles, bins):
+            axes.annotate(f"n = {entry.count}", (middle, 0.02), ha="center", color="white", fontsize=8)
+        axes.set(xlabel="size of the finding in mm", ylabel="sensitivity", ylim=(0, 1.02), title=name)
+        axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)

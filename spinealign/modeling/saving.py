@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import ViTImageProcessorPil
 
 from spinealign.config import SETTINGS_FILE, ModelSettings
 from spinealign.inference.checkpoint import CONFIG_FILE, ONNX_FILE
@@ -29,6 +30,8 @@ def staged(folder: Path) -> Iterator[Path]:
         An empty folder. If the block fails, it is deleted and nothing changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".saving-*"):  # of a save that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
     try:
         yield staging
@@ -38,15 +41,12 @@ def staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def save_network(
-    folder: Path, network: Any, processor: Any, *, settings: ModelSettings, weights_dtype: str = "float32"
-) -> None:
+def save_network(folder: Path, network: Any, *, settings: ModelSettings, weights_dtype: str = "float32") -> None:
     """Write `config.json`, `model.safetensors`, `preprocessor_config.json`, `spinealign.json` and `model.onnx`.
 
     Args:
         folder: An empty folder.
         network: An image classifier of transformers in float32; its weights are rounded to `weights_dtype`.
-        processor: The image processor that belongs to it.
         settings: What travels beside the weights.
         weights_dtype: Number format of the stored weights, `float32` or `bfloat16`.
     """
@@ -57,8 +57,14 @@ def save_network(
     content = json.loads(config.read_text(encoding="utf-8"))
     content["dtype"] = "float32"  # what the network computes in, whatever the weights are stored in
     config.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    processor.save_pretrained(folder)
+    conditioning = settings.conditioning
+    ViTImageProcessorPil(
+        size={"height": conditioning.image_size, "width": conditioning.image_size},
+        image_mean=list(conditioning.image_mean),
+        image_std=list(conditioning.image_std),
+        resample=conditioning.resample,
+    ).save_pretrained(folder)
     (folder / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
-    export_onnx(network, folder / ONNX_FILE, weights_dtype=weights_dtype)
+    export_onnx(network, folder / ONNX_FILE, image_size=conditioning.image_size, weights_dtype=weights_dtype)
     for path in folder.iterdir():
         path.chmod(0o644)

@@ -6,21 +6,17 @@ The Trainer of transformers 5 loads saved weights with `strict=False` under name
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from tqdm import tqdm
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer import DEFAULT_PROGRESS_CALLBACK, TRAINER_STATE_NAME
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import DEFAULT_PROGRESS_CALLBACK
 
+from spinealign.inference.engines import load_network
 from spinealign.modeling.dataset import PixelTransform
 
 logger = logging.getLogger(__name__)
@@ -37,6 +33,15 @@ class StrictTrainer(Trainer):
         if not self.args.disable_tqdm:
             self.add_callback(StepBar())
 
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """Return the cross entropy in which each image counts by its weight."""
+        outputs = model(pixel_values=inputs["pixel_values"])
+        losses = nn.functional.cross_entropy(outputs.logits.float(), inputs["labels"], reduction="none")
+        loss = (losses * inputs["weights"]).mean()
+        return (loss, outputs) if return_outputs else loss
+
     def _load_best_model(self) -> None:
         self._restore(self.state.best_model_checkpoint)
 
@@ -45,8 +50,7 @@ class StrictTrainer(Trainer):
 
     def _restore(self, folder: str) -> None:
         network = self.accelerator.unwrap_model(self.model)
-        saved = type(network).from_pretrained(folder, config=network.config, dtype=torch.float32)
-        network.load_state_dict(saved.state_dict(), strict=True)
+        network.load_state_dict(load_network(folder).state_dict(), strict=True)
 
 
 class StepBar(ProgressCallback):
@@ -70,7 +74,7 @@ def _epoch_line(logs: dict[str, float], epochs: float) -> str:
     score = {name.removeprefix("eval_"): value for name, value in logs.items()}
     interval = f"{score['accuracy_low']:.1%} to {score['accuracy_high']:.1%}"
     return (
-        f"epoch {score['epoch']:.0f}/{epochs:g}: validation loss {score['loss']:.4f}, accuracy {score['accuracy']:.2%} "
+        f"epoch {score['epoch']:.3g}/{epochs:g}: validation loss {score['loss']:.4f}, accuracy {score['accuracy']:.2%} "
         f"({score['sources']:.0f} sources: {interval}; thumbnail ridge {score['thumbnail_ridge']:.2%}), sensitivity "
         f"{score['sensitivity']:.2%}, specificity {score['specificity']:.2%}, AUROC {score['auroc']:.4f}"
     )
@@ -85,36 +89,3 @@ class EpochCallback(TrainerCallback):
     def on_epoch_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Pass the number of the epoch on."""
         self._transform.epoch = int(state.epoch or 0)
-
-
-def weighted_loss(weights: list[float]) -> Callable[..., torch.Tensor]:
-    """Return cross entropy in which each class counts by its weight.
-
-    Args:
-        weights: Weight of each class, 1 on average over the images.
-
-    Returns:
-        A function for `Trainer(compute_loss_func=...)`.
-    """
-
-    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
-        weight = torch.tensor(weights, device=labels.device)
-        total = nn.functional.cross_entropy(outputs.logits.float(), labels, weight=weight, reduction="sum")
-        return total / (len(labels) if num_items_in_batch is None else num_items_in_batch)
-
-    return loss
-
-
-def last_whole_checkpoint(folder: Path) -> str | None:
-    """Return the newest checkpoint from which a killed run can go on; half-written ones are deleted.
-
-    Args:
-        folder: Where the Trainer saves; it need not exist.
-    """
-    while folder.is_dir() and (newest := get_last_checkpoint(str(folder))) is not None:
-        try:
-            json.loads((Path(newest) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # the Trainer writes it last
-            return newest
-        except (OSError, ValueError):
-            shutil.rmtree(newest)
-    return None

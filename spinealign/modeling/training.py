@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import platform
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from transformers import EarlyStoppingCallback, EvalPrediction, set_seed
 
-from spinealign.cohort.cohort import class_weights
-from spinealign.cohort.indexing import index_cohort, require_binary
+from spinealign.cohort.indexing import index_cohort, require_binary, require_parts
 from spinealign.cohort.loading import LoadedCohort, load_images
 from spinealign.cohort.splitting import resolve_leakage, split_cohort
 from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, ConditioningConfig, ModelSettings
 from spinealign.errors import CohortError
-from spinealign.evaluation.evaluation import Evaluation, source_interval
+from spinealign.evaluation.evaluation import Evaluation
+from spinealign.evaluation.intervals import wilson_interval
 from spinealign.inference.predictor import Predictor
 from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.assessment import assess, shortcut_accuracy
@@ -31,26 +31,14 @@ from spinealign.modeling.card import LEARNING_CURVES, SIZE_CURVE, backbone_name,
 from spinealign.modeling.dataset import PixelTransform, build_dataset
 from spinealign.modeling.metric import FractureScores
 from spinealign.modeling.plots import plot_learning_curves, plot_sensitivity_by_size
+from spinealign.modeling.resuming import describe_run, finish_run, unfinished_run
 from spinealign.modeling.saving import save_network, staged
-from spinealign.modeling.trainer import EpochCallback, StrictTrainer, last_whole_checkpoint, weighted_loss
+from spinealign.modeling.trainer import EpochCallback, StrictTrainer
 
 logger = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.json"
 RUN_FOLDER = "training"
-_SETUP_FILE = "setup.json"
-_RESUMABLE = (
-    "seed",
-    "learning_rate",
-    "num_train_epochs",
-    "max_steps",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "weight_decay",
-    "warmup_steps",
-    "bf16",
-    "fp16",
-)
 
 
 @dataclass(frozen=True)
@@ -87,6 +75,9 @@ def train(setup: TrainingSetup) -> TrainingResult:
     """
     if setup.training.push_to_hub:
         raise ValueError("push_to_hub would upload the Trainer's pickles; push the finished checkpoint folder instead.")
+    if setup.training.resume_from_checkpoint:
+        raise ValueError("a killed run goes on by itself when it is started again; leave resume_from_checkpoint out.")
+    notes = Path(setup.model.card_notes).read_text(encoding="utf-8") if setup.model.card_notes else ""
     output = Path(setup.training.output_dir)
     run = output / RUN_FOLDER
     setup.training.output_dir = str(run)
@@ -101,19 +92,16 @@ def train(setup: TrainingSetup) -> TrainingResult:
     config = ConditioningConfig.from_preprocessor(processor.to_dict(), setup.enhancement)
     collections = load_collections(setup, config)
     trainer = build_trainer(setup, network, collections=collections, config=config)
-    trainer.processing_class = processor
     with setup.training.main_process_first():
-        checkpoint = _unfinished_run(run, setup)
+        checkpoint = unfinished_run(run, describe_run(setup, collections))
     if checkpoint:
         logger.info("Going on from %s", checkpoint)
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.accelerator.wait_for_everyone()
     evaluations: tuple[Evaluation, ...] = ()
     if trainer.is_world_process_zero():
-        evaluations = _save(output, setup, trainer=trainer, collections=collections, config=config)
-        for leftover in run.glob("checkpoint-*"):
-            shutil.rmtree(leftover)
-        (run / _SETUP_FILE).unlink()
+        evaluations = _save(output, setup, trainer=trainer, collections=collections, notes=notes)
+        finish_run(run)
     trainer.accelerator.wait_for_everyone()
     return TrainingResult(output, evaluations, resumed=checkpoint is not None)
 
@@ -129,7 +117,7 @@ def load_collections(setup: TrainingSetup, config: ConditioningConfig) -> list[L
         cohort = index_cohort(data, source_pattern=setup.data.source_pattern)
         require_binary(cohort)
         cohort = split_cohort(cohort, setup.data.split, seed=setup.training.seed)
-        cohort = resolve_leakage(cohort, setup.data.on_leakage)
+        cohort = require_parts(resolve_leakage(cohort, setup.data.on_leakage))
         loaded.append(load_images(cohort, config, progress=setup.training.local_process_index == 0))
         for line in loaded[-1].cohort.skipped if setup.training.process_index == 0 else ():
             logger.warning("%s", line)
@@ -147,7 +135,6 @@ def build_trainer(
     augment = PixelTransform(config, build_augmentation(setup.augmentation, config.image_size), seed=training.seed)
     train_parts = [item.part("train") for item in collections]
     validation = [item.part(item.cohort.selection_split) for item in collections]
-    labels = [int(positive) for part in train_parts for positive in part.positive]
     callbacks = [EpochCallback(augment)]
     if training.load_best_model_at_end:
         callbacks.append(EarlyStoppingCallback(setup.model.early_stopping_patience))
@@ -157,7 +144,6 @@ def build_trainer(
         train_dataset=build_dataset(train_parts, augment),
         eval_dataset=build_dataset(validation, PixelTransform(config)),
         compute_metrics=_epoch_scores(train_parts, validation),
-        compute_loss_func=weighted_loss(class_weights(labels, 2)),
         callbacks=callbacks,
     )
 
@@ -167,44 +153,17 @@ def _epoch_scores(
 ) -> Callable[[EvalPrediction], dict[str, float]]:
     """Return a function that scores an epoch, with what its accuracy rests on beside it."""
     metric = FractureScores(keep_in_memory=True)
-    sources = [f"{part.cohort.name}/{sample.source}" for part in validation for sample in part.cohort]
+    distinct = sum(len(part.cohort.sources) for part in validation)
     ridge = shortcut_accuracy(train_parts, validation)
 
     def scores(predicted: EvalPrediction) -> dict[str, float]:
         logits, truth = np.asarray(predicted.predictions, float), np.asarray(predicted.label_ids)
         probability = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-        low, high = source_interval(probability, truth == 1, sources)
-        evidence = {"sources": len(set(sources)), "accuracy_low": low, "accuracy_high": high, "thumbnail_ridge": ridge}
-        return {**(metric.compute(predictions=probability, references=truth) or {}), **evidence}
+        computed = metric.compute(predictions=probability, references=truth) or {}
+        low, high = wilson_interval(computed["accuracy"], distinct)
+        return {**computed, "sources": distinct, "accuracy_low": low, "accuracy_high": high, "thumbnail_ridge": ridge}
 
     return scores
-
-
-def _unfinished_run(run: Path, setup: TrainingSetup) -> str | None:
-    """Return the checkpoint from which a killed run goes on, after a look at whether it is the same run."""
-    told = {
-        **{name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")},
-        "training": {name: getattr(setup.training, name) for name in _RESUMABLE},
-    }
-    told = json.loads(json.dumps(told))
-    checkpoint = last_whole_checkpoint(run)
-    if checkpoint:
-        before = json.loads((run / _SETUP_FILE).read_text(encoding="utf-8"))
-        changed = [
-            f"{name} was {before[group].get(name)!r} and is {value!r}"
-            for group, values in told.items()
-            for name, value in values.items()
-            if before[group].get(name) != value
-        ]
-        if changed:
-            raise ValueError(
-                f"{run} holds an unfinished run with other settings ({'; '.join(changed)}). Repeat them to go on, "
-                "delete that folder to start anew, or choose another --output_dir."
-            )
-    else:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / _SETUP_FILE).write_text(json.dumps(told, indent=2), encoding="utf-8")
-    return checkpoint
 
 
 def _save(
@@ -213,27 +172,27 @@ def _save(
     *,
     trainer: StrictTrainer,
     collections: Sequence[LoadedCohort],
-    config: ConditioningConfig,
+    notes: str,
 ) -> tuple[Evaluation, ...]:
     """Write the checkpoint, evaluate what was written, and add metrics, pictures and card."""
-    settings = ModelSettings(config, tuple(item.cohort.name for item in collections), setup.training.seed)
+    names = tuple(item.cohort.name for item in collections)
+    settings = ModelSettings(collections[0].config, names, setup.data.split, setup.training.seed)
     network = trainer.accelerator.unwrap_model(trainer.model)
     with staged(output) as folder:
-        save_network(
-            folder, network, trainer.processing_class, settings=settings, weights_dtype=setup.model.weights_dtype
-        )
+        save_network(folder, network, settings=settings, weights_dtype=setup.model.weights_dtype)
         predictor = Predictor.from_pretrained(folder)
         evaluations = tuple(assess(predictor, item) for item in collections)
         history = trainer.state.log_history
         plot_learning_curves(history, folder / LEARNING_CURVES)
-        for item in evaluations:
-            if item.sensitivity_by_size:
-                plot_sensitivity_by_size(item.sensitivity_by_size, folder / SIZE_CURVE)
+        curves = {item.collection: item.sensitivity_by_size for item in evaluations if item.sensitivity_by_size}
+        if curves:
+            plot_sensitivity_by_size(curves, folder / SIZE_CURVE)
         (folder / METRICS_FILE).write_text(
             json.dumps(_metrics(setup, evaluations, history), indent=2, allow_nan=False), encoding="utf-8"
         )
         cohorts = [item.cohort for item in collections]
-        write_card(folder, setup, cohorts=cohorts, evaluations=evaluations, name=output.resolve().name)
+        name = output.resolve().name
+        write_card(folder, setup, cohorts=cohorts, evaluations=evaluations, name=name, notes=notes)
     return evaluations
 
 
@@ -245,7 +204,7 @@ def _metrics(setup: TrainingSetup, evaluations: Sequence[Evaluation], history: l
         "seed": setup.training.seed,
         "processes": setup.training.world_size,
         "epochs": [
-            {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - JSON has no NaN
+            {name: value if isfinite(value) else None for name, value in row.items()}  # JSON has no NaN
             for row in history
             if "eval_loss" in row
         ],

@@ -54,7 +54,14 @@ def test_split_and_class_folders_give_split_label_source_and_series(tmp_path):
 def test_class_folders_without_splits_leave_the_split_open(tmp_path):
     cohort = index_cohort(write(tmp_path, "fracture/a.png", "normal/b.jpg"))
     assert cohort.splits == ()
-    assert [sample.source for sample in cohort] == ["a", "b"]
+    assert [sample.source for sample in cohort] == ["fracture/a.png", "normal/b.jpg"]
+
+
+def test_files_of_one_name_in_two_folders_are_different_sources(tmp_path):
+    for split in ("train", "val"):
+        for label in ("fracture", "normal"):
+            write(tmp_path, *(f"{split}/{label}/{name}.png" for name in ("0", "image (1)")))
+    assert len(index_cohort(tmp_path).sources) == 8
 
 
 def test_a_regular_expression_names_source_and_series(tmp_path):
@@ -166,23 +173,27 @@ def test_a_hub_dataset_that_cannot_be_reached_says_so():
 def test_rows_of_a_hub_dataset_become_samples(tmp_path):
     from datasets import ClassLabel, Dataset, Features, Image, Value
 
-    write(tmp_path, "S1 (4)-rotated1.png", "S1 (5).png")
+    write(tmp_path, "CSFDV1B10 (4)-rotated1.png", "5.png")
     kinds = {"image": Image(), "label": ClassLabel(names=["normal", "fracture"]), "source": Value("string")}
     rows = Dataset.from_dict(
-        {"image": [str(tmp_path / "S1 (4)-rotated1.png"), str(tmp_path / "S1 (5).png")], "label": [1, 0],
-         "source": ["", "named"]},
+        {"image": [str(tmp_path / "CSFDV1B10 (4)-rotated1.png"), str(tmp_path / "5.png"), None, str(tmp_path / "5.png"),
+                   str(tmp_path / "5.png")],
+         "label": [1, 0, 0, -1, 0], "source": ["", "named", "", "", ""]},
         Features(kinds),
     )  # fmt: skip
-    first, second = hub_samples(rows, "validation", None)
-    assert (first.label, first.source, first.series, first.split) == ("fracture", "S1 (4)", "S1", "val")
+    skipped = []
+    first, second, third = hub_samples(rows, "validation", skipped=skipped)
+    assert (first.label, first.source, first.series, first.split) == ("fracture", "CSFDV1B10 (4)", "CSFDV1B10", "val")
     assert (second.label, second.source) == ("normal", "named")
+    assert third.source == "validation row 4"
+    assert skipped == ["validation row 2: no image", "validation row 3: no label"]
 
 
 def test_a_hub_dataset_without_labels_is_refused():
     from datasets import Dataset
 
     with pytest.raises(CohortError, match="one image column"):
-        list(hub_samples(Dataset.from_dict({"text": ["a"]}), "train", None))
+        list(hub_samples(Dataset.from_dict({"text": ["a"]}), "train"))
 
 
 @pytest.mark.data

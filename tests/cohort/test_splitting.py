@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spinealign.cohort.cohort import Cohort, Sample, class_weights
+from spinealign.cohort.cohort import Cohort, Sample, balanced_weights
 from spinealign.cohort.splitting import find_leaks, resolve_leakage, split_cohort
 from spinealign.errors import CohortError, LeakageError
 
@@ -78,8 +78,9 @@ def test_an_unknown_choice_is_refused(function):
         function(STRADDLING, "magic")
 
 
-def test_class_weights_make_classes_count_alike():
-    weights = class_weights([0] * 30 + [1] * 10, 2)
-    assert weights[0] * 30 == pytest.approx(weights[1] * 10)
-    with pytest.raises(CohortError, match="no image"):
-        class_weights([0, 0], 2)
+def test_weights_make_each_class_of_each_collection_count_alike():
+    groups = [("real", "normal")] * 3 + [("real", "fracture")] + [("drawn", "normal")] * 8 + [("drawn", "fracture")] * 8
+    weights = balanced_weights(groups)
+    assert sum(weights) == pytest.approx(len(groups))
+    for group in set(groups):
+        assert sum(weight for weight, other in zip(weights, groups) if other == group) == pytest.approx(5)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spinealign.evaluation.evaluation import Evaluation, format_evaluations
+from spinealign.evaluation.intervals import wilson_interval
 
 POSITIVE = np.array([True] * 4 + [False] * 4)
 SOURCES = ["a"] * 4 + ["b", "b", "c", "c"]
@@ -17,6 +18,7 @@ def evaluation(probability, **more):
 
 def test_copies_of_a_source_count_once_in_the_interval():
     perfect = evaluation([1, 1, 1, 1, 0, 0, 0, 0])
+    assert perfect.accuracy_interval == wilson_interval(1.0, 3)
     assert (perfect.images, perfect.sources, perfect.scores.accuracy) == (8, 3, 1.0)
     low, high = perfect.accuracy_interval
     assert low == pytest.approx(0.438, abs=0.001)
@@ -39,14 +41,10 @@ def test_a_split_where_the_probe_fails_carries_no_warning():
 
 
 def test_sensitivity_is_known_by_size_where_sizes_are():
-    sizes = np.array([1.5, 2.5, 3.5, 7.0] + [np.nan] * 4)
+    sizes = np.array([1.5, 2.5, 3.5, 20.0] + [np.nan] * 4)
     measured = evaluation([0.1, 0.9, 0.9, 0.2, 0, 0, 0, 0], size_mm=sizes)
-    assert [(entry.from_mm, entry.sensitivity) for entry in measured.sensitivity_by_size] == [
-        (1, 0),
-        (2, 1),
-        (3, 1),
-        (7, 0),
-    ]
+    found = [(entry.from_mm, entry.sensitivity) for entry in measured.sensitivity_by_size]
+    assert found == [(1, 0), (2, 1), (3, 1), (8, 0)]
     assert measured.sensitivity_from(3.0) == 0.5
     assert measured.sensitivity_from(9.0) is None
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -96,6 +98,31 @@ def test_files_that_cannot_be_used_say_why_and_do_not_name_the_patient(changes, 
 
 def test_nothing_of_the_patient_stays_in_the_slice():
     assert "Smith" not in repr(vars(read_slice(ct_slice(STORED))))
+
+
+def test_what_decoders_log_or_warn_does_not_get_out(caplog, recwarn):
+    content = ct_slice(STORED).replace(b"ISO_IR 100", b"Smith_Jane")
+    spoiled = ct_slice(STORED, SpecificCharacterSet="ISO_IR 100").replace(b"ISO_IR 100", b"Smith_Jane")
+    assert spoiled != content
+    read_slice(spoiled)
+    assert "Smith" not in caplog.text
+    assert not [warning for warning in recwarn if "Smith" in str(warning.message)]
+
+
+def test_a_modality_that_is_no_defined_term_is_not_passed_on():
+    assert read_slice(ct_slice(STORED, Modality="SMITH")).modality is None
+
+
+def test_a_screenshot_of_a_ct_is_not_taken_for_hounsfield_units():
+    image = read_slice(ct_slice(STORED, RescaleSlope=None, RescaleIntercept=None))
+    assert (image.unit, image.modality) == ("display", "CT")
+
+
+def test_threads_that_read_leave_warnings_as_they_were():
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(read_slice, [ct_slice(STORED)] * 60))
+    assert list(warnings.filters) == before
 
 
 def test_any_cut_of_a_file_is_a_typed_error_or_a_slice():

@@ -135,6 +135,18 @@ def written(name: str, content: bytes):
     return write
 
 
+def damaged_exif(folder: Path) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = saved(Image.fromarray(PIXELS), format="JPEG", exif=exif)
+    start = content.index(b"Exif") + 14
+    return content[:start] + b"\xff\xff" + content[start + 2 :]
+
+
+def truncated_pillow_image(folder: Path) -> Image.Image:
+    return Image.open(io.BytesIO(saved(Image.fromarray(PIXELS))[:-900]))
+
+
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
 BAD_INPUT = {
     "truncated PNG": (written("cut.png", saved(Image.fromarray(PIXELS))[:-900]), UnreadableSliceError, "truncated"),
@@ -147,6 +159,10 @@ BAD_INPUT = {
     "directory": (lambda folder: folder, UnreadableSliceError, "folder"),
     "missing path": (lambda folder: folder / "nothing.png", UnreadableSliceError, "no file"),
     "30,000 x 30,000 PNG": (bomb, UnreadableSliceError, "pixels"),
+    "name beyond the limit": (lambda folder: "a" * 300 + ".png", UnreadableSliceError, "cannot be opened"),
+    "device": (lambda folder: "/dev/zero", UnreadableSliceError, "device"),
+    "damaged EXIF": (damaged_exif, UnreadableSliceError, "damaged"),
+    "truncated Pillow image": (truncated_pillow_image, UnreadableSliceError, "truncated"),
     "name with a null": (lambda folder: "a\0b.png", UnreadableSliceError, "cannot be opened"),
     "array of rank 3": (lambda folder: np.zeros((3, 8, 8)), UnsupportedFormatError, "shape"),
     "array of rank 1": (lambda folder: np.zeros(8), UnsupportedFormatError, "shape"),
@@ -179,3 +195,5 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path):
 def test_an_object_of_another_kind_is_a_type_error():
     with pytest.raises(TypeError, match="int"):
         read_slice(7)
+    with pytest.raises(TypeError, match="binary file"):
+        read_slice(io.StringIO("text"))

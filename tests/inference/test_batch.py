@@ -23,6 +23,12 @@ def test_a_file_whose_name_looks_like_a_glob_is_a_file(tmp_path, slice_png):
     assert expand_paths([str(odd)]) == [str(odd)]
 
 
+def test_a_name_that_no_file_can_have_is_reported_and_not_raised():
+    name = "a" * 300
+    assert expand_paths([name]) == [name]
+    assert "cannot be opened" in next(predict_files(Predictor.from_pretrained(), [name])).error
+
+
 def test_one_bad_file_does_not_end_the_rest(tmp_path, slice_png):
     bad = tmp_path / "bad.png"
     bad.write_text("no image")

@@ -64,6 +64,15 @@ BAD_CHECKPOINTS = {
         rewritten("spinealign.json", lambda c: c["conditioning"].update(window_width=-1)), "window_width",
     ),
     "settings of a newer release": (rewritten("spinealign.json", lambda c: c.update(format_version=99)), "upgrade"),
+    "an input that the network does not take": (
+        rewritten("spinealign.json", lambda c: c["conditioning"].update(image_size=96)), "does not take an input",
+    ),
+    "an input size that is no whole number": (
+        rewritten("spinealign.json", lambda c: c["conditioning"].update(image_size=64.5)), "whole number",
+    ),
+    "an interpolation that is not known": (
+        rewritten("spinealign.json", lambda c: c["conditioning"].update(resample=99)), "resample",
+    ),
     "without any settings": (without_settings, "preprocessor_config.json"),
 }  # fmt: skip
 
@@ -90,7 +99,7 @@ def test_a_plain_classifier_of_the_hub_is_served_by_its_preprocessor(checkpoint,
     assert plain(gray).probabilities == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["no/such/folder", "nothing", "http://example.com/model", "../../etc"])
+@pytest.mark.parametrize("name", ["no/such/folder", "nothing", "http://example.com/model", "a/../../b"])
 def test_a_name_that_is_neither_folder_nor_hub_id_is_refused(name):
     with pytest.raises(CheckpointError, match="no Hub id"):
         find_checkpoint(name)

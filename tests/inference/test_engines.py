@@ -46,6 +46,18 @@ def test_torch_needs_its_own_weights(tmp_path, tiny_checkpoint):
         Predictor.from_pretrained(folder, engine="torch")
 
 
+def test_a_missing_tensor_is_an_error_and_not_a_random_number(tmp_path, tiny_checkpoint):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    tensors = load_file(folder / "model.safetensors")
+    gone = next(name for name in tensors if name.endswith("cls_token"))
+    del tensors[gone]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"does not fit its configuration.*cls_token"):
+        Predictor.from_pretrained(folder, engine="torch")
+
+
 def test_damaged_torch_weights_are_a_typed_error(tmp_path, tiny_checkpoint):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
     (folder / "model.safetensors").write_bytes(b"nonsense")

@@ -14,6 +14,14 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path):
     assert setup.training.num_train_epochs == 3
 
 
+def test_a_metric_that_is_a_score_is_better_when_it_is_higher():
+    def better(*words):
+        return parse_training_setup(["--data_dir", "a", *words]).training.greater_is_better
+
+    assert better("--metric_for_best_model", "accuracy")
+    assert not better()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 
@@ -23,6 +25,13 @@ def test_from_scratch_takes_the_shape_alone(tiny_backbone):
     scratch, _ = create_backbone(str(tiny_backbone), from_scratch=True)
     pretrained, _ = create_backbone(str(tiny_backbone))
     assert not torch.equal(scratch.vit.embeddings.cls_token, pretrained.vit.embeddings.cls_token)
+
+
+def test_damaged_weights_are_a_typed_error(tmp_path, tiny_backbone):
+    folder = shutil.copytree(tiny_backbone, tmp_path / "backbone")
+    (folder / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        create_backbone(str(folder))
 
 
 @pytest.mark.parametrize("name", ["nothing-here", "spinealign/there-is-no-such-model"])

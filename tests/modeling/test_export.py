@@ -12,7 +12,7 @@ from spinealign.modeling.export import export_onnx
 def test_the_graph_gives_logits_and_the_pooled_feature_for_any_batch(tmp_path, tiny_backbone):
     network, _ = create_backbone(str(tiny_backbone))
     network.eval()
-    export_onnx(network, tmp_path / "model.onnx")
+    export_onnx(network, tmp_path / "model.onnx", image_size=64)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     for count in (1, 3):
         pixel_values = torch.randn(count, 3, 64, 64)
@@ -27,7 +27,7 @@ def test_the_network_is_as_it_was_after_the_export(tmp_path, tiny_backbone):
     network, _ = create_backbone(str(tiny_backbone))
     head = network.classifier
     network.train()
-    export_onnx(network, tmp_path / "model.onnx")
+    export_onnx(network, tmp_path / "model.onnx", image_size=64)
     assert network.classifier is head
     assert network.training
 
@@ -35,8 +35,8 @@ def test_the_network_is_as_it_was_after_the_export(tmp_path, tiny_backbone):
 def test_bfloat16_storage_computes_in_float32(tmp_path, tiny_backbone):
     network, _ = create_backbone(str(tiny_backbone))
     network.to(torch.bfloat16).to(torch.float32).eval()
-    export_onnx(network, tmp_path / "small.onnx", weights_dtype="bfloat16")
-    export_onnx(network, tmp_path / "full.onnx")
+    export_onnx(network, tmp_path / "small.onnx", image_size=64, weights_dtype="bfloat16")
+    export_onnx(network, tmp_path / "full.onnx", image_size=64)
     assert (tmp_path / "small.onnx").stat().st_size < 0.75 * (tmp_path / "full.onnx").stat().st_size
     stored = {tensor.data_type for tensor in onnx.load(tmp_path / "small.onnx").graph.initializer}
     assert onnx.TensorProto.BFLOAT16 in stored

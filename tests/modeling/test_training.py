@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from spinealign import Predictor
-from spinealign.cli import main
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import load_images
 from spinealign.errors import CohortError, LeakageError
@@ -181,21 +180,9 @@ def test_two_processes_train_together(tmp_path, phantom_folder, tiny_backbone):
     assert Predictor.from_pretrained(tmp_path / "out").labels == ("normal", "fracture")
 
 
-def test_an_unfinished_run_with_other_settings_is_not_mixed_up(tmp_path, phantom_folder, tiny_backbone, capsys):
-    run = tmp_path / "out" / "training" / "checkpoint-3"
-    run.mkdir(parents=True)
-    (run / "trainer_state.json").write_text("{}")
-    words = training_words(phantom_folder, tiny_backbone, tmp_path / "out")
-    (run.parent / "setup.json").write_text(
-        '{"data": {}, "model": {}, "augmentation": {}, "enhancement": {}, "training": {}}'
-    )
-    assert main(["train", *words]) == 1
-    assert "unfinished run with other settings" in capsys.readouterr().err
-
-
 def leaking(folder, slice_png):
-    for name in ("train/fracture/A (1)-rotated1", "train/fracture/A (2)", "train/normal/B (1)", "val/fracture/A (1)",
-                 "val/normal/B (2)"):  # fmt: skip
+    for name in ("train/fracture/CSFDV1B1 (1)-rotated1", "train/fracture/CSFDV1B1 (2)", "train/normal/b",
+                 "val/fracture/CSFDV1B1 (1)", "val/normal/b"):  # fmt: skip
         path = folder / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(slice_png.read_bytes())
@@ -208,12 +195,12 @@ def test_leakage_is_refused_with_the_pairs_when_asked(tmp_path, slice_png, tiny_
     )
     with pytest.raises(LeakageError) as caught:
         train(parse_training_setup(words))
-    assert caught.value.pairs == [("A (1)", ("train", "val"))]
+    assert caught.value.pairs == [("CSFDV1B1 (1)", ("train", "val"))]
 
 
 def test_leakage_that_is_kept_marks_the_card_and_dropped_copies_are_named(tmp_path, slice_png, tiny_backbone):
     data = leaking(tmp_path / "set", slice_png)
-    for policy, words in (("keep", "Leakage was kept"), ("drop", "A (1) (1 copies)")):
+    for policy, words in (("keep", "Leakage was kept"), ("drop", "CSFDV1B1 (1) (1 copies)")):
         output = tmp_path / policy
         more = ("--num_train_epochs", "1", "--on_leakage", policy)
         train(parse_training_setup(training_words(data, tiny_backbone, output, *more)))
