@@ -170,7 +170,8 @@ def _training_text(setup: TrainingSetup) -> str:
     return (
         f"Fine-tuned from {start} `{backbone_name(setup)}` for up to {training.num_train_epochs:g} epochs, learning "
         f"rate {training.learning_rate:g}, batch {training.per_device_train_batch_size}, seed {training.seed}; "
-        f"each class of each collection counts alike in the loss; {_kept_epoch(training)} is kept. "
+        "small collections are repeated, and each class of each collection counts alike in the loss; "
+        f"{_kept_epoch(training)} is kept. "
         f"Weights are stored as {setup.model.weights_dtype}."
     )
 

@@ -141,7 +141,7 @@ def build_trainer(
     return StrictTrainer(
         model=network,
         args=training,
-        train_dataset=build_dataset(train_parts, augment),
+        train_dataset=build_dataset(train_parts, augment, repeat=True),
         eval_dataset=build_dataset(validation, PixelTransform(config)),
         compute_metrics=_epoch_scores(train_parts, validation),
         callbacks=callbacks,

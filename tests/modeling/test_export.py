@@ -37,7 +37,7 @@ def test_bfloat16_storage_computes_in_float32(tmp_path, tiny_backbone):
     network.to(torch.bfloat16).to(torch.float32).eval()
     export_onnx(network, tmp_path / "small.onnx", image_size=64, weights_dtype="bfloat16")
     export_onnx(network, tmp_path / "full.onnx", image_size=64)
-    assert (tmp_path / "small.onnx").stat().st_size < 0.75 * (tmp_path / "full.onnx").stat().st_size
+    assert (tmp_path / "small.onnx").stat().st_size < 0.85 * (tmp_path / "full.onnx").stat().st_size
     stored = {tensor.data_type for tensor in onnx.load(tmp_path / "small.onnx").graph.initializer}
     assert onnx.TensorProto.BFLOAT16 in stored
     inputs = {"pixel_values": np.random.default_rng(0).normal(size=(2, 3, 64, 64)).astype(np.float32)}

@@ -13,6 +13,8 @@ ROW = {
 
 def test_the_learning_curves_show_what_the_shortcut_reaches(tmp_path):
     for name, ridge in (("low", 0.2), ("high", 0.8)):
-        plot_learning_curves([{"epoch": 0.5, "loss": 0.7}, {**ROW, "eval_thumbnail_ridge": ridge}], tmp_path / name)
-    low, high = (np.asarray(Image.open(tmp_path / name)) for name in ("low", "high"))
+        plot_learning_curves(
+            [{"epoch": 0.5, "loss": 0.7}, {**ROW, "eval_thumbnail_ridge": ridge}], tmp_path / f"{name}.png"
+        )
+    low, high = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("low", "high"))
     assert not np.array_equal(low, high)
