@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from typing import Any
 
-from spinealign.errors import CheckpointError
-
 POSITIVE_LABEL, NEGATIVE_LABEL = "fracture", "normal"
 SETTINGS_FILE = "spinealign.json"
 FORMAT_VERSION = 1
@@ -80,17 +78,17 @@ class ConditioningConfig(EnhancementConfig):
             enhancement: Window and filters; the defaults where None.
 
         Raises:
-            CheckpointError: If it describes no square resize and normalisation of an image.
+            ValueError: If it describes no square resize and normalisation of an image.
         """
         cut = preprocessor.get("crop_size") if preprocessor.get("do_center_crop") else None
         size = cut or preprocessor.get("size", 224)
         if isinstance(size, Mapping):
             if size.get("height") != size.get("width"):
-                raise CheckpointError(f"preprocessor_config.json asks for an input that is no square: {dict(size)}.")
+                raise ValueError(f"it asks for an input that is no square: {dict(size)}")
             size = size.get("height", size.get("shortest_edge"))
         plain = not preprocessor.get("do_normalize", True)
         if not preprocessor.get("do_rescale", True):
-            raise CheckpointError("preprocessor_config.json asks for gray levels from 0 to 255; that is not supported.")
+            raise ValueError("it asks for gray levels from 0 to 255, which is not supported")
         try:
             return cls(
                 **asdict(enhancement or EnhancementConfig()),
@@ -99,8 +97,8 @@ class ConditioningConfig(EnhancementConfig):
                 image_std=(1.0, 1.0, 1.0) if plain else tuple(preprocessor.get("image_std", (0.5, 0.5, 0.5))),
                 resample=int(preprocessor.get("resample", 2)),
             )
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"preprocessor_config.json describes no image input: {error}") from error
+        except TypeError as error:
+            raise ValueError(f"it describes no image input ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -131,22 +129,22 @@ class ModelSettings:
             content: The decoded file.
 
         Raises:
-            CheckpointError: If it is damaged, or written by a newer format.
+            ValueError: If it is damaged, or written by a newer format.
         """
         try:
-            version = content["format_version"]
-            if version > FORMAT_VERSION:
-                raise CheckpointError(
-                    f"{SETTINGS_FILE} has format {version}; this release reads up to {FORMAT_VERSION}. "
-                    "Run: pip install --upgrade spinealign"
-                )
+            version = int(content["format_version"])
             known = {item.name for item in fields(ConditioningConfig)}
             conditioning = {key: value for key, value in content["conditioning"].items() if key in known}
-            return cls(
-                conditioning=ConditioningConfig(**conditioning),
-                training_data=tuple(content.get("training_data", ())),
-                split=str(content.get("split", "auto")),
-                seed=content.get("seed"),
-            )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"{SETTINGS_FILE} is damaged ({error}); fetch the checkpoint again.") from error
+            raise ValueError(f"it is damaged ({type(error).__name__}: {error})") from error
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"its format is {version}, and this release reads up to {FORMAT_VERSION}; "
+                "run: pip install --upgrade spinealign"
+            )
+        return cls(
+            conditioning=ConditioningConfig(**conditioning),
+            training_data=tuple(content.get("training_data", ())),
+            split=str(content.get("split", "auto")),
+            seed=content.get("seed"),
+        )

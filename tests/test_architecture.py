@@ -112,12 +112,15 @@ def test_exported_names_exist_and_come_from_the_package():
 
 
 def test_every_public_function_takes_at_most_six_parameters_and_two_by_position():
+    own = {"apply_window", "from_pretrained"}  # known by others in this order
+    by_position = own | {"compute_loss", "on_log", "on_epoch_begin"}  # overrides of transformers
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
                 continue
             given = [argument.arg for argument in node.args.args if argument.arg not in ("self", "cls")]
             assert len(given) + len(node.args.kwonlyargs) <= 6, f"{path}:{node.name}"
+            assert len(given) <= 2 or node.name in by_position, f"{path}:{node.name}"
 
 
 def test_no_module_has_an_empty_name():

@@ -1,24 +1,43 @@
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 
 import pytest
+from conftest import ROOT
 
 from spinealign import Predictor
-from spinealign.page import build_demo
-
-pytestmark = pytest.mark.filterwarnings("ignore")  # of Gradio's own dependencies
 
 
 @pytest.fixture(scope="module")
 def client():
+    """The page as `python app.py` serves it: a real server in a process of its own."""
     from gradio_client import Client
 
-    page = build_demo(Predictor.from_pretrained())
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, max_file_size="32mb")
-    yield Client(url, verbose=False)
-    page.close()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1"}
+    server = subprocess.Popen([sys.executable, str(ROOT / "app.py")], env=environment, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(url).close()
+                break
+            except OSError:
+                assert server.poll() is None, "the page did not start"
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+        yield Client(url, verbose=False)
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def test_an_uploaded_slice_gives_a_finding_with_its_confidence(client, slice_png):

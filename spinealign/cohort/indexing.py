@@ -146,13 +146,15 @@ def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
         ) from error
     skipped: list[str] = []
     samples = [
-        sample for split in splits for sample in hub_samples(splits[split], split, source_pattern, skipped=skipped)
+        sample
+        for split in splits
+        for sample in hub_samples(splits[split], split, source_pattern=source_pattern, skipped=skipped)
     ]
     return Cohort(dataset_id, tuple(samples), tuple(skipped))
 
 
 def hub_samples(
-    rows: Any, split: str, source_pattern: str | None = None, *, skipped: list[str] | None = None
+    rows: Any, split: str, *, source_pattern: str | None = None, skipped: list[str] | None = None
 ) -> Iterator[Sample]:
     """List the images of one split of a `datasets` dataset.
 

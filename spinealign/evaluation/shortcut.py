@@ -20,6 +20,7 @@ def thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
 def thumbnail_ridge(
     train: NDArray[np.floating],
     train_positive: NDArray[np.bool_],
+    *,
     test: NDArray[np.floating],
     test_positive: NDArray[np.bool_],
 ) -> float:

@@ -63,7 +63,7 @@ def _slice_from(dataset: Dataset, origin: str) -> Slice:
         raise UnsupportedFormatError(f"{origin} has several frames; pass one frame of it as an array.")
     if int(dataset.get("SamplesPerPixel") or 1) != 1:
         raise UnsupportedFormatError(f"{origin} is a color image; pass a CT slice.")
-    check_size(int(dataset.Rows), int(dataset.Columns), origin)
+    check_size(int(dataset.Rows), int(dataset.Columns), origin=origin)
     values = np.asarray(apply_modality_lut(dataset.pixel_array, dataset), np.float32)
     spacing_mm = _spacing(dataset)
     if _is_ct(dataset):

@@ -51,7 +51,7 @@ class Grid:
         return np.clip(0.5 - distance / self.pitch_mm, 0.0, 1.0)
 
 
-def capsule(grid: Grid, start: Point, end: Point, radius: float) -> Field:
+def capsule(grid: Grid, start: Point, *, end: Point, radius: float) -> Field:
     """Return the distance to a line from `start` to `end`, drawn `2 * radius` wide."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     along = ((grid.x - start[0]) * dx + (grid.y - start[1]) * dy) / (dx * dx + dy * dy)
@@ -59,14 +59,14 @@ def capsule(grid: Grid, start: Point, end: Point, radius: float) -> Field:
     return np.hypot(grid.x - start[0] - along * dx, grid.y - start[1] - along * dy) - radius
 
 
-def superellipse(grid: Grid, center: Point, half_axes: Point, power: float = 2.0) -> Field:
+def superellipse(grid: Grid, center: Point, *, half_axes: Point, power: float = 2.0) -> Field:
     """Return about the distance to |x/a|^power + |y/b|^power = 1; a power above 2 squares the corners."""
     x, y = np.abs(grid.x - center[0]) / half_axes[0], np.abs(grid.y - center[1]) / half_axes[1]
     radius = np.hypot(x, y) if power == 2 else (x**power + y**power) ** (1 / power)
     return (radius - 1) * min(half_axes)
 
 
-def smooth_union(first: Field, second: Field, radius: float) -> Field:
+def smooth_union(first: Field, second: Field, *, radius: float) -> Field:
     """Join two shapes with a fillet of about `radius` mm."""
     gap = np.maximum(radius - np.abs(first - second), 0.0) / radius
     return np.minimum(first, second) - gap * gap * radius / 4

@@ -46,7 +46,7 @@ class Neck:
         return scanner, scanner.placed(self.position_mm, self.angle_deg)
 
 
-def draw_soft_tissue(neck: Neck, grid: Grid, body_front_mm: float) -> Field:
+def draw_soft_tissue(neck: Neck, grid: Grid, *, body_front_mm: float) -> Field:
     """Draw everything but bone.
 
     Args:
@@ -64,7 +64,7 @@ def draw_soft_tissue(neck: Neck, grid: Grid, body_front_mm: float) -> Field:
         share = grid.coverage(distance)
         image[:] += share * (density - image)
 
-    skin = superellipse(grid, neck.center, neck.half_axes, 2.2)
+    skin = superellipse(grid, neck.center, half_axes=neck.half_axes, power=2.2)
     fill(skin, rng.uniform(20, 60))
     fill(skin + 1.8, FAT_HU)
     fill(skin + 1.8 + neck.fat_mm, neck.muscle_hu)
@@ -72,31 +72,31 @@ def draw_soft_tissue(neck: Neck, grid: Grid, body_front_mm: float) -> Field:
         for side in (-1, 1):
             angle, radius = np.deg2rad(angle_deg + rng.normal(0, 8)), rng.uniform(24, 42)
             muscle = grid.placed((side * radius * np.cos(angle), radius * np.sin(angle)), side * angle_deg + 90)
-            belly = superellipse(muscle, (0.0, 0.0), (rng.uniform(9, 16), rng.uniform(5, 9)))
+            belly = superellipse(muscle, (0.0, 0.0), half_axes=(rng.uniform(9, 16), rng.uniform(5, 9)))
             fill(belly - rng.uniform(0.3, 1.0), rng.uniform(-70, 10))
             fill(belly, neck.muscle_hu + rng.normal(0, 5))
     for side in (-1, 1):  # carotid artery and jugular vein, at times with contrast
         contrast = rng.uniform(150, 320) if rng.random() < 0.4 else rng.uniform(35, 55)
         for _ in range(2):
             center = (side * rng.uniform(20, 32), body_front_mm - rng.uniform(-8, 8))
-            fill(superellipse(grid, center, (rng.uniform(2.5, 4.5), rng.uniform(2.5, 5.5))), contrast)
+            fill(superellipse(grid, center, half_axes=(rng.uniform(2.5, 4.5), rng.uniform(2.5, 5.5))), contrast)
     width, depth, distance = neck.airway
-    airway = superellipse(grid, (rng.uniform(-2, 2), body_front_mm - distance - depth), (width, depth))
+    airway = superellipse(grid, (rng.uniform(-2, 2), body_front_mm - distance - depth), half_axes=(width, depth))
     if rng.random() < 0.5:  # calcified thyroid cartilage or hyoid, a bright arc that is no vertebra
         arc = np.maximum(np.abs(airway - 5.0) - rng.uniform(0.6, 1.3), grid.y - body_front_mm + distance)
         fill(arc, rng.uniform(150, 600))
     fill(airway - 1.2, neck.muscle_hu + 20)
     fill(airway, AIR_HU)
-    spinal_cord = superellipse(grid, (0.0, -0.5), (6.0, 4.0))
-    fill(superellipse(grid, (0.0, 0.0), (9.5, 6.5)), 12.0)
+    spinal_cord = superellipse(grid, (0.0, -0.5), half_axes=(6.0, 4.0))
+    fill(superellipse(grid, (0.0, 0.0), half_axes=(9.5, 6.5)), 12.0)
     fill(spinal_cord, 38.0)
     if rng.random() < 0.6:  # head rest
-        rest = superellipse(grid, (0.0, neck.center[1]), (neck.half_axes[0] + 9, neck.half_axes[1] + 8))
+        rest = superellipse(grid, (0.0, neck.center[1]), half_axes=(neck.half_axes[0] + 9, neck.half_axes[1] + 8))
         fill(np.maximum(np.abs(rest) - 2.0, neck.center[1] + 20 - grid.y), rng.uniform(-800, -300))
     return image
 
 
-def scan(density: Field, bone: Field, grid: Grid, rng: np.random.Generator) -> Field:
+def scan(density: Field, bone: Field, *, grid: Grid, rng: np.random.Generator) -> Field:
     """Return what a scanner makes of the true densities: blur, streaks, shading, noise, and a round field of view.
 
     Args:

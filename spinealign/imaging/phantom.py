@@ -88,15 +88,15 @@ def draw_phantom(
     anatomy, injury, scanner = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
     neck, vertebra = Neck.draw(anatomy), Vertebra.draw(anatomy)
     coin, drawn_mm = bool(injury.random() < 0.5), float(injury.uniform(MIN_BREAK_MM, MAX_BREAK_MM))
-    plan = plan_break(vertebra, drawn_mm if break_mm is None else break_mm, injury)
+    plan = plan_break(vertebra, drawn_mm if break_mm is None else break_mm, rng=injury)
 
     scanner_grid, grid = neck.grids(size)
     intact = grid.coverage(vertebra.distance(grid))
     broken = coin if fractured is None else fractured
-    bone, density = draw_vertebra(vertebra, grid, plan if broken else None)
+    bone, density = draw_vertebra(vertebra, grid, plan=plan if broken else None)
     fracture = Fracture(fracture_mask(intact, bone), plan.size_mm, plan.kind, plan.site) if broken else None
     tissue = draw_soft_tissue(neck, grid, body_front_mm=vertebra.body_center[1] - vertebra.body_half[1])
-    hounsfield = scan(tissue + bone * (density - tissue), intact, scanner_grid, scanner)
+    hounsfield = scan(tissue + bone * (density - tissue), intact, grid=scanner_grid, rng=scanner)
     return Phantom(
         slice=Slice(
             hounsfield.astype(np.float32),

@@ -126,12 +126,12 @@ def _from_raster(content: bytes, origin: str) -> Slice:
     with quiet():  # Pillow warns of large images, which are refused here
         image = Image.open(BytesIO(content), formats=RASTER_FORMATS)
     with image:
-        check_size(image.height, image.width, origin)
+        check_size(image.height, image.width, origin=origin)
         return _from_pillow(read_deep_gray(content) if is_deep_color(image) else image, origin)
 
 
 def _from_pillow(image: Image.Image, origin: str) -> Slice:
-    check_size(image.height, image.width, origin)
+    check_size(image.height, image.width, origin=origin)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         return _from_array(np.asarray(image), "display", origin)

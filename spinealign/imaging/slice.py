@@ -55,7 +55,7 @@ class Slice:
         return height, width
 
 
-def check_size(height: int, width: int, origin: str) -> None:
+def check_size(height: int, width: int, *, origin: str) -> None:
     """Refuse an image before its pixels are decoded.
 
     Raises:

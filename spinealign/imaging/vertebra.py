@@ -94,13 +94,13 @@ class Vertebra:
         """Return the signed distance to the bone's surface in mm."""
         (body, depth), center = self.body_half, self.body_center
         half = Grid(np.abs(grid.x), grid.y, grid.pitch_mm)
-        shapes = [superellipse(grid, center, self.body_half, 2.6)]
-        shapes += [superellipse(half, (self.canal_half[0] + 3.5, 2.0), (5.0, 5.5))]
-        shapes += [capsule(half, limb.start, limb.end, limb.radius) for limb in self.limbs()]
-        bone = reduce(lambda first, second: smooth_union(first, second, 2.0), shapes)
-        canal = superellipse(grid, (0.0, 0.0), self.canal_half, 2.3)
+        shapes = [superellipse(grid, center, half_axes=self.body_half, power=2.6)]
+        shapes += [superellipse(half, (self.canal_half[0] + 3.5, 2.0), half_axes=(5.0, 5.5))]
+        shapes += [capsule(half, limb.start, end=limb.end, radius=limb.radius) for limb in self.limbs()]
+        bone = reduce(lambda first, second: smooth_union(first, second, radius=2.0), shapes)
+        canal = superellipse(grid, (0.0, 0.0), half_axes=self.canal_half, power=2.3)
         foramen_center = (body + self.foramen_radius + 1.4, -self.canal_half[1] - 0.55 * depth)
-        foramen = superellipse(half, foramen_center, (self.foramen_radius, self.foramen_radius))
+        foramen = superellipse(half, foramen_center, half_axes=(self.foramen_radius, self.foramen_radius))
         return np.maximum(bone, np.maximum(-canal, -foramen))
 
 
@@ -144,7 +144,7 @@ class BreakPlan:
         return x * self.along[0] + y * self.along[1], y * self.along[0] - x * self.along[1]
 
 
-def plan_break(vertebra: Vertebra, size_mm: float, rng: np.random.Generator) -> BreakPlan:
+def plan_break(vertebra: Vertebra, size_mm: float, *, rng: np.random.Generator) -> BreakPlan:
     """Choose the place, the direction and the kind of a break of the given size."""
     limbs: list[Limb | None] = [*vertebra.limbs(), None, None]
     limb = limbs[int(rng.integers(len(limbs)))]
@@ -189,7 +189,7 @@ def _displaced(grid: Grid, plan: BreakPlan) -> Grid:
     return Grid(grid.x + plan.side * shift * plan.along[1], grid.y - shift * plan.along[0], grid.pitch_mm)
 
 
-def draw_vertebra(vertebra: Vertebra, grid: Grid, plan: BreakPlan | None = None) -> tuple[Field, Field]:
+def draw_vertebra(vertebra: Vertebra, grid: Grid, *, plan: BreakPlan | None = None) -> tuple[Field, Field]:
     """Draw the bone, broken where a plan is given.
 
     Args:

@@ -83,11 +83,16 @@ class Checkpoint:
         """What `spinealign.json` says; without one, the input that `preprocessor_config.json` describes.
 
         Raises:
-            CheckpointError: If the file that there is is damaged.
+            CheckpointError: If the file that there is is damaged, or asks for what is not supported.
         """
-        if self.path(SETTINGS_FILE) is not None:
-            return ModelSettings.from_json(self.read_json(SETTINGS_FILE))
-        return ModelSettings(conditioning=ConditioningConfig.from_preprocessor(self.read_json(PREPROCESSOR_FILE)))
+        name = SETTINGS_FILE if self.path(SETTINGS_FILE) else PREPROCESSOR_FILE
+        content = self.read_json(name)
+        try:
+            if name == SETTINGS_FILE:
+                return ModelSettings.from_json(content)
+            return ModelSettings(conditioning=ConditioningConfig.from_preprocessor(content))
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{name} of {self.model} cannot be used: {error}.") from error
 
 
 def find_checkpoint(

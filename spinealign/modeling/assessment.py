@@ -89,4 +89,4 @@ def shortcut_accuracy(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCo
     """
     features = [np.stack([thumbnail(gray) for part in parts for gray in part.gray]) for parts in (train, held_out)]
     positive = [np.concatenate([part.positive for part in parts]) for parts in (train, held_out)]
-    return thumbnail_ridge(features[0], positive[0], features[1], positive[1])
+    return thumbnail_ridge(features[0], positive[0], test=features[1], test_positive=positive[1])

@@ -10,34 +10,36 @@ import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 from transformers.utils import logging
 
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
+from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, ConditioningConfig, EnhancementConfig
 from spinealign.errors import CheckpointError
 
 
 def create_backbone(
-    name_or_path: str, *, labels: tuple[str, str] = (NEGATIVE_LABEL, POSITIVE_LABEL), revision: str | None = None,
+    name_or_path: str, *, enhancement: EnhancementConfig | None = None, revision: str | None = None,
     from_scratch: bool = False,
-) -> tuple[Any, Any]:  # fmt: skip
-    """Create a classifier of two classes and the image processor that belongs to it.
+) -> tuple[Any, ConditioningConfig]:  # fmt: skip
+    """Create a classifier of `normal` and `fracture`.
 
     Args:
         name_or_path: A Hub id or a folder of transformers.
-        labels: Names of the negative and the positive class.
+        enhancement: Window and filters of its input; the defaults where None.
         revision: Branch, tag or commit on the Hub.
         from_scratch: Take random weights; the backbone gives the shape alone.
 
     Returns:
-        The network in float32 with a new head, and its image processor.
+        The network in float32 with a new head, and the input that it takes.
 
     Raises:
         CheckpointError: If the backbone cannot be loaded.
     """
+    labels = (NEGATIVE_LABEL, POSITIVE_LABEL)
     names = {"num_labels": 2, "id2label": dict(enumerate(labels)), "label2id": {labels[0]: 0, labels[1]: 1}}
     try:
         with _quiet():
             where = {"revision": revision, "trust_remote_code": False}
             config = AutoConfig.from_pretrained(name_or_path, **where, **names)
             processor = AutoImageProcessor.from_pretrained(name_or_path, backend="pil", **where)
+            conditioning = ConditioningConfig.from_preprocessor(processor.to_dict(), enhancement)
             if from_scratch:
                 network = AutoModelForImageClassification.from_config(config, dtype=torch.float32)
             else:
@@ -51,7 +53,7 @@ def create_backbone(
             "config.json, preprocessor_config.json and model.safetensors, or a Hub id that can be reached."
         ) from error
     network.config.dtype = torch.float32
-    return network, processor
+    return network, conditioning
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class StrictTrainer(Trainer):
         for stock in (PrinterCallback, DEFAULT_PROGRESS_CALLBACK):
             self.remove_callback(stock)
         self.add_callback(EpochReport())
-        if not self.args.disable_tqdm:
+        if not self.args.disable_tqdm and sys.stderr.isatty():
             self.add_callback(StepBar())
 
     def compute_loss(

@@ -18,7 +18,7 @@ from transformers import EarlyStoppingCallback, EvalPrediction, set_seed
 from spinealign.cohort.indexing import index_cohort, require_binary, require_parts
 from spinealign.cohort.loading import LoadedCohort, load_images
 from spinealign.cohort.splitting import resolve_leakage, split_cohort
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, ConditioningConfig, ModelSettings
+from spinealign.config import ConditioningConfig, ModelSettings
 from spinealign.errors import CohortError
 from spinealign.evaluation.evaluation import Evaluation
 from spinealign.evaluation.intervals import wilson_interval
@@ -82,14 +82,13 @@ def train(setup: TrainingSetup) -> TrainingResult:
     run = output / RUN_FOLDER
     setup.training.output_dir = str(run)
     set_seed(setup.training.seed)
-    network, processor = create_backbone(
+    network, config = create_backbone(
         setup.model.model_name_or_path,
-        labels=(NEGATIVE_LABEL, POSITIVE_LABEL),
+        enhancement=setup.enhancement,
         revision=setup.model.model_revision,
         from_scratch=setup.model.from_scratch,
     )
     network.config._name_or_path = backbone_name(setup)
-    config = ConditioningConfig.from_preprocessor(processor.to_dict(), setup.enhancement)
     collections = load_collections(setup, config)
     trainer = build_trainer(setup, network, collections=collections, config=config)
     with setup.training.main_process_first():

@@ -81,4 +81,4 @@ def test_a_linear_model_on_thumbnails_cannot_tell_a_fracture():
     phantoms = [draw_phantom(4_000_000 + index, fractured=index % 2 == 0, size=128) for index in range(1200)]
     features = np.stack([thumbnail(render(phantom.slice)) for phantom in phantoms])
     positive = np.array([phantom.label == "fracture" for phantom in phantoms])
-    assert thumbnail_ridge(features[:800], positive[:800], features[800:], positive[800:]) < 0.65
+    assert thumbnail_ridge(features[:800], positive[:800], test=features[800:], test_positive=positive[800:]) < 0.65

@@ -81,10 +81,7 @@ def test_every_tensor_of_the_best_epoch_is_restored(tmp_path, phantom_folder, ti
         "--greater_is_better", "True", "--save_total_limit", "3",
     )  # fmt: skip
     setup = parse_training_setup(words)
-    network, processor = create_backbone(str(tiny_backbone), from_scratch=True)
-    from spinealign.config import ConditioningConfig
-
-    config = ConditioningConfig.from_preprocessor(processor.to_dict())
+    network, config = create_backbone(str(tiny_backbone), from_scratch=True)
     trainer = build_trainer(setup, network, collections=load_collections(setup, config), config=config)
     snapshots = Snapshots()
     trainer.add_callback(snapshots)
