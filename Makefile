@@ -53,12 +53,12 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "Installing spinealign into $(VENV) (once, about 200 MB) ..."
+	@echo "Installing spinealign into $(VENV) (once, about 300 MB) ..."
 	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/app: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "Installing spinealign with its page into $(VENV) (once, about 400 MB) ..."
+	@echo "Installing spinealign with its page into $(VENV) (once, about 500 MB) ..."
 	@$(PIP) --editable ".[app]"
 	@touch $@
 

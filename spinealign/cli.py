@@ -58,76 +58,73 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spinealign {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_predict(commands.add_parser("predict", help="predict images"))
+    _add_demo(commands.add_parser("demo", help="predict two phantoms and an image that is no CT"))
+    _add_info(commands.add_parser("info", help="say versions, engine and model"))
+    _add_evaluate(commands.add_parser("evaluate", help="score a model on a labelled collection"))
+    _add_phantoms(commands.add_parser("phantoms", help="write a cohort of phantoms"))
+    commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
+    return parser
 
-    predict = commands.add_parser(
-        "predict",
-        help="predict images",
-        description=f"Predict PNG, JPEG and CT DICOM images. {DISCLAIMER}",
-        epilog="Exit status: 0 if every file was predicted, 1 if any failed, 2 on wrong usage.",
-    )
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder or glob such as 'scans/**/*.dcm'")
-    _add_model_options(predict)
-    predict.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
-    predict.set_defaults(run=_predict)
 
-    demo = commands.add_parser(
-        "demo",
-        help="predict two phantoms and an image that is no CT",
-        description="Draw two phantoms, one with a fracture, and an image that is no CT; predict all three with the "
-        "embedded model, and write a picture of where it looked.",
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.description = f"Predict PNG, JPEG and CT DICOM images. {DISCLAIMER}"
+    parser.epilog = "Exit status: 0 if every file was predicted, 1 if any failed, 2 on wrong usage."
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder or glob such as 'scans/**/*.dcm'")
+    _add_model_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
+    parser.set_defaults(run=_predict)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Draw two phantoms, one with a fracture, and an image that is no CT; predict all three with the embedded "
+        "model, and write a picture of where it looked."
     )
-    demo.add_argument(
+    parser.add_argument(
         "--output", default="spinealign-demo.png", metavar="PNG", help="the picture (default: %(default)s)"
     )
-    demo.add_argument("--seed", type=int, default=1_000_007, help="seed of the phantoms (default: %(default)s)")
-    demo.set_defaults(run=_demo)
+    parser.add_argument("--seed", type=int, default=1_000_007, help="seed of the phantoms (default: %(default)s)")
+    parser.set_defaults(run=_demo)
 
-    info = commands.add_parser("info", help="say versions, engine and model")
-    _add_model_options(info)
-    info.add_argument("--json", action="store_true", help="print JSON")
-    info.set_defaults(run=_info)
 
-    evaluate = commands.add_parser(
-        "evaluate",
-        help="score a model on a labelled collection",
-        description="Score a model on labelled images. Beside the accuracy stand the number of distinct source "
-        "slices, an interval over them, and what a linear model on 16x16 thumbnails reaches on the same split.",
+def _add_info(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Say the versions that run here, the engine, and what the model is. No weights are loaded."
+    _add_model_options(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_info)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Score a model on labelled images. Beside the accuracy stand the number of distinct source slices, an interval "
+        "over them, and what a linear model on 16x16 thumbnails reaches on the same split. A collection that the model "
+        "was trained on is cut as it was then."
     )
-    evaluate.add_argument("data", metavar="DATA", help="folder, CSV manifest or Hub dataset id")
-    _add_model_options(evaluate)
-    evaluate.add_argument(
-        "--split", choices=("train", "val", "test"), help="split to score (default: test, or else val)"
-    )
-    evaluate.add_argument(
+    parser.add_argument("data", metavar="DATA", help="folder, CSV manifest or Hub dataset id")
+    _add_model_options(parser)
+    parser.add_argument("--split", choices=("train", "val", "test"), help="split to score (default: test, or else val)")
+    parser.add_argument(
         "--on_leakage",
         choices=("drop", "error", "keep"),
         default="drop",
         help="what happens to a source that stands in two splits (default: drop its copies from the earlier one)",
     )
-    evaluate.add_argument(
-        "--source_pattern", metavar="REGEX", help="file names to sources, with a group (?P<source>...)"
-    )
-    evaluate.add_argument("--json", action="store_true", help="print JSON")
-    evaluate.set_defaults(run=_evaluate)
+    parser.add_argument("--source_pattern", metavar="REGEX", help="file names to sources, with a group (?P<source>...)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_evaluate)
 
-    phantoms = commands.add_parser(
-        "phantoms",
-        help="write a cohort of phantoms",
-        description="Write axial CT phantoms as PNG with a manifest: the positive control, where the finding is real "
-        "and no shortcut exists. Half of each split carries a fracture of known size.",
+
+def _add_phantoms(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write axial CT phantoms as PNG with a manifest: the positive control, where the finding is real and no "
+        "shortcut exists. Half of each split carries a fracture of known size."
     )
-    phantoms.add_argument("folder", help="where they go; new or empty")
+    parser.add_argument("folder", help="where they go; new or empty")
     for split, count in (("train", 800), ("val", 100), ("test", 100)):
-        phantoms.add_argument(
-            f"--{split}", type=int, default=count, metavar="N", help="phantoms (default: %(default)s)"
-        )
-    phantoms.add_argument(
-        "--seed", type=int, default=20_000_000, help="seed of the first phantom (default: %(default)s)"
-    )
-    phantoms.set_defaults(run=_phantoms)
-
-    commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
-    return parser
+        parser.add_argument(f"--{split}", type=int, default=count, metavar="N", help="phantoms (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=20_000_000, help="seed of the first phantom (default: %(default)s)")
+    parser.set_defaults(run=_phantoms)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:

@@ -81,7 +81,7 @@ def _spread(loss: NDArray[np.float64], starts: list[int], patch_side: int, side:
         for column, left in enumerate(starts):
             total[top : top + patch_side, left : left + patch_side] += loss[row, column]
             count[top : top + patch_side, left : left + patch_side] += 1
-    coarse = Image.fromarray(total / count).reduce(max(1, patch_side // 8))
+    coarse = Image.fromarray(total / count).reduce(max(1, patch_side // 4))
     heat = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
     peak = float(heat.max())
     return np.clip(heat / peak, 0, 1).astype(np.float32) if peak > 0 else np.zeros((side, side), np.float32)

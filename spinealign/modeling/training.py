@@ -6,7 +6,8 @@ import json
 import logging
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
@@ -80,6 +81,7 @@ def train(setup: TrainingSetup) -> TrainingResult:
     notes = Path(setup.model.card_notes).read_text(encoding="utf-8") if setup.model.card_notes else ""
     output = Path(setup.training.output_dir)
     run = output / RUN_FOLDER
+    setup = replace(setup, training=copy(setup.training))
     setup.training.output_dir = str(run)
     set_seed(setup.training.seed)
     network, config = create_backbone(

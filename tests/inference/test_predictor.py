@@ -64,6 +64,19 @@ def test_the_embedded_model_finds_wide_breaks_in_phantoms_it_has_not_seen(predic
 
 @pytest.mark.data
 @pytest.mark.slow
+def test_the_embedded_model_gives_the_same_findings_through_both_engines(predictor, data):
+    files = sorted((data / "cervical fracture" / "val").rglob("*.png"))[::4]
+    phantoms = [draw_phantom(5_500_000 + n, fractured=n % 2 == 0).slice for n in range(100)]
+    torch = Predictor.from_pretrained(engine="torch")
+    same = [
+        left.label == right.label for left, right in zip(predictor([*files, *phantoms]), torch([*files, *phantoms]))
+    ]
+    assert len(same) == 200
+    assert np.mean(same) >= 0.995
+
+
+@pytest.mark.data
+@pytest.mark.slow
 def test_the_embedded_model_reaches_its_figure_on_the_official_validation_part(predictor, data):
     from spinealign.cohort.indexing import index_cohort
     from spinealign.cohort.loading import load_images

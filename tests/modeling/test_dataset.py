@@ -37,8 +37,9 @@ def test_augmentation_follows_seed_epoch_and_row(phantom_folder):
 
     def first_images(seed, epoch):
         transform = PixelTransform(CONFIG, build_augmentation(AugmentationConfig(), 64), seed=seed)
-        transform.epoch = epoch
-        return build_dataset([part], transform)[0]["pixel_values"]
+        dataset = build_dataset([part], transform)
+        transform.epoch = epoch  # as the Trainer's callback does, long after the dataset was built
+        return dataset[0]["pixel_values"]
 
     torch.testing.assert_close(first_images(0, 1), first_images(0, 1), rtol=0, atol=0)
     assert not torch.equal(first_images(0, 1), first_images(0, 2))

@@ -161,6 +161,38 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_an_uninterru
     assert not list((tmp_path / "killed").rglob("*.pt"))
 
 
+class Interruption(TrainerCallback):
+    """Stops a run dead after its second epoch."""
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        if state.epoch >= 2:
+            raise KeyboardInterrupt
+
+
+def test_a_resumed_run_remembers_how_long_it_has_waited(tmp_path, phantom_folder, tiny_backbone):
+    def trainer_in(folder):
+        # The highest loss is "best", and it falls from epoch to epoch, so the run stops after three.
+        words = training_words(
+            phantom_folder, tiny_backbone, folder, "--num_train_epochs", "9", "--learning_rate", "1e-4",
+            "--greater_is_better", "True", "--early_stopping_patience", "2",
+        )  # fmt: skip
+        setup = parse_training_setup(words)
+        torch.manual_seed(0)
+        network, config = create_backbone(str(tiny_backbone), from_scratch=True)
+        return build_trainer(setup, network, collections=load_collections(setup, config), config=config)
+
+    straight = trainer_in(tmp_path / "straight")
+    straight.train()
+    interrupted = trainer_in(tmp_path / "resumed")
+    interrupted.add_callback(Interruption())
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.train()
+    resumed = trainer_in(tmp_path / "resumed")
+    resumed.train(resume_from_checkpoint=True)
+    assert 3 <= straight.state.epoch < 9
+    assert resumed.state.epoch == straight.state.epoch
+
+
 @pytest.mark.slow
 def test_two_processes_train_together(tmp_path, phantom_folder, tiny_backbone):
     launcher = (sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
