@@ -34,7 +34,7 @@ build/phantoms/manifest.csv: spinealign/cohort/phantoms.py spinealign/imaging/ph
 default-model: build/phantoms/manifest.csv | $(VENV)/dev  ## Rebuild the embedded model (needs DATA; about an hour on two cores)
 	@$(BIN)/python train.py --data_dir "$(DATA)/cervical fracture" build/phantoms \
 	  --model_name_or_path "$(DATA)/deit-tiny-patch16-224" --card_notes docs/default_model.md \
-	  --output_dir build/spinealign-default --num_train_epochs 3 --rotation_deg 45 \
+	  --output_dir build/spinealign-default --num_train_epochs 5 --target_sensitivity 0.95 \
 	  --use_cpu --weights_dtype bfloat16
 	@mkdir -p $(DEFAULT)
 	@cd build/spinealign-default && cp README.md *.json *.png model.onnx model.safetensors ../../$(DEFAULT)/

@@ -82,7 +82,7 @@ def balanced_weights(groups: Sequence[Hashable]) -> list[float]:
     """Return a weight for each image that makes all groups count alike, 1 on average over the images.
 
     Args:
-        groups: The group of each image, such as its class, or its class and collection.
+        groups: The group of each image, such as its class.
 
     Example:
         >>> balanced_weights(["normal", "normal", "normal", "fracture"])

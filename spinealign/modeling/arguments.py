@@ -82,6 +82,13 @@ class ModelArguments:
     early_stopping_patience: int = field(
         default=3, metadata={"help": "Stop after so many epochs without a better value on the validation part."}
     )
+    target_sensitivity: float | None = field(
+        default=None,
+        metadata={
+            "help": "After training, shift the bias of the head so that a probability of 0.5 is the highest threshold "
+            "with this sensitivity on the validation part of each collection, such as 0.95."
+        },
+    )
     weights_dtype: str = field(
         default="float32",
         metadata={
@@ -93,6 +100,10 @@ class ModelArguments:
         default=None,
         metadata={"help": "Markdown file that the model card takes over: origin and licence of backbone and images."},
     )
+
+    def __post_init__(self) -> None:
+        if self.target_sensitivity is not None and not 0 < self.target_sensitivity <= 1:
+            raise ValueError(f"target_sensitivity lies above 0 and at most at 1, not {self.target_sensitivity}.")
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def write_card(
         _results_table(evaluations),
         "The interval takes the distinct source slices as trials, because copies of one slice say little that is new. "
         "The thumbnail ridge is a linear model that sees 16x16 pixels, too few for any fracture. "
-        + _selection_note(evaluations, cohorts),
+        + _selection_note(setup, evaluations, cohorts),
         *(f"> **Warning.** {item.shortcut_warning}" for item in evaluations if item.shortcut_warning),
         *(_size_section(item) for item in evaluations if item.sensitivity_by_size),
         *([notes.strip()] if notes else []),
@@ -126,12 +126,13 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _selection_note(evaluations: Sequence[Evaluation], cohorts: Sequence[Cohort]) -> str:
+def _selection_note(setup: TrainingSetup, evaluations: Sequence[Evaluation], cohorts: Sequence[Cohort]) -> str:
     chosen_on = {cohort.name: cohort.selection_split for cohort in cohorts}
     seen = [f"{item.collection} ({item.split})" for item in evaluations if item.split == chosen_on[item.collection]]
     if not seen:
         return "No image of these splits was used to choose the epoch."
-    return f"The epoch was chosen on {', '.join(seen)}, so the numbers there are optimistic."
+    what = "epoch and the decision were" if setup.model.target_sensitivity else "epoch was"
+    return f"The {what} chosen on {', '.join(seen)}, so the numbers there are optimistic."
 
 
 def _size_section(item: Evaluation) -> str:
@@ -170,9 +171,18 @@ def _training_text(setup: TrainingSetup) -> str:
     return (
         f"Fine-tuned from {start} `{backbone_name(setup)}` for up to {training.num_train_epochs:g} epochs, learning "
         f"rate {training.learning_rate:g}, batch {training.per_device_train_batch_size}, seed {training.seed}; "
-        "small collections are repeated, and each class of each collection counts alike in the loss; "
-        f"{_kept_epoch(training)} is kept. "
+        f"class-weighted loss; {_kept_epoch(training)} is kept. {_decision_text(setup)}"
         f"Weights are stored as {setup.model.weights_dtype}."
+    )
+
+
+def _decision_text(setup: TrainingSetup) -> str:
+    wanted = setup.model.target_sensitivity
+    if wanted is None:
+        return ""
+    return (
+        "Then the bias of the head was shifted, so that a probability of 0.5 is the highest threshold with a "
+        f"sensitivity of {wanted:.0%} on the validation part of each collection. "
     )
 
 

@@ -44,26 +44,20 @@ class PixelTransform:
         return torch.from_numpy(normalize(intensity, self._config))
 
 
-def build_dataset(parts: list[LoadedCohort], transform: PixelTransform, *, repeat: bool = False) -> Dataset:
+def build_dataset(parts: list[LoadedCohort], transform: PixelTransform) -> Dataset:
     """Return the images of several cohorts as one dataset that lives in memory.
 
     Args:
         parts: The cohorts.
         transform: What makes `pixel_values` of a row.
-        repeat: List small cohorts several times, so that each is seen about as often as the largest; every repetition
-            is augmented in its own way.
 
     Returns:
-        A dataset whose rows have `pixel_values`, `labels` (1 where the finding is there), and `weights` by which each
-        class of each collection counts alike.
+        A dataset whose rows have `pixel_values`, `labels` (1 where the finding is there), and `weights` by which both
+        classes count alike.
     """
     from datasets import Dataset
 
-    if repeat:
-        largest = max(len(part.cohort) for part in parts)
-        parts = [part for part in parts for _ in range(round(largest / len(part.cohort)))]
     gray = [image.tobytes() for part in parts for image in part.gray]
     labels = [int(positive) for part in parts for positive in part.positive]
-    weights = balanced_weights([(part.cohort.name, sample.label) for part in parts for sample in part.cohort])
-    columns = {"index": range(len(gray)), "gray": gray, "labels": labels, "weights": weights}
+    columns = {"index": range(len(gray)), "gray": gray, "labels": labels, "weights": balanced_weights(labels)}
     return Dataset.from_dict(columns).with_transform(transform)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 from transformers import EarlyStoppingCallback, EvalPrediction, set_seed
 
 from spinealign.cohort.indexing import index_cohort, require_binary, require_parts
@@ -23,6 +25,7 @@ from spinealign.config import ConditioningConfig, ModelSettings
 from spinealign.errors import CohortError
 from spinealign.evaluation.evaluation import Evaluation
 from spinealign.evaluation.intervals import wilson_interval
+from spinealign.evaluation.operating_point import sensitivity_offset
 from spinealign.inference.predictor import Predictor
 from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.assessment import assess, shortcut_accuracy
@@ -98,6 +101,8 @@ def train(setup: TrainingSetup) -> TrainingResult:
     if checkpoint:
         logger.info("Going on from %s", checkpoint)
     trainer.train(resume_from_checkpoint=checkpoint)
+    if setup.model.target_sensitivity is not None:
+        shift_decision(trainer, collections, sensitivity=setup.model.target_sensitivity)
     trainer.accelerator.wait_for_everyone()
     evaluations: tuple[Evaluation, ...] = ()
     if trainer.is_world_process_zero():
@@ -142,11 +147,25 @@ def build_trainer(
     return StrictTrainer(
         model=network,
         args=training,
-        train_dataset=build_dataset(train_parts, augment, repeat=True),
+        train_dataset=build_dataset(train_parts, augment),
         eval_dataset=build_dataset(validation, PixelTransform(config)),
         compute_metrics=_epoch_scores(train_parts, validation),
         callbacks=callbacks,
     )
+
+
+def shift_decision(trainer: StrictTrainer, collections: Sequence[LoadedCohort], *, sensitivity: float) -> None:
+    """Shift the bias of the trained head by `sensitivity_offset` on the validation parts."""
+    predicted = trainer.predict(trainer.eval_dataset)
+    logits, truth = np.asarray(predicted.predictions, float), np.asarray(predicted.label_ids)
+    names = [item.cohort.name for item in collections for _ in item.part(item.cohort.selection_split).cohort]
+    log_odds = logits[:, 1] - logits[:, 0]
+    offset = sensitivity_offset(log_odds, truth == 1, sensitivity=sensitivity, collections=names)
+    classifier = trainer.accelerator.unwrap_model(trainer.model).classifier
+    head = [module for module in classifier.modules() if isinstance(module, nn.Linear)][-1]
+    with torch.no_grad():
+        head.bias += torch.tensor([-offset / 2, offset / 2], device=head.bias.device)
+    logger.info("Shifted the log-odds of the finding by %+.3f", offset)
 
 
 def _epoch_scores(

@@ -22,16 +22,6 @@ def test_without_augmentation_the_trainer_sees_what_is_served(phantom_folder):
         np.testing.assert_allclose(row["pixel_values"].numpy(), condition(read_slice(sample.image), CONFIG), atol=1e-6)
 
 
-def test_a_small_cohort_is_repeated_with_new_augmentation(phantom_folder):
-    whole = load_images(index_cohort(phantom_folder), CONFIG, progress=False)
-    transform = PixelTransform(CONFIG, build_augmentation(AugmentationConfig(), 64))
-    dataset = build_dataset([whole.part("train"), whole.part("val")], transform, repeat=True)
-    assert len(dataset) == 24 + 3 * 8
-    weights = np.array([row["weights"] for row in dataset])
-    np.testing.assert_allclose(weights, 1.0)
-    assert not torch.equal(dataset[24]["pixel_values"], dataset[32]["pixel_values"])
-
-
 def test_augmentation_follows_seed_epoch_and_row(phantom_folder):
     part = load_images(index_cohort(phantom_folder), CONFIG, progress=False).part("train")
 

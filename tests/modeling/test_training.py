@@ -248,6 +248,20 @@ def test_the_trainers_own_push_is_refused(phantom_folder, tiny_backbone, tmp_pat
         train(parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--push_to_hub")))
 
 
+def test_a_wanted_sensitivity_shifts_the_bias_of_the_head_alone(
+    tmp_path, phantom_folder, tiny_backbone, tiny_checkpoint
+):
+    more = ("--num_train_epochs", "2", "--target_sensitivity", "0.75")
+    train(parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", *more)))
+    plain, shifted = (load_file(folder / "model.safetensors") for folder in (tiny_checkpoint, tmp_path / "out"))
+    assert {name for name, value in plain.items() if not torch.equal(value, shifted[name])} == {"classifier.bias"}
+    findings = [sample.image for sample in index_cohort(phantom_folder).part("val") if sample.label == "fracture"]
+    called = [prediction.label for prediction in Predictor.from_pretrained(tmp_path / "out")(findings)]
+    assert called.count("fracture") == 3
+    assert len(called) == 4
+    assert "sensitivity of 75% on the validation part" in (tmp_path / "out" / "README.md").read_text()
+
+
 def test_bfloat16_storage_halves_the_files_and_both_engines_agree(
     tmp_path, phantom_folder, tiny_backbone, tiny_checkpoint
 ):
