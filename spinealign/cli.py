@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
             return _train(words[1:], prog or "spinealign train")
         options = build_parser().parse_args(words)
         return int(options.run(options))
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (SpineAlignError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -177,6 +178,15 @@ def test_without_the_training_packages_the_error_is_the_pip_command():
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert finished.returncode == 1
     assert finished.stderr == 'error: not installed: torch. Run: pip install "spinealign[train]"\n'
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(slice_png):
+    program = "import sys; from spinealign.cli import main; sys.exit(main())"
+    paths = shlex.join([str(slice_png)] * 20)
+    script = f"{shlex.quote(sys.executable)} -c {shlex.quote(program)} predict --json {paths} | head -n 1"
+    finished = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True)
+    assert json.loads(finished.stdout)["path"] == str(slice_png)
+    assert finished.stderr == ""
 
 
 def test_an_interruption_ends_quietly(monkeypatch, capsys, slice_png):
