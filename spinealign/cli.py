@@ -226,11 +226,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     from spinealign.modeling.assessment import assess
 
     predictor = Predictor.from_pretrained(options.model, options.revision, options.engine)
-    cohort = index_cohort(options.data, source_pattern=options.source_pattern)
-    require_binary(cohort)
     settings = predictor.checkpoint.settings
+    cohort = index_cohort(options.data, source_pattern=options.source_pattern or settings.source_pattern)
+    require_binary(cohort)
     trained_on = cohort.name in settings.training_data
-    if trained_on:  # the same cut as in the training, so that no training image counts as held out
+    if trained_on and (settings.split == "source" or not cohort.splits):  # the cut of the training, not a new one
         cohort = split_cohort(cohort, settings.split, seed=settings.seed or 0)
     loaded = load_images(resolve_leakage(cohort, options.on_leakage), predictor.conditioning)
     for line in loaded.cohort.skipped:

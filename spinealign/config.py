@@ -97,7 +97,7 @@ class ConditioningConfig(EnhancementConfig):
                 image_std=(1.0, 1.0, 1.0) if plain else tuple(preprocessor.get("image_std", (0.5, 0.5, 0.5))),
                 resample=int(preprocessor.get("resample", 2)),
             )
-        except TypeError as error:
+        except (TypeError, OverflowError) as error:
             raise ValueError(f"it describes no image input ({error})") from error
 
 
@@ -108,13 +108,15 @@ class ModelSettings:
     Attributes:
         conditioning: The way from a slice to `pixel_values`.
         training_data: Names of the collections the model was trained on, as its owner calls them.
-        split: How they were split; with the seed, it gives the same parts again.
+        split: How they were split; with the pattern and the seed, the same files give the same parts again.
+        source_pattern: What named the source slices, where it was not the default.
         seed: The seed of the training.
     """
 
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
     training_data: tuple[str, ...] = ()
     split: str = "auto"
+    source_pattern: str | None = None
     seed: int | None = None
 
     def to_json(self) -> str:
@@ -135,7 +137,7 @@ class ModelSettings:
             version = int(content["format_version"])
             known = {item.name for item in fields(ConditioningConfig)}
             conditioning = {key: value for key, value in content["conditioning"].items() if key in known}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"it is damaged ({type(error).__name__}: {error})") from error
         if version > FORMAT_VERSION:
             raise ValueError(
@@ -146,5 +148,6 @@ class ModelSettings:
             conditioning=ConditioningConfig(**conditioning),
             training_data=tuple(content.get("training_data", ())),
             split=str(content.get("split", "auto")),
+            source_pattern=content.get("source_pattern"),
             seed=content.get("seed"),
         )

@@ -47,9 +47,9 @@ def test_predict_shows_a_bad_file_in_the_table(capsys, tmp_path, slice_png):
 
 
 def test_predict_of_an_empty_folder_says_so(capsys, tmp_path):
-    status, _, err = run(capsys, "predict", str(tmp_path))
+    status, out, _ = run(capsys, "predict", str(tmp_path))
     assert status == 1
-    assert "no image files" in err
+    assert "is a folder" in out
 
 
 def test_predict_with_another_model_and_engine(capsys, slice_png, tiny_checkpoint):
@@ -92,6 +92,19 @@ def test_evaluate_names_what_it_skipped(capsys, tmp_path, slice_png, tiny_checkp
     status, _, err = run(capsys, "evaluate", str(tmp_path), "--model", str(tiny_checkpoint))
     assert status == 0
     assert "normal/c.txt: no image file" in err
+
+
+def test_evaluate_takes_the_split_of_a_collection_that_has_the_name_of_a_training_collection(
+    capsys, tmp_path, phantom_folder, tiny_checkpoint
+):
+    other = tmp_path / "phantoms"
+    shutil.copytree(phantom_folder, other)
+    manifest = (other / "manifest.csv").read_text().splitlines()
+    kept = [line for line in manifest if not line.startswith(("train", "val"))]
+    (other / "manifest.csv").write_text("\n".join(kept))
+    status, out, _ = run(capsys, "evaluate", str(other), "--model", str(tiny_checkpoint), "--json")
+    assert status == 0
+    assert json.loads(out)["images"] == 12
 
 
 def test_evaluate_refuses_a_collection_without_the_finding(capsys, tmp_path, slice_png, tiny_checkpoint):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import difflib
+import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +45,17 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
     """
     pattern = compile_source_pattern(source_pattern)
     path = Path(data)
-    if path.is_file():
+    if os.path.isfile(path):  # unlike the methods of Path, these never raise
         cohort = _from_manifest(path, pattern)
-    elif path.is_dir() and (path / MANIFEST_NAME).is_file():
+    elif os.path.isfile(path / MANIFEST_NAME):
         cohort = _from_manifest(path / MANIFEST_NAME, pattern)
-    elif path.is_dir():
+    elif os.path.isdir(path):
         cohort = _from_folder(path, pattern)
     elif _HUB_ID.fullmatch(str(data)):
         cohort = _from_hub(str(data), source_pattern)
     else:
         raise CohortError(f"There is no folder, manifest or Hub dataset {str(data)!r}; check the path.")
-    return _checked(cohort)
+    return _checked(cohort, strict=source_pattern is not None)
 
 
 def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
@@ -67,6 +69,8 @@ def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
         places = [(_SPLIT_NAMES[split.name.lower()], folder) for split in splits for folder in _subfolders(split)]
     else:
         places = [(None, folder) for folder in folders]
+    loose = {path for folder in (root, *splits) for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES}
+    skipped += [f"{path.relative_to(root).as_posix()}: in no class folder" for path in sorted(loose)]
     if not places:
         raise CohortError(f"{root} has no class folders; expected {POSITIVE_LABEL}/ and {NEGATIVE_LABEL}/ in it.")
     for split, folder in places:
@@ -198,15 +202,21 @@ def hub_samples(
         )
 
 
-def _checked(cohort: Cohort) -> Cohort:
-    """Refuse a cohort without images, or one whose splits do not hold the same classes."""
+def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
+    """Refuse a cohort without images or with classes that differ between splits; say where sources are unknown."""
     if not cohort.samples:
         raise CohortError(f"{cohort.name} holds no images; expected PNG, JPEG or DICOM files.")
     for split in cohort.splits:
         missing = set(cohort.labels) - set(cohort.part(split).labels)
         if missing:
             raise CohortError(_class_mismatch(cohort, split, sorted(missing)))
-    return cohort
+    unknown = sum(sample.source == sample.name for sample in cohort)
+    if not unknown:
+        return cohort
+    if strict and unknown == len(cohort):
+        raise CohortError(f"{cohort.name}: the source_pattern fits none of {unknown} file names; check it.")
+    line = f"{cohort.name}: {unknown} of {len(cohort)} names tell no source slice; each counts as a slice of its own"
+    return replace(cohort, skipped=(*cohort.skipped, line))
 
 
 def _class_mismatch(cohort: Cohort, split: str, missing: list[str]) -> str:

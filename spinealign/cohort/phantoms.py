@@ -37,8 +37,11 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
 
     Raises:
         FileExistsError: If the folder holds something.
+        ValueError: If a count is negative, or none is positive.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
+    if any(count < 0 for count in counts.values()) or not sum(counts.values()):
+        raise ValueError(f"numbers of phantoms must not be negative, and one must be positive: {dict(counts)}.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} is not empty; choose another folder or delete it.")
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -55,11 +55,16 @@ def read_slice(source: SliceSource, *, unit: Unit | None = None) -> Slice:
         UnreadableSliceError: If there is no such file, or it is damaged, too large, or no image.
         UnsupportedFormatError: If it is an image, but not of an accepted kind.
         TypeError: If `source` is none of the accepted objects.
+        ValueError: If the unit is not known, or given for something that is no array.
 
     Example:
         >>> read_slice(np.zeros((64, 64), np.uint8)).unit
         'display'
     """
+    if unit not in (None, "HU", "display"):
+        raise ValueError(f"unit must be 'HU' or 'display', not {unit!r}.")
+    if unit is not None and not isinstance(source, np.ndarray):
+        raise ValueError("unit says what the numbers of an array mean; other sources say it themselves.")
     if isinstance(source, Slice):
         return source
     if isinstance(source, np.ndarray):
@@ -82,7 +87,7 @@ def _file_content(path: Path) -> bytes:
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
-            raise UnreadableSliceError(f"{path} is a folder; pass one image file.")
+            raise UnreadableSliceError(f"{path} is a folder; pass an image file in it.")
         if not stat.S_ISREG(kind):
             raise UnreadableSliceError(f"{path} is a device or a pipe; pass an image file.")
         with path.open("rb") as stream:
@@ -132,9 +137,10 @@ def _from_raster(content: bytes, origin: str) -> Slice:
 
 def _from_pillow(image: Image.Image, origin: str) -> Slice:
     check_size(image.height, image.width, origin=origin)
-    image = ImageOps.exif_transpose(image)
+    with quiet():  # Pillow warns of odd EXIF data
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_array(np.asarray(image), "display", origin)
+        return _from_array(np.asarray(image), None, origin)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)

@@ -33,7 +33,7 @@ def expand_paths(patterns: Iterable[str]) -> list[str]:
     """List the files that paths, folders and globs name, each once and in order.
 
     A folder stands for the images below it by their suffix, and for files without one, as DICOM files often are; hidden
-    ones are left out. A name that matches nothing stays in the list, so that it is reported.
+    ones are left out. A name that matches nothing and a folder without images stay in the list, to be reported.
 
     Args:
         patterns: Paths of files or folders, or globs (`**` goes through folders).
@@ -41,12 +41,15 @@ def expand_paths(patterns: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for pattern in patterns:
         path = Path(pattern)
-        if os.path.isdir(path):  # unlike the methods of Path, these two never raise
-            found.update(dict.fromkeys(_files_below(path)))
-        elif os.path.exists(path) or not (matches := sorted(glob.glob(pattern, recursive=True))):
-            found[pattern] = None
+        if os.path.exists(path):  # unlike the method of Path, this never raises
+            matches = [pattern]
+        elif "**" in pattern:  # it goes through the folders by itself
+            matches = [match for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match)]
         else:
-            found.update(dict.fromkeys(match for match in matches if Path(match).is_file()))
+            matches = glob.glob(pattern)
+        for match in sorted(matches) or [pattern]:
+            below = _files_below(Path(match)) if os.path.isdir(match) else []
+            found.update(dict.fromkeys(below or [match]))
     return list(found)
 
 

@@ -51,7 +51,7 @@ class Checkpoint:
             raise CheckpointError(f"{self.model} has no {name}; it is no image classifier, or was copied in part.")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{name} of {self.model} is damaged; fetch the checkpoint again.") from error
         if not isinstance(content, dict):
             raise CheckpointError(f"{name} of {self.model} is damaged; fetch the checkpoint again.")
@@ -74,8 +74,11 @@ class Checkpoint:
         """
         try:
             id2label = self.read_json(CONFIG_FILE)["id2label"]
-            return tuple(str(id2label[key]) for key in sorted(id2label, key=int))
-        except (TypeError, ValueError, KeyError) as error:
+            labels = {int(key): str(name) for key, name in id2label.items()}
+            if sorted(labels) != list(range(len(labels))) or len(set(labels.values())) != len(labels):
+                raise ValueError("numbers or names are not those of a list of classes")
+            return tuple(labels[index] for index in range(len(labels)))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise CheckpointError(f"{CONFIG_FILE} of {self.model} names no classes (id2label).") from error
 
     @cached_property
@@ -114,7 +117,7 @@ def find_checkpoint(
     if model is None:
         return _checked(Checkpoint(DEFAULT_FOLDER, DEFAULT_MODEL))
     folder = Path(model)
-    if folder.is_dir():
+    if os.path.isdir(folder):  # unlike the method of Path, this never raises
         _refuse_pickles(folder)
         return _checked(Checkpoint(folder, os.fspath(model)))
     if not _HUB_ID.fullmatch(str(model)):

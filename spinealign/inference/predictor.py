@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -134,8 +133,10 @@ def _cached_predictor(model: str | None, _version: tuple[tuple[str, int], ...]) 
 
 def _files(folder: str) -> tuple[tuple[str, int], ...]:
     """Return the files of a checkpoint folder with their times: a model that was trained anew is loaded anew."""
-    path = Path(folder).resolve()
-    return tuple(sorted((str(file), file.stat().st_mtime_ns) for file in path.iterdir())) if path.is_dir() else ()
+    if not os.path.isdir(folder):
+        return ()
+    with os.scandir(os.path.realpath(folder)) as entries:
+        return tuple(sorted((entry.path, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in entries))
 
 
 def predict(source: SliceSource, model: str | os.PathLike[str] | None = None) -> Prediction:

@@ -131,7 +131,10 @@ def _selection_note(setup: TrainingSetup, evaluations: Sequence[Evaluation], coh
     seen = [f"{item.collection} ({item.split})" for item in evaluations if item.split == chosen_on[item.collection]]
     if not seen:
         return "No image of these splits was used to choose the epoch."
-    what = "epoch and the decision were" if setup.model.target_sensitivity else "epoch was"
+    epoch, decision = setup.training.load_best_model_at_end, setup.model.target_sensitivity is not None
+    if not epoch and not decision:
+        return "No image of these splits was used to choose the epoch."
+    what = "epoch and the decision were" if epoch and decision else "epoch was" if epoch else "decision was"
     return f"The {what} chosen on {', '.join(seen)}, so the numbers there are optimistic."
 
 

@@ -42,7 +42,9 @@ def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> d
     digest = hashlib.sha256()
     for item in collections:
         for sample in item.cohort:
-            digest.update(f"{item.cohort.name}/{sample.name}/{sample.label}/{sample.split}".encode())
+            digest.update(
+                f"{item.cohort.name}/{sample.name}/{sample.label}/{sample.split}".encode(errors="surrogateescape")
+            )
         digest.update(item.gray.tobytes())
     training = {name: value for name, value in setup.training.to_dict().items() if not name.startswith(_FREE)}
     told = {name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from tqdm import tqdm
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer import DEFAULT_PROGRESS_CALLBACK
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers.trainer import DEFAULT_PROGRESS_CALLBACK, TRAINER_STATE_NAME
 
 from spinealign.inference.engines import load_network
 from spinealign.modeling.dataset import PixelTransform
@@ -27,6 +28,7 @@ class StrictTrainer(Trainer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.model_accepts_loss_kwargs = False  # or the Trainer would not average over accumulated batches
         for stock in (PrinterCallback, DEFAULT_PROGRESS_CALLBACK):
             self.remove_callback(stock)
         self.add_callback(EpochReport())
@@ -41,6 +43,16 @@ class StrictTrainer(Trainer):
         losses = nn.functional.cross_entropy(outputs.logits.float(), inputs["labels"], reduction="none")
         loss = (losses * inputs["weights"]).mean()
         return (loss, outputs) if return_outputs else loss
+
+    def take_up(self, checkpoint: str) -> None:
+        """Go on from a checkpoint; of a training that had ended when it was saved, only restore the outcome."""
+        state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
+        control = state.stateful_callbacks.get("TrainerControl", {})
+        if not control.get("args", {}).get("should_training_stop"):
+            self.train(resume_from_checkpoint=checkpoint)
+            return
+        self.state = state
+        self._restore(state.best_model_checkpoint if self.args.load_best_model_at_end else checkpoint)
 
     def _load_best_model(self) -> None:
         self._restore(self.state.best_model_checkpoint)

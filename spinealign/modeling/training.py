@@ -81,6 +81,8 @@ def train(setup: TrainingSetup) -> TrainingResult:
         raise ValueError("push_to_hub would upload the Trainer's pickles; push the finished checkpoint folder instead.")
     if setup.training.resume_from_checkpoint:
         raise ValueError("a killed run goes on by itself when it is started again; leave resume_from_checkpoint out.")
+    if setup.training.save_only_model:
+        raise ValueError("save_only_model leaves nothing from which a killed run could go on; leave it out.")
     notes = Path(setup.model.card_notes).read_text(encoding="utf-8") if setup.model.card_notes else ""
     output = Path(setup.training.output_dir)
     run = output / RUN_FOLDER
@@ -100,7 +102,9 @@ def train(setup: TrainingSetup) -> TrainingResult:
         checkpoint = unfinished_run(run, describe_run(setup, collections))
     if checkpoint:
         logger.info("Going on from %s", checkpoint)
-    trainer.train(resume_from_checkpoint=checkpoint)
+        trainer.take_up(checkpoint)
+    else:
+        trainer.train()
     if setup.model.target_sensitivity is not None:
         shift_decision(trainer, collections, sensitivity=setup.model.target_sensitivity)
     trainer.accelerator.wait_for_everyone()
@@ -164,7 +168,7 @@ def shift_decision(trainer: StrictTrainer, collections: Sequence[LoadedCohort], 
     classifier = trainer.accelerator.unwrap_model(trainer.model).classifier
     head = [module for module in classifier.modules() if isinstance(module, nn.Linear)][-1]
     with torch.no_grad():
-        head.bias += torch.tensor([-offset / 2, offset / 2], device=head.bias.device)
+        head.bias.add_(torch.tensor([-offset / 2, offset / 2], device=head.bias.device))
     logger.info("Shifted the log-odds of the finding by %+.3f", offset)
 
 
@@ -196,7 +200,9 @@ def _save(
 ) -> tuple[Evaluation, ...]:
     """Write the checkpoint, evaluate what was written, and add metrics, pictures and card."""
     names = tuple(item.cohort.name for item in collections)
-    settings = ModelSettings(collections[0].config, names, setup.data.split, setup.training.seed)
+    settings = ModelSettings(
+        collections[0].config, names, setup.data.split, setup.data.source_pattern, setup.training.seed
+    )
     network = trainer.accelerator.unwrap_model(trainer.model)
     with staged(output) as folder:
         save_network(folder, network, settings=settings, weights_dtype=setup.model.weights_dtype)

@@ -102,7 +102,7 @@ def test_rows_that_cannot_be_used_are_skipped_by_name(tmp_path):
     )
     cohort = index_cohort(path)
     assert len(cohort) == 2
-    assert cohort.skipped == ("cohort.csv line 3: no such file", "cohort.csv line 4: no label")
+    assert cohort.skipped[:2] == ("cohort.csv line 3: no such file", "cohort.csv line 4: no label")
 
 
 def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
@@ -110,7 +110,21 @@ def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
     (tmp_path / "normal" / "notes.txt").write_text("x")
     cohort = index_cohort(tmp_path)
     assert len(cohort) == 2
-    assert cohort.skipped == ("normal/notes.txt: no image file",)
+    assert cohort.skipped[0] == "normal/notes.txt: no image file"
+
+
+def test_images_beside_the_class_folders_are_named(tmp_path):
+    write(tmp_path, "train/fracture/a.png", "train/normal/b.png", "train/stray.png", "lost.png")
+    skipped = index_cohort(tmp_path).skipped
+    assert "lost.png: in no class folder" in skipped
+    assert "train/stray.png: in no class folder" in skipped
+
+
+def test_names_that_tell_no_source_are_counted_and_a_pattern_that_fits_none_is_refused(tmp_path):
+    write(tmp_path, "fracture/CSFDV1B10 (1).png", "fracture/a.png", "normal/b.png")
+    assert "2 of 3 names tell no source slice" in index_cohort(tmp_path).skipped[-1]
+    with pytest.raises(CohortError, match="fits none of 3"):
+        index_cohort(tmp_path, source_pattern="(?P<source>patient.)")
 
 
 def make_empty_class(root):

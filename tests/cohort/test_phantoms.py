@@ -38,6 +38,12 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("counts", [{"train": -1, "val": 2}, {"train": 0}])
+def test_impossible_numbers_are_refused(tmp_path, counts):
+    with pytest.raises(ValueError, match="negative"):
+        write_phantoms(tmp_path / "new", counts)
+
+
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     class Interrupted:
         def __init__(self, *arguments):

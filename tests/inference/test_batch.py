@@ -17,6 +17,16 @@ def test_folders_and_globs_are_expanded_once_and_in_order(tmp_path, slice_png):
     assert expand_paths(["nothing.png", str(scans / "no*thing")]) == ["nothing.png", str(scans / "no*thing")]
 
 
+def test_globs_open_folders_and_an_empty_folder_is_reported(tmp_path, slice_png):
+    for name in ("study1/a.png", "study2/b.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(slice_png.read_bytes())
+    (tmp_path / "study3").mkdir()
+    expected = [str(tmp_path / name) for name in ("study1/a.png", "study2/b.png", "study3")]
+    assert expand_paths([str(tmp_path / "study*")]) == expected
+    assert "is a folder" in list(predict_files(Predictor.from_pretrained(), expected))[-1].error
+
+
 def test_a_file_whose_name_looks_like_a_glob_is_a_file(tmp_path, slice_png):
     odd = tmp_path / "scan [1].png"
     odd.write_bytes(slice_png.read_bytes())

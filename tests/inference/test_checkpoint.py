@@ -53,6 +53,14 @@ BAD_CHECKPOINTS = {
     "config that is a list": (lambda folder: (folder / "config.json").write_text("[]"), "damaged"),
     "config without classes": (rewritten("config.json", lambda content: content.pop("id2label")), "id2label"),
     "config with odd classes": (rewritten("config.json", lambda c: c.update(id2label={"a": "b"})), "id2label"),
+    "config with one class twice": (
+        rewritten("config.json", lambda c: c.update(id2label={"0": "fracture", "1": "fracture"})), "id2label",
+    ),
+    "config with a gap": (rewritten("config.json", lambda c: c.update(id2label={"0": "a", "5": "b"})), "id2label"),
+    "config that is too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "damaged"),
+    "settings of an infinite release": (
+        rewritten("spinealign.json", lambda c: c.update(format_version=float("inf"))), "damaged",
+    ),
     "config with other classes": (
         rewritten("config.json", lambda c: c.update(id2label={"0": "a", "1": "b", "2": "c"})), "names 3 classes",
     ),
@@ -99,7 +107,7 @@ def test_a_plain_classifier_of_the_hub_is_served_by_its_preprocessor(checkpoint,
     assert plain(gray).probabilities == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["no/such/folder", "nothing", "http://example.com/model", "a/../../b"])
+@pytest.mark.parametrize("name", ["no/such/folder", "nothing", "http://example.com/model", "a/../../b", "x" * 300])
 def test_a_name_that_is_neither_folder_nor_hub_id_is_refused(name):
     with pytest.raises(CheckpointError, match="no Hub id"):
         find_checkpoint(name)

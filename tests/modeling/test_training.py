@@ -21,6 +21,7 @@ from spinealign.cohort.loading import load_images
 from spinealign.errors import CohortError, LeakageError
 from spinealign.evaluation.metrics import binary_scores
 from spinealign.inference.checkpoint import find_checkpoint
+from spinealign.modeling import training
 from spinealign.modeling.arguments import parse_training_setup
 from spinealign.modeling.assessment import fracture_probabilities
 from spinealign.modeling.backbone import create_backbone
@@ -161,6 +162,41 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_an_uninterru
     assert not list((tmp_path / "killed").rglob("*.pt"))
 
 
+def test_accumulated_batches_count_as_one(tmp_path, phantom_folder, tiny_backbone):
+    weights = []
+    for batch, steps in (("8", "1"), ("4", "2")):
+        words = training_words(
+            phantom_folder, tiny_backbone, tmp_path / batch,
+            "--num_train_epochs", "1", "--gradient_accumulation_steps", steps, "--max_grad_norm", "0.1",
+            "--optim", "sgd", "--learning_rate", "0.5",
+        )  # fmt: skip
+        words[words.index("--per_device_train_batch_size") + 1] = batch
+        train(parse_training_setup(words))
+        weights.append(load_file(tmp_path / batch / "model.safetensors"))
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, rtol=0, atol=1e-5)
+
+
+def test_a_run_that_was_killed_while_it_saved_does_not_train_on(tmp_path, phantom_folder, tiny_backbone, monkeypatch):
+    words = training_words(
+        phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "9", "--learning_rate", "1e-4",
+        "--greater_is_better", "True", "--early_stopping_patience", "1",
+    )  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(parse_training_setup(words))
+    last = max((tmp_path / "out" / "training").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    history = json.loads((last / "trainer_state.json").read_text())["log_history"]
+    train(parse_training_setup(words))
+    epochs = json.loads((tmp_path / "out" / "metrics.json").read_text())["epochs"]
+    assert len(epochs) == sum("eval_loss" in row for row in history) < 9
+
+
+def interrupted(*arguments, **options):
+    raise KeyboardInterrupt
+
+
 class Interruption(TrainerCallback):
     """Stops a run dead after its second epoch."""
 
@@ -195,7 +231,7 @@ def test_a_resumed_run_remembers_how_long_it_has_waited(tmp_path, phantom_folder
 
 @pytest.mark.slow
 def test_two_processes_train_together(tmp_path, phantom_folder, tiny_backbone):
-    launcher = (sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+    launcher = (sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
                 "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
                 "--num_cpu_threads_per_process", "1", "--main_process_port", "0")  # fmt: skip
     words = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "2")
