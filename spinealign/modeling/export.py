@@ -64,9 +64,23 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
         network.to(device).train(training)
     assert program is not None  # noqa: S101 - it is None without dynamo alone
     model = program.model_proto
+    _drop_metadata(model)
     if weights_dtype == "bfloat16":
         _store_bfloat16(model)
     path.write_bytes(model.SerializeToString())
+
+
+def _drop_metadata(model: Any) -> None:
+    """Remove what the exporter notes of the machine: stack traces with paths, beside each node."""
+    del model.metadata_props[:]
+    for graph in (model.graph, *model.functions):
+        del graph.metadata_props[:]
+        graph.doc_string = ""
+        for node in graph.node:
+            del node.metadata_props[:]
+            node.doc_string = ""
+        for value in graph.value_info:
+            del value.metadata_props[:]
 
 
 def _store_bfloat16(model: Any) -> None:

@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import torch
 
+from spinealign.inference.checkpoint import DEFAULT_FOLDER
 from spinealign.modeling.backbone import create_backbone
 from spinealign.modeling.export import export_onnx
 
@@ -21,6 +22,14 @@ def test_the_graph_gives_logits_and_the_pooled_feature_for_any_batch(tmp_path, t
             expected = network.vit(pixel_values).last_hidden_state[:, 0]
             np.testing.assert_allclose(features, expected.numpy(), atol=1e-4)
             np.testing.assert_allclose(logits, network(pixel_values=pixel_values).logits.numpy(), atol=1e-4)
+
+
+def test_the_file_tells_nothing_of_the_machine(tmp_path, tiny_backbone):
+    network, _ = create_backbone(str(tiny_backbone))
+    export_onnx(network, tmp_path / "model.onnx", image_size=64)
+    for content in ((tmp_path / "model.onnx").read_bytes(), (DEFAULT_FOLDER / "model.onnx").read_bytes()):
+        assert b"site-packages" not in content
+        assert b".py" not in content
 
 
 def test_the_network_is_as_it_was_after_the_export(tmp_path, tiny_backbone):
