@@ -18,6 +18,10 @@ from spinealign.errors import SpineAlignError, require
 if TYPE_CHECKING:
     from spinealign.inference.batch import BatchResult
 
+TRAINING_PACKAGES = (
+    "accelerate", "datasets", "evaluate", "matplotlib", "monai", "onnx", "onnxscript", "sklearn", "tensorboard",
+    "torch", "transformers",
+)  # fmt: skip
 DISCLAIMER = "Research software, not a medical device: no decision about a person may rest on it."
 
 
@@ -140,7 +144,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: list[str], prog: str) -> int:
-    require("accelerate", "datasets", "evaluate", "monai", "onnx", "sklearn", "torch", "transformers", extra="train")
+    require(*TRAINING_PACKAGES, extra="train")
     from transformers.utils.logging import disable_progress_bar
 
     from spinealign.evaluation.evaluation import format_evaluations
@@ -227,9 +231,11 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     predictor = Predictor.from_pretrained(options.model, options.revision, options.engine)
     settings = predictor.checkpoint.settings
-    cohort = index_cohort(options.data, source_pattern=options.source_pattern or settings.source_pattern)
-    require_binary(cohort)
+    cohort = index_cohort(options.data, source_pattern=options.source_pattern)
     trained_on = cohort.name in settings.training_data
+    if trained_on and settings.source_pattern and not options.source_pattern:
+        cohort = index_cohort(options.data, source_pattern=settings.source_pattern)
+    require_binary(cohort)
     if trained_on and (settings.split == "source" or not cohort.splits):  # the cut of the training, not a new one
         cohort = split_cohort(cohort, settings.split, seed=settings.seed or 0)
     loaded = load_images(resolve_leakage(cohort, options.on_leakage), predictor.conditioning)

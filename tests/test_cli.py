@@ -130,14 +130,20 @@ def test_evaluate_cuts_a_training_collection_as_the_training_did(capsys, tmp_pat
     for index, path in enumerate(sorted((phantom_folder / "train").iterdir())):
         label = "fracture" if index % 2 == 0 else "normal"
         (flat / label).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, flat / label / path.name)
-    words = training_words(flat, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1")
+        shutil.copy(path, flat / label / f"slice{index // 2 // 2}{label}-{index}.png")
+    pattern = ("--source_pattern", r"^(?P<source>slice.+)-\d+$")
+    words = training_words(flat, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1", *pattern)
     assert run(capsys, "train", *words)[0] == 0
     stored = json.loads((tmp_path / "out" / "metrics.json").read_text())["evaluations"][0]
     status, out, _ = run(capsys, "evaluate", str(flat), "--model", str(tmp_path / "out"), "--json")
     assert status == 0
     assert json.loads(out) == stored
     assert stored["split"] == "test"
+    assert stored["sources"] < stored["images"], "the pattern of the training is used"
+    for label in ("fracture", "normal"):  # another collection, whose names the pattern does not fit
+        (tmp_path / "other" / label).mkdir(parents=True)
+        shutil.copy(next((flat / label).iterdir()), tmp_path / "other" / label / "a.png")
+    assert run(capsys, "evaluate", str(tmp_path / "other"), "--model", str(tmp_path / "out"))[0] == 0
     _, _, err = run(capsys, "evaluate", str(flat), "--model", str(tmp_path / "out"), "--split", "train")
     assert "prove nothing" in err
 

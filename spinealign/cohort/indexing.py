@@ -6,7 +6,6 @@ import csv
 import difflib
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,28 +147,25 @@ def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
             f"There is no folder {dataset_id}, and the Hub dataset of this name cannot be loaded "
             f"({type(error).__name__}); check the name, your access and the network."
         ) from error
+    samples: list[Sample] = []
     skipped: list[str] = []
-    samples = [
-        sample
-        for split in splits
-        for sample in hub_samples(splits[split], split, source_pattern=source_pattern, skipped=skipped)
-    ]
+    for split in splits:
+        found, passed_over = hub_samples(splits[split], split, source_pattern=source_pattern)
+        samples += found
+        skipped += passed_over
     return Cohort(dataset_id, tuple(samples), tuple(skipped))
 
 
-def hub_samples(
-    rows: Any, split: str, *, source_pattern: str | None = None, skipped: list[str] | None = None
-) -> Iterator[Sample]:
+def hub_samples(rows: Any, split: str, *, source_pattern: str | None = None) -> tuple[list[Sample], list[str]]:
     """List the images of one split of a `datasets` dataset.
 
     Args:
         rows: A `datasets.Dataset` with one image column and a column `label`; `source` and `series` are read if there.
         split: Its name.
         source_pattern: As for `index_cohort`.
-        skipped: Takes a line for each row without image or label.
 
-    Yields:
-        A sample for each row, with the encoded image.
+    Returns:
+        The samples with their encoded images, and a line for each row without image or label.
 
     Raises:
         CohortError: If it has no such columns.
@@ -183,23 +179,27 @@ def hub_samples(
         raise CohortError(f"Split {split} needs one image column and a column named label; it has {rows.column_names}.")
     names = rows.features[label_column]
     rows = rows.cast_column(image_columns[0], Image(decode=False))
+    samples: list[Sample] = []
+    skipped: list[str] = []
     for number, row in enumerate(rows):
         name, image, label = f"{split} row {number}", row[image_columns[0]], row[label_column]
         if isinstance(names, ClassLabel):
             label = None if label is None or label < 0 else names.int2str(label)
         if image is None or label is None:
-            if skipped is not None:
-                skipped.append(f"{name}: no {'image' if image is None else 'label'}")
+            skipped.append(f"{name}: no {'image' if image is None else 'label'}")
             continue
         source, series = parse_name(Path(image["path"] or "").stem, pattern, otherwise=name)
-        yield Sample(
-            image=image["path"] if image["bytes"] is None else image["bytes"],
-            label=str(label).lower(),
-            source=row.get("source") or source,
-            series=row.get("series") or series,
-            split=_SPLIT_NAMES.get(split.lower()),
-            name=name,
+        samples.append(
+            Sample(
+                image=image["path"] if image["bytes"] is None else image["bytes"],
+                label=str(label).lower(),
+                source=row.get("source") or source,
+                series=row.get("series") or series,
+                split=_SPLIT_NAMES.get(split.lower()),
+                name=name,
+            )
         )
+    return samples, skipped
 
 
 def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
@@ -234,7 +234,7 @@ def require_parts(cohort: Cohort) -> Cohort:
     """
     for split in ("train", cohort.selection_split):
         missing = set(cohort.labels) - set(cohort.part(split).labels)
-        if missing or not cohort.labels:
+        if missing:
             raise CohortError(
                 f"{cohort.name}: no image of {', '.join(sorted(missing))} is left in {split}. Copies of held-out "
                 "sources may have been dropped from it; add images, or use split='source' to cut anew."

@@ -41,9 +41,8 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
     """
     head, training = network.classifier, network.training
     device = next(network.parameters()).device
-    sample = torch.zeros(
-        2, network.config.num_channels, image_size, image_size
-    )  # a batch of one would freeze the dimension
+    batch = 2  # a batch of one would freeze the dimension
+    sample = torch.zeros(batch, network.config.num_channels, image_size, image_size)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         wrapped = _LogitsAndFeatures(network.cpu().eval())

@@ -195,8 +195,7 @@ def test_rows_of_a_hub_dataset_become_samples(tmp_path):
          "label": [1, 0, 0, -1, 0], "source": ["", "named", "", "", ""]},
         Features(kinds),
     )  # fmt: skip
-    skipped = []
-    first, second, third = hub_samples(rows, "validation", skipped=skipped)
+    (first, second, third), skipped = hub_samples(rows, "validation")
     assert (first.label, first.source, first.series, first.split) == ("fracture", "CSFDV1B10 (4)", "CSFDV1B10", "val")
     assert (second.label, second.source) == ("normal", "named")
     assert third.source == "validation row 4"
@@ -207,7 +206,7 @@ def test_a_hub_dataset_without_labels_is_refused():
     from datasets import Dataset
 
     with pytest.raises(CohortError, match="one image column"):
-        list(hub_samples(Dataset.from_dict({"text": ["a"]}), "train"))
+        hub_samples(Dataset.from_dict({"text": ["a"]}), "train")
 
 
 @pytest.mark.data
