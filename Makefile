@@ -37,7 +37,7 @@ default-model: build/phantoms/manifest.csv | $(VENV)/dev  ## Rebuild the embedde
 	  --output_dir build/spinealign-default --num_train_epochs 5 --target_sensitivity 0.95 \
 	  --use_cpu --weights_dtype bfloat16
 	@mkdir -p $(DEFAULT)
-	@cd build/spinealign-default && cp README.md *.json *.png model.onnx model.safetensors ../../$(DEFAULT)/
+	@cd build/spinealign-default && cp README.md *.json *.png *.onnx *.safetensors ../../$(DEFAULT)/
 	@sed 's#](\([a-z_]*\.png\))#]($(DEFAULT)/\1)#' $(DEFAULT)/README.md > model_card.md
 
 default-figures: $(VENV)/dev  ## Measure the embedded model again (needs DATA)

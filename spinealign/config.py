@@ -10,6 +10,7 @@ from typing import Any
 
 POSITIVE_LABEL, NEGATIVE_LABEL = "fracture", "normal"
 SETTINGS_FILE = "spinealign.json"
+NOVELTY_FILE = "novelty.safetensors"
 FORMAT_VERSION = 1
 
 DENOISE_METHODS = ("none", "gaussian", "median", "wavelet")
@@ -102,11 +103,76 @@ class ConditioningConfig(EnhancementConfig):
 
 
 @dataclass(frozen=True)
+class QualityConfig:
+    """What an image must bring before a model is asked about it; gray levels run from 0 (black) to 255 (white)."""
+
+    min_side: int = field(default=128, metadata={"help": "Pixels on the shorter side."})
+    max_aspect: float = field(default=1.5, metadata={"help": "Longer side over shorter side."})
+    min_brightness: float = field(default=10.0, metadata={"help": "Mean gray level."})
+    max_brightness: float = field(default=215.0, metadata={"help": "Mean gray level."})
+    min_information: float = field(default=2.0, metadata={"help": "Entropy of the gray levels in bits."})
+    min_sharpness: float = field(default=0.04, metadata={"help": "Share of the contrast that a blur takes away."})
+    max_color: float = field(default=8.0, metadata={"help": "Mean difference between the channels in gray levels."})
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if not isfinite(getattr(self, item.name)):
+                raise ValueError(f"{item.name} must be a finite number, not {getattr(self, item.name)}.")
+
+
+@dataclass(frozen=True)
+class DecisionConfig:
+    """How logits become a probability and a call, and how both were chosen.
+
+    Attributes:
+        temperature: The logits are divided by it (Guo et al., ICML 2017).
+        operating_point: Calibrated probability of a fracture from which a slice is called one, in (0, 1).
+        target_sensitivity: The sensitivity for which the operating point was chosen; None where it was not.
+        sources: Distinct source slices of the calibration part.
+        note: What was done in plain words, or why nothing was.
+    """
+
+    temperature: float = 1.0
+    operating_point: float = 0.5
+    target_sensitivity: float | None = None
+    sources: int = 0
+    note: str = "not calibrated"
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature must be positive, not {self.temperature}.")
+        if not 0 < self.operating_point < 1:
+            raise ValueError(f"operating_point must lie between 0 and 1, not {self.operating_point}.")
+
+
+@dataclass(frozen=True)
+class NoveltyConfig:
+    """When an image is too unlike the training images; the statistics lie in `novelty.safetensors`.
+
+    Attributes:
+        threshold: Largest Mahalanobis distance that is accepted.
+        rejected: Share of the held-out images of each collection that lies beyond it, in [0, 1].
+        sources: Distinct source slices of these images.
+    """
+
+    threshold: float
+    rejected: dict[str, float] = field(default_factory=dict)
+    sources: int = 0
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.threshold) and self.threshold > 0):
+            raise ValueError(f"the threshold of the novelty must be positive, not {self.threshold}.")
+
+
+@dataclass(frozen=True)
 class ModelSettings:
     """What `spinealign.json` says beside the weights.
 
     Attributes:
         conditioning: The way from a slice to `pixel_values`.
+        quality: What an image must bring.
+        decision: How logits become a call.
+        novelty: When an image is rejected as unknown; None where the model cannot tell.
         training_data: Names of the collections the model was trained on, as its owner calls them.
         split: How they were split; with the pattern and the seed, the same files give the same parts again.
         source_pattern: What named the source slices, where it was not the default.
@@ -114,6 +180,9 @@ class ModelSettings:
     """
 
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
+    decision: DecisionConfig = field(default_factory=DecisionConfig)
+    novelty: NoveltyConfig | None = None
     training_data: tuple[str, ...] = ()
     split: str = "auto"
     source_pattern: str | None = None
@@ -135,8 +204,10 @@ class ModelSettings:
         """
         try:
             version = int(content["format_version"])
-            known = {item.name for item in fields(ConditioningConfig)}
-            conditioning = {key: value for key, value in content["conditioning"].items() if key in known}
+            conditioning = _known(ConditioningConfig, content["conditioning"])
+            quality = _known(QualityConfig, content.get("quality", {}))
+            decision = _known(DecisionConfig, content.get("decision", {}))
+            novelty = _known(NoveltyConfig, content["novelty"]) if content.get("novelty") else None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"it is damaged ({type(error).__name__}: {error})") from error
         if version > FORMAT_VERSION:
@@ -146,8 +217,17 @@ class ModelSettings:
             )
         return cls(
             conditioning=ConditioningConfig(**conditioning),
+            quality=QualityConfig(**quality),
+            decision=DecisionConfig(**decision),
+            novelty=None if novelty is None else NoveltyConfig(**novelty),
             training_data=tuple(content.get("training_data", ())),
             split=str(content.get("split", "auto")),
             source_pattern=content.get("source_pattern"),
             seed=content.get("seed"),
         )
+
+
+def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a section says that this release understands."""
+    names = {item.name for item in fields(kind)}
+    return {key: value for key, value in content.items() if key in names}

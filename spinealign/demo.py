@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.imaging.phantom import Phantom, draw_phantom
-from spinealign.imaging.pictures import Tile, draw_sheet, overlay_heat
+from spinealign.imaging.pictures import Tile, draw_sheet, overlay_heat, save_picture
 from spinealign.imaging.slice import Slice
 from spinealign.inference.batch import BatchResult
-from spinealign.inference.occlusion import occlusion_map
 from spinealign.inference.predictor import Predictor
 
 FOOTER = "Phantoms are drawn, not scanned. Research software, not a medical device."
@@ -41,18 +39,12 @@ def run_demo(output: Path, *, seed: int = 1_000_007) -> list[BatchResult]:
     for name, image, truth, ring in cases:
         prediction = predictor(image)
         results.append(BatchResult(name, prediction))
-        explained = occlusion_map(predictor, image)
+        explained = predictor.explain(image)
         inputs.append(Tile(explained.gray, f"Truth: {truth}", "ringed: the break" if ring else "", ring))
         answer = f"Model: {prediction.label}, {prediction.confidence:.1%}"
         maps.append(Tile(overlay_heat(explained.gray, explained.heat), answer, "bright: what the answer rests on"))
     sheet = draw_sheet([inputs, maps], heading=f"spinealign demo - {predictor.model}", footer=FOOTER)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    staging = output.with_name(f".{output.name}.part")
-    try:
-        sheet.save(staging, format="PNG")
-        os.replace(staging, output)
-    finally:
-        staging.unlink(missing_ok=True)
+    save_picture(sheet, output)
     return results
 
 

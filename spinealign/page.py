@@ -42,6 +42,9 @@ def build_demo(predictor: Predictor) -> gradio.Blocks:
             # The message names the temporary file; the person knows the file by another name.
             raise gradio.Error(str(error).replace(path, "This file"), title="This image cannot be used") from error
         sentence = f"### {prediction.label} - {prediction.confidence:.1%}\nModel: `{prediction.model}`"
+        if not prediction.accepted:
+            reasons = "; ".join(prediction.rejection_reasons)
+            sentence = f"### Not accepted: not to be relied on\n{reasons}\n\n{sentence}"
         return render(image, predictor.conditioning), dict(prediction.probabilities), sentence
 
     with gradio.Blocks(title="spinealign", analytics_enabled=False, delete_cache=(SECONDS_KEPT, SECONDS_KEPT)) as page:

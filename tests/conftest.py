@@ -82,6 +82,54 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, phantom_folder: Pa
     return folder
 
 
+@pytest.fixture
+def findings():
+    """An audit that found something of every kind."""
+    from spinealign.cohort.cohort import Cohort, Sample
+    from spinealign.cohort.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling
+    from spinealign.cohort.loading import LoadedCohort
+    from spinealign.config import ConditioningConfig
+
+    samples = tuple(
+        Sample("", label, source, split=split, name=f"{split}/{label}/<{source}>-{copy}.png")
+        for split, label, source, copy in [
+            ("train", "fracture", "A (1)", 0),
+            ("val", "fracture", "A (1)", 1),
+            ("train", "normal", "<b>B</b> (2)", 0),
+            ("val", "normal", "C (3)", 0),
+        ]
+    )
+    gray = np.random.default_rng(0).integers(0, 256, (4, 64, 64), np.uint8)
+    return Audit(
+        name="set & co",
+        images=4,
+        positive="fracture",
+        parts=(PartCount("train", "fracture", 1, 1, 1.0), PartCount("val", "normal", 1, 1, 1.0)),
+        sources=3,
+        effective_sources=2.7,
+        series=3,
+        patients=None,
+        copies=(1, 1.0, 2),
+        identical=0,
+        look_groups=1,
+        straddling=(Straddling("source", "A (1)", {"train": 1, "val": 1}, by_looks=True),),
+        contradicting=("A (1)",),
+        class_series=(ClassSeries("normal", ("B", "C"), own=True),),
+        properties=(
+            PropertyFinding("height", "pixels", {"fracture": 512.0, "normal": 224.0}, 1.0, "fracture", alarm=True),
+            PropertyFinding("width", "pixels", {"fracture": 224.0, "normal": 224.0}, 0.5, None, alarm=False),
+        ),
+        probes=(
+            Probe("val", 0.9775, 0.5, images=2, sources=2, interval=(0.81, 0.99), alarm=True),
+            Probe("5 folds over sources", note="a class has fewer than two distinct sources"),
+        ),
+        unreadable=("bad.png: it is damaged",),
+        notes=(),
+        pictures=LoadedCohort(Cohort("set & co", samples), gray, ConditioningConfig()),
+        verdict=("The first sentence.", "Another one about <b>B</b>."),
+    )
+
+
 def training_words(data: Path, backbone: Path, output: Path, *more: str) -> list[str]:
     return [
         *("--data_dir", str(data), "--model_name_or_path", str(backbone), "--output_dir", str(output)),

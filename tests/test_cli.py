@@ -26,7 +26,7 @@ def test_predict_prints_a_table(capsys, slice_png):
     assert header.split() == ["file", "finding", "confidence", "accepted"]
     assert row.startswith(str(slice_png))
     assert "%" in row
-    assert row.endswith("yes")
+    assert "no: too small: shorter side 40 pixels (limit 128)" in row
 
 
 def test_predict_prints_one_json_object_a_line_and_goes_on_after_a_bad_file(capsys, tmp_path, slice_png):
@@ -81,8 +81,35 @@ def test_evaluate_prints_the_accuracy_with_what_it_rests_on(capsys, phantom_fold
     status, out, _ = run(capsys, *words)
     assert status == 0
     assert "thumbnail ridge" in out
+    assert "naive (images)" in out
     stored = json.loads((tiny_checkpoint / "metrics.json").read_text())["evaluations"][0]
     assert json.loads(run(capsys, *words, "--json")[1]) == stored
+
+
+def test_evaluate_by_folds_shows_how_the_scores_vary(capsys, phantom_folder, tiny_checkpoint):
+    words = ("evaluate", str(phantom_folder), "--model", str(tiny_checkpoint), "--folds", "3")
+    status, out, err = run(capsys, *words)
+    assert status == 0
+    assert "fold 3" in out
+    assert "accuracy over 3 folds" in out
+    assert "prove nothing" in err, "the model was trained on it"
+    assert len(json.loads(run(capsys, *words, "--json")[1])["folds"]) == 3
+
+
+def test_evaluate_writes_pictures_and_the_worst_cases_when_asked(capsys, tmp_path, phantom_folder, tiny_checkpoint):
+    words = ("evaluate", str(phantom_folder), "--model", str(tiny_checkpoint), "--output", str(tmp_path / "out"))
+    assert run(capsys, *words)[0] == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "evaluation.json", "evaluation.png", "worst_cases.png",
+    ]  # fmt: skip
+
+
+def test_predict_draws_where_the_model_looked_when_asked(capsys, tmp_path, slice_png, tiny_checkpoint):
+    bad = tmp_path / "bad.png"
+    bad.write_text("no image")
+    words = ("predict", str(bad), str(slice_png), "--model", str(tiny_checkpoint), "--explain", str(tmp_path / "maps"))
+    assert run(capsys, *words)[0] == 1, "one file is bad"
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["slice.png.heat.png"]
 
 
 def test_evaluate_names_what_it_skipped(capsys, tmp_path, slice_png, tiny_checkpoint):
@@ -184,7 +211,7 @@ def test_wrong_usage_exits_with_2(words, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["predict", "demo", "info", "evaluate", "phantoms"])
+@pytest.mark.parametrize("command", ["audit", "predict", "demo", "info", "evaluate", "phantoms"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])

@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from spinealign.config import ConditioningConfig, EnhancementConfig, ModelSettings
+from spinealign.config import (
+    ConditioningConfig,
+    DecisionConfig,
+    EnhancementConfig,
+    ModelSettings,
+    NoveltyConfig,
+    QualityConfig,
+)
 
 
 def test_settings_come_back_from_json_as_they_were():
@@ -12,6 +19,9 @@ def test_settings_come_back_from_json_as_they_were():
         ConditioningConfig(window_center=40, window_width=400, denoise="median", equalize="clahe", image_size=160),
         training_data=("set", "phantoms"),
         seed=3,
+        quality=QualityConfig(min_side=200),
+        decision=DecisionConfig(1.7, 0.3, 0.95, sources=400, note="chosen on val"),
+        novelty=NoveltyConfig(23.5, {"set": 0.05}, sources=20),
     )
     assert ModelSettings.from_json(json.loads(settings.to_json())) == settings
 
@@ -55,3 +65,15 @@ def test_a_preprocessor_of_transformers_gives_the_input(size):
 def test_a_preprocessor_of_something_else_is_refused():
     with pytest.raises(ValueError, match="image input"):
         ConditioningConfig.from_preprocessor({"size": {"longest_edge": 4}})
+
+
+def test_settings_of_an_older_release_are_read_without_a_decision():
+    settings = ModelSettings.from_json({"format_version": 1, "conditioning": {}})
+    assert (settings.decision.temperature, settings.decision.operating_point, settings.novelty) == (1.0, 0.5, None)
+    assert settings.decision.note == "not calibrated"
+
+
+@pytest.mark.parametrize("content", [{"decision": 3}, {"novelty": [1]}, {"quality": {"min_side": float("nan")}}])
+def test_sections_that_are_damaged_are_refused(content):
+    with pytest.raises((ValueError, TypeError)):
+        ModelSettings.from_json({"format_version": 1, "conditioning": {}, **content})

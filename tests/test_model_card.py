@@ -22,7 +22,7 @@ def test_the_top_level_card_is_the_one_of_the_embedded_model(root):
     embedded, copy = (DEFAULT_FOLDER / "README.md").read_text(), (root / "model_card.md").read_text()
     assert copy.replace("](spinealign/assets/default/", "](") == embedded
     pictures = re.findall(r"!\[.*?\]\((.+?)\)", copy)
-    assert len(pictures) == 2
+    assert len(pictures) == 3
     assert all((root / picture).is_file() for picture in pictures)
 
 
@@ -35,6 +35,26 @@ def test_the_card_agrees_with_the_metrics(root, evaluations):
         assert percent(item["scores"]["specificity"]) in card.text
 
 
+def test_the_card_says_the_decision_that_is_embedded(root):
+    settings = json.loads((DEFAULT_FOLDER / "spinealign.json").read_text())
+    text = (root / "model_card.md").read_text()
+    assert f"temperature of **{settings['decision']['temperature']:.3f}**" in text
+    assert f"probability of **{settings['decision']['operating_point']:.4f}**" in text
+    assert f"exceeds **{settings['novelty']['threshold']:.2f}**" in text
+    assert settings["decision"]["sources"] == 400, "the phantoms alone are enough to calibrate on"
+    assert all(share <= 0.05 for share in settings["novelty"]["rejected"].values())
+
+
+def test_the_audit_of_the_real_images_stands_on_the_card(root):
+    audits = json.loads((DEFAULT_FOLDER / "metrics.json").read_text())["audits"]
+    text = (root / "model_card.md").read_text()
+    assert any("linear model on 16x16 thumbnails reaches 97." in sentence for sentence in audits["cervical fracture"])
+    assert any("CSFDV1B10 (18)" in sentence for sentence in audits["cervical fracture"])
+    assert not any("reaches" in sentence for sentence in audits["phantoms"])
+    for sentence in audits["cervical fracture"]:
+        assert sentence in text
+
+
 def test_the_embedded_model_was_measured_to_reach_its_figures(evaluations):
     real, phantoms = evaluations["cervical fracture"], evaluations["phantoms"]
     assert real["split"] == "val"
@@ -43,7 +63,7 @@ def test_the_embedded_model_was_measured_to_reach_its_figures(evaluations):
     assert phantoms["scores"]["specificity"] >= 0.90
     wide = [entry for entry in phantoms["sensitivity_by_size"] if entry["from_mm"] >= 3]
     assert sum(entry["sensitivity"] * entry["count"] for entry in wide) / sum(entry["count"] for entry in wide) >= 0.90
-    assert 0.4 < phantoms["thumbnail_ridge_accuracy"] < 0.6
+    assert 0.4 < phantoms["thumbnail_ridge"]["scores"]["accuracy"] < 0.6
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "calibration", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,10 @@ class Sample:
         label: Name of its class.
         source: Name of the slice it shows; all copies of one slice share it.
         series: Name of the scan the slice is from, where known.
-        split: `train`, `val` or `test`; None before the collection is split.
+        split: `train`, `calibration`, `val` or `test`; None before the collection is split.
         name: What people call it in messages.
         size_mm: Size of its finding in mm, where known.
+        patient: Who it is of, under a name that a manifest gives, where known.
     """
 
     image: str | bytes
@@ -30,6 +31,7 @@ class Sample:
     split: str | None = None
     name: str = ""
     size_mm: float | None = None
+    patient: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Cohort:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that hold images, in the order train, val, test."""
+        """The splits that hold images, in the order of `SPLITS`."""
         present = {sample.split for sample in self.samples}
         return tuple(split for split in SPLITS if split in present)
 
@@ -69,9 +71,20 @@ class Cohort:
         return tuple(sorted({sample.source for sample in self.samples}))
 
     @property
-    def selection_split(self) -> str:
-        """The split on which a training chooses its best epoch: `val`, or `test` where there is no other."""
-        return "val" if "val" in self.splits else "test"
+    def report_split(self) -> str | None:
+        """The split that results are reported on: `test`, or `val` where there is no test; None without either."""
+        return next((split for split in ("test", "val") if split in self.splits), None)
+
+    @property
+    def calibration_split(self) -> str | None:
+        """The split on which a decision may be chosen, for nothing is trained or reported on it; None without one."""
+        spare = [split for split in ("calibration", "val") if split in self.splits and split != self.report_split]
+        return spare[0] if spare else None
+
+    @property
+    def selection_split(self) -> str | None:
+        """The split on which a training chooses its best epoch: that of the calibration, or else that of the report."""
+        return self.calibration_split or self.report_split
 
     def part(self, split: str) -> Cohort:
         """Return the samples of one split."""

@@ -19,6 +19,7 @@ from spinealign.imaging.reading import IMAGE_SUFFIXES
 MANIFEST_NAME = "manifest.csv"
 _SPLIT_NAMES = {
     "train": "train", "training": "train",
+    "calibration": "calibration", "cal": "calibration",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
@@ -30,8 +31,8 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
 
     Args:
         data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a CSV manifest with
-            the columns `path`, `label` and, where known, `split`, `source`, `series`, `size_mm` (paths relative to it),
-            or the id of a dataset on the Hub.
+            the columns `path`, `label` and, where known, `split`, `source`, `series`, `patient`, `size_mm` (paths
+            relative to it), or the id of a dataset on the Hub.
         source_pattern: Regular expression for file names without suffix, with a group `source` and, if possible, one
             `series`; None reads the naming of the "cervical fracture" set.
 
@@ -114,6 +115,7 @@ def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
                 split=_split_named(row.get("split"), f"{manifest.name} line {number}"),
                 name=row["path"],
                 size_mm=_number(row.get("size_mm"), f"{manifest.name} line {number}"),
+                patient=row.get("patient") or None,
             )
         )
     name = manifest.resolve().parent.name if manifest.name == MANIFEST_NAME else manifest.stem
@@ -232,7 +234,7 @@ def require_parts(cohort: Cohort) -> Cohort:
     Raises:
         CohortError: If the part to train on, or the one to choose the epoch on, lacks a class.
     """
-    for split in ("train", cohort.selection_split):
+    for split in ("train", cohort.selection_split or "test"):
         missing = set(cohort.labels) - set(cohort.part(split).labels)
         if missing:
             raise CohortError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -38,8 +39,17 @@ class LoadedCohort:
 
     def part(self, split: str) -> LoadedCohort:
         """Return the samples of one split."""
-        chosen = [index for index, sample in enumerate(self.cohort) if sample.split == split]
-        return LoadedCohort(self.cohort.part(split), self.gray[chosen], self.config)
+        return self.chosen([index for index, sample in enumerate(self.cohort) if sample.split == split])
+
+    def chosen(self, places: Sequence[int]) -> LoadedCohort:
+        """Return the samples at these places."""
+        samples = tuple(self.cohort.samples[place] for place in places)
+        return LoadedCohort(replace(self.cohort, samples=samples, skipped=()), self.gray[list(places)], self.config)
+
+    def matching(self, cohort: Cohort) -> LoadedCohort:
+        """Return the images of those samples that a changed cohort still has, found by their names."""
+        places = {sample.name: index for index, sample in enumerate(self.cohort)}
+        return LoadedCohort(cohort, self.gray[[places[sample.name] for sample in cohort]], self.config)
 
 
 def load_images(cohort: Cohort, config: ConditioningConfig, *, progress: bool = True) -> LoadedCohort:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import replace
 
+import numpy as np
+
 from spinealign.cohort.cohort import SPLITS, Cohort
 from spinealign.errors import CohortError, LeakageError, require
+from spinealign.evaluation.calibration import MIN_SOURCES, enough_sources
 
 LEAKAGE_POLICIES = ("drop", "error", "keep")
 SPLIT_METHODS = ("auto", "official", "source")
@@ -77,7 +80,7 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
     if method == "source" or (method == "auto" and not cohort.splits):
         return _split_by_source(cohort, seed)
     unplaced = sum(sample.split is None for sample in cohort)
-    if unplaced or "train" not in cohort.splits or len(cohort.splits) < 2:
+    if unplaced or "train" not in cohort.splits or cohort.report_split is None:
         raise CohortError(
             f"{cohort.name} brings no whole split: it has {', '.join(cohort.splits) or 'none'}, and {unplaced} images "
             "stand in no part. Use split='source' to cut it by source slice."
@@ -85,12 +88,46 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
     return cohort
 
 
-def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
+def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
+    """Take a fifth of the training sources for calibration where the collection brings no part for it.
+
+    Args:
+        cohort: A cohort with splits.
+        seed: Seed of the choice.
+
+    Returns:
+        The same samples; unchanged where there is a part to calibrate on, or where a fifth of the training sources
+        would be too few to calibrate.
+    """
+    train = cohort.part("train")
+    per_class = Counter(label for label, _ in {(sample.label, sample.source) for sample in train})
+    if cohort.calibration_split or not per_class or min(per_class.values()) < FOLDS * MIN_SOURCES:
+        return cohort
+    held_out = set(_folds(train, FOLDS, seed)[0])
+    places = [index for index, sample in enumerate(cohort) if sample.split == "train"]
+    chosen = {place for number, place in enumerate(places) if number in held_out}
+    samples = tuple(
+        replace(sample, split="calibration") if index in chosen else sample for index, sample in enumerate(cohort)
+    )
+    cut = replace(cohort, samples=samples)
+    part = cut.part("calibration")
+    first = cohort.labels[0]
+    enough = enough_sources(np.array([item.label == first for item in part]), [item.source for item in part])
+    return cut if enough else cohort
+
+
+def _folds(cohort: Cohort, folds: int, seed: int) -> list[list[int]]:
+    """Return the places of the samples of each fold; no source stands in two of them, and classes are balanced."""
     require("sklearn", extra="train")
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels, sources = [sample.label for sample in cohort], [sample.source for sample in cohort]
-    per_class = Counter(label for label, _ in set(zip(labels, sources)))
+    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, sources)
+    return [[int(index) for index in held_out] for _, held_out in cut]
+
+
+def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
+    per_class = Counter(label for label, _ in {(sample.label, sample.source) for sample in cohort})
     folds = min(FOLDS, *per_class.values())
     if folds < 3:
         rare = min(per_class, key=per_class.__getitem__)
@@ -98,9 +135,8 @@ def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
             f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s); a cut into train, val and "
             "test needs three. Copies of one slice do not count."
         )
-    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, sources)
-    parts = ["train"] * len(labels)
-    for split, (_, held_out) in zip(("test", "val"), cut):
+    parts = ["train"] * len(cohort)
+    for split, held_out in zip(("test", "val"), _folds(cohort, folds, seed)):
         for index in held_out:
             parts[index] = split
     samples = tuple(replace(sample, split=part) for sample, part in zip(cohort, parts))

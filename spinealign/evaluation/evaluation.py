@@ -2,18 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.evaluation.intervals import wilson_interval
-from spinealign.evaluation.metrics import Scores, SizeBin, binary_scores, sensitivity_by_size
+from spinealign.evaluation.intervals import Interval, cluster_bootstrap
+from spinealign.evaluation.metrics import (
+    Confusion,
+    Scores,
+    SizeBin,
+    binary_scores,
+    confusion_of,
+    sensitivity_by_size,
+)
 
 SIZE_EDGES_MM = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, inf)
+SHORTCUT_MARGIN = 0.15  # by which the thumbnail ridge beats the more frequent class where a split proves little
+NEED_PROBABILITY = ("auroc", "auprc", "brier", "ece")  # scores that calls alone do not have
+
+Intervals = dict[str, Interval | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What predictions rest on, image by image.
+
+    Attributes:
+        collection: Name of the collection.
+        split: Name of its part.
+        sources: The source slice of each image.
+        patients: The patient of each image, where all are known; the intervals then draw patients.
+        size_mm: Size of each finding, NaN where there is none or it is not known, shape (N,).
+        ridge_called: Calls of the thumbnail ridge on the same images, shape (N,); None without training images.
+    """
+
+    collection: str
+    split: str
+    sources: Sequence[str]
+    patients: Sequence[str] | None = None
+    size_mm: NDArray[np.floating] | None = None
+    ridge_called: NDArray[np.bool_] | None = None
+
+    def part(self, members: NDArray[np.bool_], *, split: str) -> Evidence:
+        """Return the evidence of some images, a mask of shape (N,), under another name of the split."""
+        chosen = np.flatnonzero(members).tolist()
+        return replace(
+            self,
+            split=split,
+            sources=[self.sources[index] for index in chosen],
+            patients=None if self.patients is None else [self.patients[index] for index in chosen],
+            size_mm=None if self.size_mm is None else self.size_mm[members],
+            ridge_called=None if self.ridge_called is None else self.ridge_called[members],
+        )
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a model reaches that gives calls but no probabilities; scores that need those are None.
+
+    Attributes:
+        scores: Scores over images.
+        intervals: 95 % interval of each score, over the units of the evaluation.
+    """
+
+    scores: Scores
+    intervals: Intervals
+
+    @classmethod
+    def of(
+        cls,
+        positive: NDArray[np.bool_],
+        called: NDArray[np.bool_],
+        *,
+        groups: Sequence[Hashable],
+        draws: int = 1000,
+        seed: int = 0,
+    ) -> Baseline:
+        """Score calls, with intervals as of `cluster_bootstrap`."""
+        calls = np.asarray(called, float)
+        intervals = cluster_bootstrap(positive, calls, groups=groups, draws=draws, seed=seed)
+        without: dict[str, Any] = dict.fromkeys(NEED_PROBABILITY)
+        return cls(replace(binary_scores(positive, calls), **without), {**intervals, **without})
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Baseline:
+        """Rebuild what `dataclasses.asdict` gave."""
+        return cls(Scores(**content["scores"]), _intervals_from(content["intervals"]))
 
 
 @dataclass(frozen=True)
@@ -25,9 +103,14 @@ class Evaluation:
         split: Name of its part.
         images: Number of images.
         sources: Number of distinct source slices; the copies of one slice count once.
+        unit: What the intervals draw, `source` or `patient`.
+        units: Number of distinct ones.
+        threshold: Probabilities of at least this much count as a call.
         scores: Scores over images.
-        accuracy_interval: 95 % interval of the accuracy, as if each source had been called once.
-        thumbnail_ridge_accuracy: What the shortcut probe reaches on the same split; None without training images.
+        confusion: Right and wrong calls.
+        intervals: 95 % interval of each score, over units; None where there is no score.
+        naive_intervals: The same as if each image were its own source: too narrow wherever copies stand together.
+        thumbnail_ridge: What the shortcut probe reaches on the same images; None without training images.
         sensitivity_by_size: Sensitivity over the size of the finding, where sizes are known.
     """
 
@@ -35,9 +118,14 @@ class Evaluation:
     split: str
     images: int
     sources: int
+    unit: str
+    units: int
+    threshold: float
     scores: Scores
-    accuracy_interval: tuple[float, float]
-    thumbnail_ridge_accuracy: float | None = None
+    confusion: Confusion
+    intervals: Intervals
+    naive_intervals: Intervals
+    thumbnail_ridge: Baseline | None = None
     sensitivity_by_size: tuple[SizeBin, ...] = ()
 
     @classmethod
@@ -46,45 +134,102 @@ class Evaluation:
         positive: NDArray[np.bool_],
         probability: NDArray[np.floating],
         *,
-        sources: Sequence[str],
-        name: tuple[str, str],
-        size_mm: NDArray[np.floating] | None = None,
-        thumbnail_ridge_accuracy: float | None = None,
+        evidence: Evidence,
+        threshold: float = 0.5,
+        draws: int = 1000,
+        seed: int = 0,
     ) -> Evaluation:
         """Score predictions.
 
         Args:
             positive: True where the finding is there, shape (N,).
-            probability: Its predicted probability, shape (N,).
-            sources: The source slice of each image.
-            name: Collection and split.
-            size_mm: Size of each finding, NaN where there is none or it is not known, shape (N,).
-            thumbnail_ridge_accuracy: What the shortcut probe reaches on the same split.
+            probability: Its predicted probability in [0, 1], shape (N,).
+            evidence: What they rest on.
+            threshold: Probabilities of at least this much count as a call.
+            draws: Number of bootstrap draws behind an interval.
+            seed: Seed of the draws.
+
+        Raises:
+            ValueError: If the shapes differ, there is nothing to score, or a probability is not in [0, 1].
         """
-        called = probability >= 0.5
-        known = np.isfinite(size_mm) & positive if size_mm is not None else np.zeros(len(positive), bool)
-        curve = (
-            sensitivity_by_size(size_mm[known], called[known], edges_mm=SIZE_EDGES_MM) if size_mm is not None else []
-        )
-        scores, distinct = binary_scores(positive, probability), len(set(sources))
+        unit, groups = ("source", evidence.sources) if evidence.patients is None else ("patient", evidence.patients)
+        positive = np.asarray(positive, bool)
+        scores = binary_scores(positive, probability, threshold=threshold)
+        called = np.asarray(probability) >= threshold
+
+        def intervals(drawn: Sequence[Hashable]) -> Intervals:
+            return cluster_bootstrap(positive, probability, groups=drawn, threshold=threshold, draws=draws, seed=seed)
+
+        ridge = None
+        if evidence.ridge_called is not None:
+            ridge = Baseline.of(positive, evidence.ridge_called, groups=groups, draws=draws, seed=seed)
         return cls(
-            collection=name[0],
-            split=name[1],
+            collection=evidence.collection,
+            split=evidence.split,
             images=len(positive),
-            sources=distinct,
+            sources=len(set(evidence.sources)),
+            unit=unit,
+            units=len(set(groups)),
+            threshold=threshold,
             scores=scores,
-            accuracy_interval=wilson_interval(scores.accuracy, distinct),
-            thumbnail_ridge_accuracy=thumbnail_ridge_accuracy,
-            sensitivity_by_size=tuple(curve),
+            confusion=confusion_of(positive, called),
+            intervals=intervals(groups),
+            naive_intervals=intervals(range(len(positive))),
+            thumbnail_ridge=ridge,
+            sensitivity_by_size=_size_curve(positive, called, evidence.size_mm),
         )
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
+        """Rebuild an evaluation from what `to_dict` gave, also after a way through JSON.
+
+        Raises:
+            ValueError: If fields are missing or not known, as in a file of another version.
+        """
+        try:
+            fields = dict(content)
+            fields["scores"] = Scores(**content["scores"])
+            fields["confusion"] = Confusion(**content["confusion"])
+            for name in ("intervals", "naive_intervals"):
+                fields[name] = _intervals_from(content[name])
+            ridge = content["thumbnail_ridge"]
+            fields["thumbnail_ridge"] = Baseline.from_dict(ridge) if ridge else None
+            fields["sensitivity_by_size"] = tuple(SizeBin(**entry) for entry in content["sensitivity_by_size"])
+            return cls(**fields)
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"these are not the numbers of an evaluation ({error}); measure the model again."
+            ) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content as plain data for JSON."""
+        return asdict(self)
+
+    @property
+    def accuracy_interval(self) -> Interval:
+        """The 95 % interval of the accuracy over units."""
+        return self.intervals["accuracy"] or (0.0, 1.0)
+
+    @property
+    def thumbnail_ridge_accuracy(self) -> float | None:
+        """What the shortcut probe reaches on the same images; None without training images."""
+        return self.thumbnail_ridge.scores.accuracy if self.thumbnail_ridge else None
+
+    @property
+    def thumbnail_ridge_interval(self) -> Interval | None:
+        """The 95 % interval of that, over units."""
+        return self.thumbnail_ridge.intervals["accuracy"] if self.thumbnail_ridge else None
 
     @property
     def shortcut_warning(self) -> str | None:
         """A plain sentence where the split proves little, else None."""
-        if self.thumbnail_ridge_accuracy is None or self.thumbnail_ridge_accuracy < 0.65:
+        if self.thumbnail_ridge_accuracy is None:
+            return None
+        share = (self.confusion.tp + self.confusion.fn) / self.images
+        if self.thumbnail_ridge_accuracy < max(share, 1 - share) + SHORTCUT_MARGIN:
             return None
         return (
-            f"A linear model on 16x16 thumbnails reaches {self.thumbnail_ridge_accuracy:.2%} on {self.collection} "
+            f"A linear model on 16x16 thumbnails reaches {percent(self.thumbnail_ridge_accuracy)} on {self.collection} "
             f"({self.split}): accuracy on this split says nothing about fractures."
         )
 
@@ -94,39 +239,21 @@ class Evaluation:
         total = sum(entry.count for entry in bins)
         return sum(entry.sensitivity * entry.count for entry in bins) / total if total else None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the content as plain data for JSON."""
-        return asdict(self)
-
-
-def format_evaluations(evaluations: Sequence[Evaluation]) -> str:
-    """Return a table for people: the accuracy never stands without sources, interval and shortcut probe."""
-    header = ("collection", "split", "images", "sources", "accuracy", "95 % over sources", "thumbnail ridge",
-              "sensitivity", "specificity", "F1", "AUROC")  # fmt: skip
-    rows = [header, *(_cells(evaluation) for evaluation in evaluations)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    warnings = [evaluation.shortcut_warning for evaluation in evaluations]
-    return "\n".join([*lines, *("! " + warning for warning in warnings if warning)])
-
-
-def _cells(evaluation: Evaluation) -> tuple[str, ...]:
-    scores, (low, high) = evaluation.scores, evaluation.accuracy_interval
-    return (
-        evaluation.collection,
-        evaluation.split,
-        f"{evaluation.images:,}",
-        f"{evaluation.sources:,}",
-        percent(scores.accuracy),
-        f"{low * 100:.1f} to {high * 100:.1f} %",
-        percent(evaluation.thumbnail_ridge_accuracy),
-        percent(scores.sensitivity),
-        percent(scores.specificity),
-        "-" if scores.f1 is None else f"{scores.f1:.3f}",
-        "-" if scores.auroc is None else f"{scores.auroc:.4f}",
-    )
-
 
 def percent(share: float | None) -> str:
     """Write a share of 1 for people; a dash where there is none."""
     return "-" if share is None else f"{share * 100:.2f} %"
+
+
+def _size_curve(
+    positive: NDArray[np.bool_], called: NDArray[np.bool_], size_mm: NDArray[np.floating] | None
+) -> tuple[SizeBin, ...]:
+    if size_mm is None:
+        return ()
+    known = np.isfinite(size_mm) & positive
+    return tuple(sensitivity_by_size(size_mm[known], called[known], edges_mm=SIZE_EDGES_MM))
+
+
+def _intervals_from(content: Mapping[str, Any]) -> Intervals:
+    """Undo what JSON does to pairs."""
+    return {name: None if ends is None else (ends[0], ends[1]) for name, ends in content.items()}

@@ -5,27 +5,70 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.errors import require
+from spinealign.evaluation.weighted import weighted_scores
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores in [0, 1]; None where the images do not define one (no positive, no negative, nothing called positive)."""
+    """Scores in [0, 1], the MCC in [-1, 1]; None where the images do not define one.
+
+    Attributes:
+        accuracy: Share of right calls.
+        sensitivity: Share of the positives that are called; None without a positive.
+        specificity: Share of the negatives that are not called; None without a negative.
+        ppv: Positive predictive value, the share of the calls that are right (precision); None where nothing is called.
+        npv: Negative predictive value; None where everything is called.
+        f1: Harmonic mean of PPV and sensitivity; None where nothing is positive and nothing is called.
+        balanced_accuracy: Mean of sensitivity and specificity.
+        mcc: Correlation of call and truth (Matthews, Biochim. Biophys. Acta 405, 1975, 442); None where one is
+            constant.
+        auroc: Area under the ROC curve; None unless there are positives and negatives.
+        auprc: Area under the precision-recall curve, as average precision; None unless there are both.
+        brier: Mean squared distance of probability and truth (Brier, Mon. Weather Rev. 78, 1950, 1).
+        ece: Expected calibration error (Guo et al., ICML 2017) of the probability of the positive class: over 15 bins
+            of equal width, the mean distance of mean probability and share of positives, weighted by the images in the
+            bin. Guo et al. bin the confidence in the predicted class instead; with two classes, the probability of the
+            positive one also shows errors that cancel out between the classes.
+    """
 
     accuracy: float
     sensitivity: float | None
     specificity: float | None
-    precision: float | None
+    ppv: float | None
+    npv: float | None
     f1: float | None
+    balanced_accuracy: float | None
+    mcc: float | None
     auroc: float | None
+    auprc: float | None
+    brier: float | None
+    ece: float | None
 
     def to_dict(self) -> dict[str, float | None]:
         """Return name and value of each score."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of images.
+
+    Attributes:
+        tp: Positives that are called.
+        fp: Negatives that are called.
+        tn: Negatives that are not called.
+        fn: Positives that are not called.
+    """
+
+    tp: int
+    fp: int
+    tn: int
+    fn: int
 
 
 def binary_scores(positive: NDArray[np.bool_], probability: NDArray[np.floating], *, threshold: float = 0.5) -> Scores:
@@ -40,34 +83,38 @@ def binary_scores(positive: NDArray[np.bool_], probability: NDArray[np.floating]
         The scores.
 
     Raises:
-        ValueError: If the shapes differ or there is nothing to score.
-        MissingDependencyError: If scikit-learn is not installed.
+        ValueError: If the shapes differ, there is nothing to score, or a probability is not in [0, 1].
 
     Example:
         >>> binary_scores(np.array([True, True, False]), np.array([0.9, 0.2, 0.1])).sensitivity
         0.5
     """
-    require("sklearn", extra="train")
-    from sklearn.metrics import roc_auc_score
-
-    positive, probability = np.asarray(positive, bool), np.asarray(probability, float)
-    if positive.shape != probability.shape or positive.ndim != 1 or not len(positive):
-        raise ValueError(f"need two lists of one length, not {positive.shape} and {probability.shape}.")
-    called = probability >= threshold
-    true_positives = int((called & positive).sum())
-    both_classes = bool(positive.any() and not positive.all())
-    return Scores(
-        accuracy=float((called == positive).mean()),
-        sensitivity=_share(true_positives, positive.sum()),
-        specificity=_share((~called & ~positive).sum(), (~positive).sum()),
-        precision=_share(true_positives, called.sum()),
-        f1=_share(2 * true_positives, positive.sum() + called.sum()),
-        auroc=float(roc_auc_score(positive, probability)) if both_classes else None,
-    )
+    positive, probability = checked(positive, probability)
+    scored = weighted_scores(positive, probability, weights=np.ones((1, len(positive))), threshold=threshold)
+    values: dict[str, Any] = {name: float(value) if np.isfinite(value) else None for name, (value,) in scored.items()}
+    return Scores(**values)
 
 
-def _share(part: int, whole: int) -> float | None:
-    return float(part / whole) if whole else None
+def confusion_of(positive: NDArray[np.bool_], called: NDArray[np.bool_]) -> Confusion:
+    """Count right and wrong calls; both arrays have the shape (N,)."""
+    cells = (called & positive, called & ~positive, ~called & ~positive, ~called & positive)
+    return Confusion(*(int(cell.sum()) for cell in cells))
+
+
+def checked(
+    positive: NDArray[np.bool_], probability: NDArray[np.floating]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return truth and probability as arrays that can be scored.
+
+    Raises:
+        ValueError: If the shapes differ, there is nothing to score, or a probability is not in [0, 1].
+    """
+    truth, share = np.asarray(positive, bool), np.asarray(probability, np.float64)
+    if truth.shape != share.shape or truth.ndim != 1 or not len(truth):
+        raise ValueError(f"need two lists of one length, not {truth.shape} and {share.shape}.")
+    if not ((share >= 0) & (share <= 1)).all():  # NaN fails too
+        raise ValueError("a probability lies in [0, 1]; give probabilities, not logits.")
+    return truth, share
 
 
 @dataclass(frozen=True)

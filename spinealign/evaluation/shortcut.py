@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.errors import require
+from spinealign.evaluation.folds import source_folds
 
 THUMBNAIL_SIZE = 16
 
@@ -15,6 +18,28 @@ def thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Shrink a gray image of shape (H, W) to 256 features in [0, 1], too few for any fracture."""
     small = Image.fromarray(gray).resize((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.BOX)
     return np.asarray(small, np.float32).ravel() / np.float32(255)
+
+
+def thumbnail_ridge_calls(
+    train: NDArray[np.floating], train_positive: NDArray[np.bool_], *, test: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Return what ridge regression on thumbnails calls positive.
+
+    Args:
+        train: Features of the training images, shape (N, F).
+        train_positive: Their truth, shape (N,).
+        test: Features of the images to call, shape (M, F).
+
+    Returns:
+        The calls, shape (M,).
+
+    Raises:
+        MissingDependencyError: If scikit-learn is not installed.
+    """
+    require("sklearn", extra="train")
+    from sklearn.linear_model import RidgeClassifier
+
+    return np.asarray(RidgeClassifier(alpha=1.0).fit(train, train_positive).predict(test), bool)
 
 
 def thumbnail_ridge(
@@ -41,7 +66,37 @@ def thumbnail_ridge(
     Raises:
         MissingDependencyError: If scikit-learn is not installed.
     """
-    require("sklearn", extra="train")
-    from sklearn.linear_model import RidgeClassifier
+    return float((thumbnail_ridge_calls(train, train_positive, test=test) == test_positive).mean())
 
-    return float(RidgeClassifier(alpha=1.0).fit(train, train_positive).score(test, test_positive))
+
+def thumbnail_ridge_folds(
+    features: NDArray[np.floating],
+    positive: NDArray[np.bool_],
+    *,
+    groups: Sequence[Hashable],
+    folds: int = 5,
+    seed: int = 0,
+) -> float:
+    """Return the accuracy of ridge regression on thumbnails of groups that it was not trained on.
+
+    Args:
+        features: Features of all images, shape (N, F).
+        positive: Their truth, shape (N,).
+        groups: The source of each image, or its patient; none is trained on and called by one model.
+        folds: Number of folds.
+        seed: Seed of the cut.
+
+    Returns:
+        Share of all images that are called right by the model of the other folds, in [0, 1].
+
+    Raises:
+        ValueError: If a class has fewer groups than folds, or is missing where a fold is left out.
+        MissingDependencyError: If scikit-learn is not installed.
+    """
+    fold = source_folds(positive, groups, folds=folds, seed=seed)
+    right = np.zeros(len(positive), bool)
+    for number in np.unique(fold):
+        held_out = fold == number
+        calls = thumbnail_ridge_calls(features[~held_out], positive[~held_out], test=features[held_out])
+        right[held_out] = calls == positive[held_out]
+    return float(right.mean())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,3 +82,19 @@ def draw_sheet(rows: Sequence[Sequence[Tile]], *, side: int = 320, heading: str 
             pen.text((left, upper + side + 26), tile.note, fill=_QUIET, font=ImageFont.load_default(13))
     pen.text((margin, height - 30), footer, fill=_QUIET, font=ImageFont.load_default(13))
     return sheet
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a PNG beside its place and rename it; missing folders are made.
+
+    Args:
+        picture: What is written.
+        path: Where it goes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.name}.part")
+    try:
+        picture.save(staging, format="PNG")
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import IO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, ImageStat, UnidentifiedImageError
 
 from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
 from spinealign.imaging.deep_color import is_deep_color, read_deep_gray
@@ -144,7 +144,15 @@ def _from_pillow(image: Image.Image, origin: str) -> Slice:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return Slice(np.asarray(image.convert("RGB").convert("L"), np.float32), origin=origin)
+    color = image.convert("RGB")
+    return Slice(np.asarray(color.convert("L"), np.float32), origin=origin, color=_channel_spread(color))
+
+
+def _channel_spread(image: Image.Image) -> float:
+    red, green, blue = image.split()
+    brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    return float(ImageStat.Stat(ImageChops.subtract(brightest, darkest)).mean[0])
 
 
 def _from_array(array: NDArray[np.generic], unit: Unit | None, origin: str) -> Slice:

@@ -24,6 +24,8 @@ class Slice:
         spacing_mm: Distance of neighbouring pixel centers down a column and along a row, where known.
         modality: DICOM modality such as `CT`, where known.
         origin: Where the pixels came from: a path as it was given, or the kind of object.
+        color: Mean difference between the brightest and the darkest channel of the original in gray levels; 0 for
+            gray images.
     """
 
     pixels: NDArray[np.float32]
@@ -31,6 +33,7 @@ class Slice:
     spacing_mm: tuple[float, float] | None = None
     modality: str | None = None
     origin: str = "array"
+    color: float = 0.0
 
     def __post_init__(self) -> None:
         pixels = np.asarray(self.pixels)

@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from spinealign.config import SETTINGS_FILE, ConditioningConfig, ModelSettings
+from spinealign.config import NOVELTY_FILE, SETTINGS_FILE, ConditioningConfig, ModelSettings
 from spinealign.errors import CheckpointError
+from spinealign.evaluation.novelty import NoveltyStatistics
 
 Engine = Literal["onnx", "torch"]
 
@@ -63,7 +64,7 @@ class Checkpoint:
         Raises:
             CheckpointError: If something is missing or damaged.
         """
-        _ = self.labels, self.settings
+        _ = self.labels, self.settings, self.novelty
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -96,6 +97,26 @@ class Checkpoint:
             return ModelSettings(conditioning=ConditioningConfig.from_preprocessor(content))
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"{name} of {self.model} cannot be used: {error}.") from error
+
+    @cached_property
+    def novelty(self) -> NoveltyStatistics | None:
+        """What known images look like to the network; None where the checkpoint does not say.
+
+        Raises:
+            CheckpointError: If the file is missing or damaged although the settings ask for it.
+        """
+        if self.settings.novelty is None:
+            return None
+        path = self.path(NOVELTY_FILE)
+        if path is None:
+            raise CheckpointError(f"{self.model} has no {NOVELTY_FILE}; it was copied in part. Fetch it again.")
+        from safetensors.numpy import load_file
+
+        try:
+            tensors = load_file(path)
+            return NoveltyStatistics(tensors["means"], tensors["whitening"])
+        except Exception as error:  # the reader raises a class of its own, which its package hides
+            raise CheckpointError(f"{NOVELTY_FILE} of {self.model} is damaged; fetch it again.") from error
 
 
 def find_checkpoint(
@@ -157,7 +178,7 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
 def _fetch(model_id: str, revision: str | None, engine: Engine) -> Checkpoint:
     from huggingface_hub import snapshot_download
 
-    settings = [CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE]
+    settings = [CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE]
     try:
         folder = Path(snapshot_download(
             model_id, revision=revision, allow_patterns=[*settings, ONNX_FILE if engine == "onnx" else WEIGHTS_FILE]

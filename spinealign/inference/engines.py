@@ -1,10 +1,10 @@
-"""Run a network: from `pixel_values` to logits, by ONNX Runtime or torch."""
+"""Run a network: from `pixel_values` to logits and features, by ONNX Runtime or torch."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,25 @@ from spinealign.errors import CheckpointError, require
 from spinealign.inference.checkpoint import ONNX_FILE, WEIGHTS_FILE, Checkpoint, Engine, weights_file
 
 
-class LogitsEngine(Protocol):
-    """What computes logits."""
+class Output(NamedTuple):
+    """What a network computes for N images.
+
+    Attributes:
+        logits: float32 of shape (N, classes).
+        features: float32 of shape (N, F), on which novelty is judged; None where the weights give none.
+    """
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32] | None
+
+
+class NetworkEngine(Protocol):
+    """What runs a network."""
 
     name: Engine
 
-    def __call__(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return logits of shape (N, classes) for `pixel_values` of shape (N, C, H, W)."""
+    def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
+        """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
 
 
 class OnnxEngine:
@@ -46,14 +58,15 @@ class OnnxEngine:
                 f"{path} takes {inputs} and gives {outputs}; it must take pixel_values and give logits."
             )
         self._path = path
+        self._outputs = ["logits", "features"] if "features" in outputs else ["logits"]
 
-    def __call__(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return logits of shape (N, classes) for `pixel_values` of shape (N, C, H, W)."""
+    def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
+        """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
         try:
-            (logits,) = self._session.run(["logits"], {"pixel_values": pixel_values})
+            logits, *features = self._session.run(self._outputs, {"pixel_values": pixel_values})
         except Exception as error:
             raise CheckpointError(f"{self._path} does not take an input of shape {pixel_values.shape[1:]}.") from error
-        return np.asarray(logits, np.float32)
+        return Output(np.asarray(logits, np.float32), np.asarray(features[0], np.float32) if features else None)
 
 
 class TorchEngine:
@@ -65,16 +78,18 @@ class TorchEngine:
         require("torch", "transformers", extra="train")
         import torch
 
-        self._torch = torch
+        from spinealign.networks.features import logits_and_features
+
+        self._torch, self._run = torch, logits_and_features
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._network = load_network(folder).to(self._device).eval()
 
-    def __call__(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return logits of shape (N, classes) for `pixel_values` of shape (N, C, H, W)."""
+    def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
+        """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
         with self._torch.inference_mode():
             inputs = self._torch.from_numpy(np.ascontiguousarray(pixel_values)).to(self._device)
-            logits = self._network(pixel_values=inputs).logits
-        return np.asarray(logits.cpu().numpy(), np.float32)
+            logits, features = self._run(self._network, inputs)
+        return Output(*(np.asarray(values.cpu().numpy(), np.float32) for values in (logits, features)))
 
 
 def load_network(folder: str | os.PathLike[str]) -> Any:
@@ -88,6 +103,8 @@ def load_network(folder: str | os.PathLike[str]) -> Any:
     """
     import torch
     from transformers import AutoModelForImageClassification
+
+    import spinealign.networks  # noqa: F401 - makes the classes known that transformers does not have
 
     try:
         network, report = AutoModelForImageClassification.from_pretrained(
@@ -106,7 +123,7 @@ def load_network(folder: str | os.PathLike[str]) -> Any:
     return network
 
 
-def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx") -> LogitsEngine:
+def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx") -> NetworkEngine:
     """Load the weights of a checkpoint.
 
     Args:

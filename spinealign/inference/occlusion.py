@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from spinealign.config import ConditioningConfig
 from spinealign.imaging.conditioning import normalize, render, resize
-from spinealign.imaging.reading import SliceSource, read_slice
-from spinealign.inference.predictor import Predictor
+from spinealign.imaging.slice import Slice
+from spinealign.inference.engines import Output
 
-PATCHES_ACROSS = 7  # side of the covering square as a share of the image
-OVERLAP = 4  # neighbouring squares share a quarter of their side
+SIDE = 3 / 14  # of the covering square, as a share of the image's side
+SQUARES = 9  # down and across; neighbours share more than half of their area
+BLUR = 1 / 28  # of what covers, as a share of the image's side
+SMOOTHING = 1 / 22  # of the map, as a share of the image's side: it evens out the steps between squares
+BATCH_SIZE = 16
+
+
+class Classifier(Protocol):
+    """What can be explained: anything that gives logits for conditioned images."""
+
+    @property
+    def conditioning(self) -> ConditioningConfig:
+        """How a slice becomes `pixel_values`."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the probabilities."""
+
+    def output(self, pixel_values: NDArray[np.float32]) -> Output:
+        """Return raw logits of shape (N, classes), among others."""
+
+    def calibrated(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return probabilities of shape (N, classes)."""
+
+    def called(self, probabilities: NDArray[np.floating]) -> str:
+        """Return the class that is called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +48,8 @@ class HeatMap:
 
     Attributes:
         gray: The image as the network saw it, uint8 of shape (S, S).
-        heat: Share of the class's log-odds that was lost when the place was covered, 0 where the answer did not suffer
-            and 1 at the hottest place, float32 of shape (S, S).
+        heat: How much of the class's log-odds was lost when the place was covered, scaled from 0, where the answer did
+            not suffer, to 1 at the hottest place, float32 of shape (S, S).
         label: The class that was explained.
     """
 
@@ -31,57 +57,78 @@ class HeatMap:
     heat: NDArray[np.float32]
     label: str
 
+    @property
+    def hottest(self) -> tuple[int, int]:
+        """Row and column of the hottest place, in pixels of `heat`."""
+        row, column = np.unravel_index(int(self.heat.argmax()), self.heat.shape)
+        return int(row), int(column)
 
-def occlusion_map(predictor: Predictor, source: SliceSource, *, label: str | None = None) -> HeatMap:
-    """Cover one square of the image after the other and see how the answer changes.
+
+def occlusion_map(classifier: Classifier, image: Slice, *, label: str | None = None) -> HeatMap:
+    """Blur one square of the image after the other and see how the answer changes.
+
+    A blurred square hides detail and keeps the brightness, so that it draws no edges of its own.
 
     Args:
-        predictor: The model.
-        source: The image.
-        label: The class to explain; None takes the predicted one.
+        classifier: The model.
+        image: The slice.
+        label: The class to explain; None takes the one that is called.
 
     Returns:
         The map; it works with any network and either engine.
 
     Raises:
-        SliceError: If the image cannot be used.
         ValueError: If the model does not know the label.
     """
-    config = predictor.conditioning
-    gray = resize(render(read_slice(source), config), config)
-    intensity = gray / np.float32(255)
-    side = config.image_size
-    patch_side = side // PATCHES_ACROSS
-    starts = sorted({*range(0, side - patch_side, patch_side - patch_side // OVERLAP), side - patch_side})
-    covered = [intensity]
-    for top in starts:
-        for left in starts:
-            patched = intensity.copy()
-            patch = patched[top : top + patch_side, left : left + patch_side]
-            patch[...] = patch.mean()
-            covered.append(patched)
-    probabilities = np.concatenate([
-        predictor.probabilities(np.stack([normalize(image, config) for image in covered[first : first + 16]]))
-        for first in range(0, len(covered), 16)
-    ])  # fmt: skip
-    labels = list(predictor.labels)
+    config, labels = classifier.conditioning, list(classifier.labels)
     if label is not None and label not in labels:
         raise ValueError(f"the model knows {', '.join(labels)}, not {label!r}.")
-    index = int(probabilities[0].argmax()) if label is None else labels.index(label)
-    share = np.clip(probabilities[:, index], 1e-6, 1 - 1e-6)
-    log_odds = np.log(share / (1 - share))
-    loss = np.maximum(log_odds[0] - log_odds[1:], 0.0).reshape(len(starts), len(starts))
-    return HeatMap(gray, _spread(loss, starts, patch_side, side), labels[index])
+    gray = resize(render(image, config), config)
+    intensity = gray.astype(np.float32) / np.float32(255)
+    size = gray.shape[0]
+    side = max(1, round(SIDE * size))
+    starts = [round(start) for start in np.linspace(0, size - side, SQUARES).tolist()]
+    corners = [(top, left) for top in starts for left in starts]
+    images = [intensity, *_covered(intensity, corners, side)]
+    chunks = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
+    logits = np.concatenate([
+        classifier.output(np.stack([normalize(covered, config) for covered in chunk])).logits for chunk in chunks
+    ]).astype(float)  # fmt: skip
+    (whole,) = classifier.calibrated(logits[:1])
+    index = labels.index(classifier.called(whole) if label is None else label)
+    log_odds = logits[:, index] - np.logaddexp.reduce(np.delete(logits, index, axis=1), axis=1)
+    losses = np.maximum(log_odds[0] - log_odds[1:], 0.0)
+    return HeatMap(gray, _spread(losses, corners, side=side, size=size), labels[index])
 
 
-def _spread(loss: NDArray[np.float64], starts: list[int], patch_side: int, side: int) -> NDArray[np.float32]:
+def _covered(
+    intensity: NDArray[np.float32], corners: list[tuple[int, int]], side: int
+) -> Iterator[NDArray[np.float32]]:
+    blurred = _blurred(intensity, BLUR)
+    for top, left in corners:
+        image = intensity.copy()
+        image[top : top + side, left : left + side] = blurred[top : top + side, left : left + side]
+        yield image
+
+
+def _blurred(image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Blur a square image by a Gaussian whose width is a share of its side; at the edges it weighs what is there."""
+    places = np.arange(len(image))
+    weights = np.exp(-(((places[:, None] - places) / (share * len(image))) ** 2) / 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return (weights @ image @ weights.T).astype(np.float32)
+
+
+def _spread(
+    losses: NDArray[np.float64], corners: list[tuple[int, int]], *, side: int, size: int
+) -> NDArray[np.float32]:
     """Average the losses of all squares that cover a pixel, smooth them, and scale the highest to 1."""
-    total, count = np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
-    for row, top in enumerate(starts):
-        for column, left in enumerate(starts):
-            total[top : top + patch_side, left : left + patch_side] += loss[row, column]
-            count[top : top + patch_side, left : left + patch_side] += 1
-    coarse = Image.fromarray(total / count).reduce(max(1, patch_side // 4))
-    heat = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
-    peak = float(heat.max())
-    return np.clip(heat / peak, 0, 1).astype(np.float32) if peak > 0 else np.zeros((side, side), np.float32)
+    total, count = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    for loss, (top, left) in zip(losses, corners):
+        total[top : top + side, left : left + side] += loss
+        count[top : top + side, left : left + side] += 1
+    mean = total / count
+    if not mean.max() > 0:
+        return np.zeros((size, size), np.float32)
+    heat = _blurred(mean / mean.max(), SMOOTHING)
+    return np.clip(heat / heat.max(), 0, 1).astype(np.float32)

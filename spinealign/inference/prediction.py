@@ -12,7 +12,7 @@ class Prediction:
     """The finding in one slice. It is no diagnosis.
 
     Attributes:
-        label: The most probable class.
+        label: The class that is called: the finding from the operating point on, which need not be 0.5.
         confidence: Its probability in [0, 1].
         probabilities: Probability of each class; they sum to 1.
         model: Name of the model, with its commit where it came from the Hub.

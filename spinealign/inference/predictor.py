@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.config import ConditioningConfig
+from spinealign.config import POSITIVE_LABEL, ConditioningConfig, ModelSettings
 from spinealign.errors import CheckpointError
+from spinealign.evaluation.novelty import NoveltyStatistics
 from spinealign.imaging.conditioning import condition
+from spinealign.imaging.quality import quality_reasons
 from spinealign.imaging.reading import SliceSource, read_slice
 from spinealign.inference.checkpoint import Checkpoint, Engine, find_checkpoint
-from spinealign.inference.engines import LogitsEngine, load_engine
+from spinealign.inference.engines import NetworkEngine, Output, load_engine
+from spinealign.inference.occlusion import HeatMap, occlusion_map
 from spinealign.inference.prediction import Prediction
 
 BATCH_SIZE = 8
@@ -31,7 +35,7 @@ class Predictor:
         'normal'
     """
 
-    def __init__(self, checkpoint: Checkpoint, engine: LogitsEngine) -> None:
+    def __init__(self, checkpoint: Checkpoint, engine: NetworkEngine) -> None:
         self.checkpoint = checkpoint
         self.engine = engine
 
@@ -68,9 +72,14 @@ class Predictor:
         return self.checkpoint.labels
 
     @property
+    def settings(self) -> ModelSettings:
+        """What travels beside the weights: conditioning, quality limits, decision and novelty."""
+        return self.checkpoint.settings
+
+    @property
     def conditioning(self) -> ConditioningConfig:
         """How a slice becomes `pixel_values`."""
-        return self.checkpoint.settings.conditioning
+        return self.settings.conditioning
 
     @overload
     def __call__(self, source: list[SliceSource]) -> list[Prediction]: ...
@@ -96,16 +105,77 @@ class Predictor:
         return self._predict([source])[0]
 
     def _predict(self, sources: Sequence[SliceSource]) -> list[Prediction]:
-        conditioned = [condition(read_slice(source), self.conditioning) for source in sources]
-        return [self._prediction(row) for row in self.probabilities(np.stack(conditioned))]
+        images = [read_slice(source) for source in sources]
+        output = self.output(np.stack([condition(image, self.conditioning) for image in images]))
+        reasons = [
+            (*quality_reasons(image, self.settings.quality, enhancement=self.conditioning), *unknown)
+            for image, unknown in zip(images, self._novelty_reasons(output.features))
+        ]
+        return [self._prediction(*row) for row in zip(self.calibrated(output.logits), reasons)]
 
-    def _prediction(self, probabilities: NDArray[np.float64]) -> Prediction:
+    def _prediction(self, probabilities: NDArray[np.float64], reasons: tuple[str, ...]) -> Prediction:
         named = {label: float(value) for label, value in zip(self.labels, probabilities)}
-        label = max(named, key=named.__getitem__)
-        return Prediction(label, named[label], named, self.model)
+        label = self.called(probabilities)
+        return Prediction(label, named[label], named, self.model, accepted=not reasons, rejection_reasons=reasons)
+
+    def called(self, probabilities: NDArray[np.floating]) -> str:
+        """Return the class that is called, given the probability of each class, shape (classes,).
+
+        Of a finding and its absence, the finding is called from the operating point on; of other classes, the most
+        probable one.
+        """
+        if len(self.labels) == 2 and POSITIVE_LABEL in self.labels:
+            index = self.labels.index(POSITIVE_LABEL)
+            return self.labels[index if probabilities[index] >= self.settings.decision.operating_point else 1 - index]
+        return self.labels[int(np.argmax(probabilities))]
+
+    def _novelty_reasons(self, features: NDArray[np.float32] | None) -> Iterable[tuple[str, ...]]:
+        distances = self.novelty(features)
+        if distances is None or self.settings.novelty is None:
+            return repeat(())
+        limit = self.settings.novelty.threshold
+        sentence = "unknown to the model: novelty {:.1f} (limit {:.1f})"
+        return [(sentence.format(distance, limit),) if distance > limit else () for distance in distances]
+
+    def novelty(self, features: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
+        """Return how unlike the training images each image is, shape (N,); None where the model cannot tell.
+
+        Args:
+            features: What `output` gives, shape (N, F).
+        """
+        statistics = self.checkpoint.novelty
+        return None if statistics is None or features is None else statistics.distance(features)
+
+    def output(self, pixel_values: NDArray[np.float32]) -> Output:
+        """Run the network.
+
+        Args:
+            pixel_values: Conditioned images of shape (N, C, H, W).
+
+        Returns:
+            Raw logits of shape (N, classes), and the features on which novelty is judged.
+
+        Raises:
+            CheckpointError: If the network computes another number of classes than its configuration names, no
+                numbers, or not the features that its novelty statistics describe.
+        """
+        output = self.engine(pixel_values)
+        if output.logits.shape[1] != len(self.labels):
+            raise CheckpointError(
+                f"{self.model} names {len(self.labels)} classes but computes {output.logits.shape[1]}."
+            )
+        if not np.isfinite(output.logits).all():
+            raise CheckpointError(f"{self.model} computes no finite numbers; its weights are damaged. Fetch it again.")
+        statistics = self.checkpoint.novelty
+        if statistics is not None and not _fit(output.features, statistics):
+            raise CheckpointError(
+                f"The network of {self.model} does not give the features that its novelty statistics describe; fetch "
+                "the whole checkpoint again."
+            )
+        return output
 
     def probabilities(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability of each class.
+        """Return the calibrated probability of each class.
 
         Args:
             pixel_values: Conditioned images of shape (N, C, H, W).
@@ -114,16 +184,35 @@ class Predictor:
             Probabilities of shape (N, classes).
 
         Raises:
-            CheckpointError: If the network computes another number of classes than its configuration names, or no
-                numbers.
+            CheckpointError: As for `output`.
         """
-        logits = self.engine(pixel_values).astype(np.float64)
-        if logits.shape[1] != len(self.labels):
-            raise CheckpointError(f"{self.model} names {len(self.labels)} classes but computes {logits.shape[1]}.")
-        if not np.isfinite(logits).all():
-            raise CheckpointError(f"{self.model} computes no finite numbers; its weights are damaged. Fetch it again.")
-        scores = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return self.calibrated(self.output(pixel_values).logits)
+
+    def calibrated(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return probabilities of shape (N, classes) for raw logits of the same shape."""
+        scaled = logits.astype(np.float64) / self.settings.decision.temperature
+        scores = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return scores / scores.sum(axis=1, keepdims=True)
+
+    def explain(self, source: SliceSource, *, label: str | None = None) -> HeatMap:
+        """Show where the answer comes from: what it loses when a part of the image is covered.
+
+        Args:
+            source: Whatever `read_slice` reads.
+            label: The class to explain; None takes the one that is called.
+
+        Returns:
+            The heat map; it works with any network and either engine.
+
+        Raises:
+            SliceError: If the image cannot be used.
+            ValueError: If the model does not know the label.
+        """
+        return occlusion_map(self, read_slice(source), label=label)
+
+
+def _fit(features: NDArray[np.float32] | None, statistics: NoveltyStatistics) -> bool:
+    return features is not None and features.shape[1] == statistics.means.shape[1] and bool(np.isfinite(features).all())
 
 
 @lru_cache(maxsize=4)

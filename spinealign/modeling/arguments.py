@@ -68,6 +68,18 @@ class DataArguments:
             "help": "Regular expression for file names with a group (?P<source>...) and, if possible, (?P<series>...)."
         },
     )
+    balance: bool = field(default=True, metadata={"help": "Weigh the images so that both classes count alike."})
+    folds: int = field(
+        default=0,
+        metadata={
+            "help": "Before the training, train and score so many models in a cross-validation over sources, such as "
+            "5; 0 does without."
+        },
+    )
+
+    def __post_init__(self) -> None:
+        if self.folds < 0 or self.folds == 1:
+            raise ValueError(f"folds must be 0, or 2 and more, not {self.folds}.")
 
 
 @dataclass(frozen=True)
@@ -75,18 +87,23 @@ class ModelArguments:
     """Which network is trained and how it is stored."""
 
     model_name_or_path: str = field(
-        default=DEFAULT_BACKBONE, metadata={"help": "Backbone: a Hub id or a folder of transformers."}
+        default=DEFAULT_BACKBONE,
+        metadata={
+            "help": "The network: a Hub id, a folder of transformers, or one of the names in "
+            "spinealign.networks.catalog, such as cnn or vgg16.",
+            "aliases": ["--backbone"],
+        },
     )
     model_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the backbone."})
     from_scratch: bool = field(default=False, metadata={"help": "Start from random weights of the backbone's shape."})
     early_stopping_patience: int = field(
         default=3, metadata={"help": "Stop after so many epochs without a better value on the validation part."}
     )
-    target_sensitivity: float | None = field(
-        default=None,
+    target_sensitivity: float = field(
+        default=0.95,
         metadata={
-            "help": "After training, shift the bias of the head so that a probability of 0.5 is the highest threshold "
-            "with this sensitivity on the validation part of each collection, such as 0.95."
+            "help": "Sensitivity that the operating point reaches on the calibration part; a part with too few sources "
+            "leaves it at a probability of 0.5."
         },
     )
     weights_dtype: str = field(
@@ -102,7 +119,7 @@ class ModelArguments:
     )
 
     def __post_init__(self) -> None:
-        if self.target_sensitivity is not None and not 0 < self.target_sensitivity <= 1:
+        if not 0 < self.target_sensitivity <= 1:
             raise ValueError(f"target_sensitivity lies above 0 and at most at 1, not {self.target_sensitivity}.")
 
 

@@ -11,16 +11,44 @@ from tqdm import tqdm
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CheckpointError, CohortError
-from spinealign.evaluation.evaluation import Evaluation
-from spinealign.evaluation.shortcut import thumbnail, thumbnail_ridge
+from spinealign.evaluation.evaluation import Evaluation, Evidence
+from spinealign.evaluation.folds import CrossValidation, source_folds
+from spinealign.evaluation.shortcut import thumbnail, thumbnail_ridge_calls
 from spinealign.imaging.conditioning import normalize
+from spinealign.inference.engines import Output
 from spinealign.inference.predictor import Predictor
 
 BATCH_SIZE = 16
 
 
+def network_output(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> Output:
+    """Run the network on every image.
+
+    Args:
+        predictor: The model; the images must be conditioned as it asks.
+        loaded: The images.
+        progress: Show a progress bar.
+
+    Returns:
+        Raw logits of shape (N, classes), and features of shape (N, F) where the network gives them.
+    """
+    starts = range(0, len(loaded.gray), BATCH_SIZE)
+    bar = tqdm(starts, desc=f"evaluating {loaded.cohort.name}", unit="batch", disable=None if progress else True)
+    outputs = [
+        predictor.output(
+            np.stack([
+                normalize(gray / np.float32(255), predictor.conditioning)
+                for gray in loaded.gray[start : start + BATCH_SIZE]
+            ])
+        )
+        for start in bar
+    ]  # fmt: skip
+    features = [output.features for output in outputs if output.features is not None]
+    return Output(np.concatenate([output.logits for output in outputs]), np.concatenate(features) if features else None)
+
+
 def fracture_probabilities(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> NDArray[np.float64]:
-    """Return the probability of a fracture for each image, shape (N,).
+    """Return the calibrated probability of a fracture for each image, shape (N,).
 
     Args:
         predictor: The model; the images must be conditioned as it asks.
@@ -28,65 +56,116 @@ def fracture_probabilities(predictor: Predictor, loaded: LoadedCohort, *, progre
         progress: Show a progress bar.
 
     Raises:
-        CheckpointError: If the model knows no class `fracture`.
+        CheckpointError: As for `fracture_index`.
     """
-    if POSITIVE_LABEL not in predictor.labels:
-        raise CheckpointError(f"{predictor.model} knows {', '.join(predictor.labels)} but no {POSITIVE_LABEL!r}.")
-    chunks = range(0, len(loaded.gray), BATCH_SIZE)
-    rows = [
-        predictor.probabilities(
-            np.stack([
-                normalize(gray / np.float32(255), predictor.conditioning)
-                for gray in loaded.gray[start : start + BATCH_SIZE]
-            ])
-        )
-        for start in tqdm(
-            chunks, desc=f"evaluating {loaded.cohort.name}", unit="batch", disable=None if progress else True
-        )
-    ]  # fmt: skip
-    return np.concatenate(rows)[:, predictor.labels.index(POSITIVE_LABEL)]
+    index = fracture_index(predictor)
+    return predictor.calibrated(network_output(predictor, loaded, progress=progress).logits)[:, index]
 
 
-def assess(predictor: Predictor, loaded: LoadedCohort, *, split: str | None = None) -> Evaluation:
-    """Score a model on one split, with the shortcut probe on the same split beside it.
+def fracture_index(predictor: Predictor) -> int:
+    """Return the place of the finding among the classes of a model.
+
+    Raises:
+        CheckpointError: If the model does not tell `fracture` from one other class.
+    """
+    if len(predictor.labels) != 2 or POSITIVE_LABEL not in predictor.labels:
+        raise CheckpointError(
+            f"{predictor.model} knows {', '.join(predictor.labels)}; scores need two classes, one of them "
+            f"{POSITIVE_LABEL!r}."
+        )
+    return predictor.labels.index(POSITIVE_LABEL)
+
+
+def held_out_part(loaded: LoadedCohort, split: str | None = None) -> tuple[LoadedCohort, str]:
+    """Return the images that are scored, and the name of their split.
 
     Args:
-        predictor: The model.
-        loaded: The whole collection, training images included: the probe needs them.
-        split: The split to score; None takes `test`, or `val` where there is no test, or everything.
-
-    Returns:
-        The evaluation.
+        loaded: The whole collection.
+        split: The split to score; None takes the one that results are reported on, or everything.
 
     Raises:
         CohortError: If there is no such part.
-        CheckpointError: If the model knows no class `fracture`.
     """
-    splits = loaded.cohort.splits
-    chosen = split or next((name for name in ("test", "val") if name in splits), None)
-    held_out = loaded.part(chosen) if chosen else loaded
-    if not len(held_out.cohort):
-        raise CohortError(f"{loaded.cohort.name} has no part {chosen}; it has {', '.join(splits) or 'no split'}.")
-    sizes = [np.nan if sample.size_mm is None else sample.size_mm for sample in held_out.cohort]
+    chosen = split or loaded.cohort.report_split
+    part = loaded.part(chosen) if chosen else loaded
+    if not len(part.cohort) or (chosen is None and loaded.cohort.splits):
+        splits = ", ".join(loaded.cohort.splits) or "no split"
+        raise CohortError(f"{loaded.cohort.name} has no part {chosen or 'test or val'}; it has {splits}.")
+    return part, chosen or "all"
+
+
+def assess(
+    probability: NDArray[np.floating], loaded: LoadedCohort, *, split: str, threshold: float, train: LoadedCohort | None
+) -> Evaluation:
+    """Score probabilities for one split, with the shortcut probe on the same images beside them.
+
+    Args:
+        probability: Probability of a fracture for each image, shape (N,).
+        loaded: The images.
+        split: Name of their split.
+        threshold: Operating point.
+        train: The images that the shortcut probe learns from; None leaves it out.
+    """
+    ridge = shortcut_calls([train], [loaded]) if train is not None and len(train.cohort) else None
     return Evaluation.of(
-        held_out.positive,
-        fracture_probabilities(predictor, held_out),
-        sources=[sample.source for sample in held_out.cohort],
-        name=(loaded.cohort.name, chosen or "all"),
-        size_mm=np.array(sizes, float),
-        thumbnail_ridge_accuracy=shortcut_accuracy([loaded.part("train")], [held_out])
-        if "train" in splits and chosen != "train"
-        else None,
+        loaded.positive, probability, evidence=evidence_of(loaded, split, ridge_called=ridge), threshold=threshold
     )
 
 
-def shortcut_accuracy(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort]) -> float:
-    """Return what a linear model on thumbnails reaches, in [0, 1].
+def evidence_of(loaded: LoadedCohort, split: str, *, ridge_called: NDArray[np.bool_] | None) -> Evidence:
+    """Return what predictions for these images rest on."""
+    patients = [sample.patient for sample in loaded.cohort]
+    sizes = [np.nan if sample.size_mm is None else sample.size_mm for sample in loaded.cohort]
+    return Evidence(
+        collection=loaded.cohort.name,
+        split=split,
+        sources=[sample.source for sample in loaded.cohort],
+        patients=None if None in patients else [str(patient) for patient in patients],
+        size_mm=np.array(sizes, float) if np.isfinite(sizes).any() else None,
+        ridge_called=ridge_called,
+    )
+
+
+def cross_assess(
+    probability: NDArray[np.floating], loaded: LoadedCohort, *, fold: NDArray[np.intp], threshold: float
+) -> CrossValidation:
+    """Score probabilities fold by fold; the shortcut probe of each fold learns from the others.
+
+    Args:
+        probability: Probability of a fracture for each image, shape (N,).
+        loaded: The images.
+        fold: The fold of each image, as of `folds_of`.
+        threshold: Operating point.
+    """
+    ridge = np.zeros(len(fold), bool)
+    for number in np.unique(fold):
+        rest, held_out = (loaded.chosen(np.flatnonzero(mask).tolist()) for mask in (fold != number, fold == number))
+        ridge[fold == number] = shortcut_calls([rest], [held_out])
+    evidence = evidence_of(loaded, "all", ridge_called=ridge)
+    return CrossValidation.of(loaded.positive, probability, fold=fold, evidence=evidence, threshold=threshold)
+
+
+def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]:
+    """Return the fold of each image; no source stands in two of them.
+
+    Raises:
+        CohortError: If a class has fewer sources than folds.
+    """
+    try:
+        return source_folds(
+            loaded.positive, [sample.source for sample in loaded.cohort], folds=folds, seed=seed
+        )  # fmt: skip
+    except ValueError as error:
+        raise CohortError(f"{loaded.cohort.name}: {error}") from error
+
+
+def shortcut_calls(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort]) -> NDArray[np.bool_]:
+    """Return what a linear model on thumbnails calls a fracture, shape (N,).
 
     Args:
         train: The training images.
         held_out: The images to call.
     """
     features = [np.stack([thumbnail(gray) for part in parts for gray in part.gray]) for parts in (train, held_out)]
-    positive = [np.concatenate([part.positive for part in parts]) for parts in (train, held_out)]
-    return thumbnail_ridge(features[0], positive[0], test=features[1], test_positive=positive[1])
+    positive = np.concatenate([part.positive for part in train])
+    return thumbnail_ridge_calls(features[0], positive, test=features[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,20 +45,22 @@ class PixelTransform:
         return torch.from_numpy(normalize(intensity, self._config))
 
 
-def build_dataset(parts: list[LoadedCohort], transform: PixelTransform) -> Dataset:
+def build_dataset(parts: Sequence[LoadedCohort], transform: PixelTransform, *, balance: bool = True) -> Dataset:
     """Return the images of several cohorts as one dataset that lives in memory.
 
     Args:
         parts: The cohorts.
         transform: What makes `pixel_values` of a row.
+        balance: Weigh the images so that both classes count alike.
 
     Returns:
-        A dataset whose rows have `pixel_values`, `labels` (1 where the finding is there), and `weights` by which both
-        classes count alike.
+        A dataset whose rows have `pixel_values`, `labels` (1 where the finding is there), and the
+        `weights` by which they count.
     """
     from datasets import Dataset
 
     gray = [image.tobytes() for part in parts for image in part.gray]
     labels = [int(positive) for part in parts for positive in part.positive]
-    columns = {"index": range(len(gray)), "gray": gray, "labels": labels, "weights": balanced_weights(labels)}
+    weights = balanced_weights(labels) if balance else [1.0] * len(labels)
+    columns = {"index": range(len(gray)), "gray": gray, "labels": labels, "weights": weights}
     return Dataset.from_dict(columns).with_transform(transform)

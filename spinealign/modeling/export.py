@@ -10,28 +10,27 @@ from typing import Any
 import torch
 from torch import nn
 
+from spinealign.networks.features import logits_and_features
+
 _LARGE = 1024  # tensors below so many values keep float32; they weigh nothing
 
 
 class _LogitsAndFeatures(nn.Module):
-    """A classifier of transformers that also returns what its head sees."""
+    """A classifier that also returns what novelty is judged on."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.head = network.classifier
-        self.body = network
-        self.body.classifier = nn.Identity()
+        self.network = network
 
     def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        features = self.body(pixel_values=pixel_values).logits
-        return self.head(features), features.flatten(1)
+        return logits_and_features(self.network, pixel_values)
 
 
 def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str = "float32") -> None:
     """Write a network as one ONNX file with a dynamic batch.
 
-    The file takes `pixel_values` (N, C, S, S) and gives `logits` (N, classes) and `features` (N, F), the pooled
-    feature that the head sees. It computes in float32 whatever the weights are stored in.
+    The file takes `pixel_values` (N, C, S, S) and gives `logits` (N, classes) and `features` (N, F), those of
+    `spinealign.networks.features`. It computes in float32 whatever the weights are stored in.
 
     Args:
         network: An image classifier of transformers, in float32.
@@ -39,7 +38,7 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
         image_size: Height and width of the input in pixels.
         weights_dtype: `float32`, or `bfloat16` for half the size; the weights must already be rounded to it.
     """
-    head, training = network.classifier, network.training
+    training = network.training
     device = next(network.parameters()).device
     batch = 2  # a batch of one would freeze the dimension
     sample = torch.zeros(batch, network.config.num_channels, image_size, image_size)
@@ -59,7 +58,6 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
                 verbose=False,
             )
     finally:
-        network.classifier = head
         network.to(device).train(training)
     assert program is not None  # noqa: S101 - it is None without dynamo alone
     model = program.model_proto
@@ -83,15 +81,17 @@ def _drop_metadata(model: Any) -> None:
 
 
 def _store_bfloat16(model: Any) -> None:
-    """Store the large tensors in bfloat16, each followed by a cast that ONNX Runtime folds when it loads the file."""
+    """Store large tensors in bfloat16 where that is exact; ONNX Runtime folds the casts when it loads the file."""
     from onnx import TensorProto, helper, numpy_helper
 
     casts = []
     for tensor in model.graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or _count(tensor.dims) < _LARGE:
             continue
-        name = tensor.name
-        stored = torch.from_numpy(numpy_helper.to_array(tensor).copy()).bfloat16()
+        name, exact = tensor.name, torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        stored = exact.bfloat16()
+        if not torch.equal(stored.float(), exact):
+            continue  # the exporter computed it, as when it folds a batch norm into a convolution
         tensor.CopyFrom(
             helper.make_tensor(
                 f"{name}.bfloat16",

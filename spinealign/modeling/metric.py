@@ -12,7 +12,7 @@ from spinealign.evaluation.metrics import binary_scores
 
 
 class FractureScores(evaluate.Metric):
-    """Accuracy, sensitivity, specificity, precision, F1 and AUROC with `fracture` as the positive class."""
+    """The scores of `evaluation.metrics` with `fracture` as the positive class."""
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(

@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.numpy import save_file
 from transformers import ViTImageProcessorPil
 
-from spinealign.config import SETTINGS_FILE, ModelSettings
+from spinealign.config import NOVELTY_FILE, SETTINGS_FILE, ModelSettings
+from spinealign.evaluation.novelty import NoveltyStatistics
 from spinealign.inference.checkpoint import CONFIG_FILE, ONNX_FILE
 from spinealign.modeling.export import export_onnx
-
-
-@contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """Lend a folder beside the files it will replace; they move into place when all of them are written.
-
-    Args:
-        folder: Where the files go in the end; whatever else lies there stays.
-
-    Yields:
-        An empty folder. If the block fails, it is deleted and nothing changes.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".saving-*"):  # of a save that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    staging = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
-    try:
-        yield staging
-        for path in sorted(staging.iterdir()):
-            os.replace(path, folder / path.name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def save_network(folder: Path, network: Any, *, settings: ModelSettings, weights_dtype: str = "float32") -> None:
@@ -68,3 +43,17 @@ def save_network(folder: Path, network: Any, *, settings: ModelSettings, weights
     export_onnx(network, folder / ONNX_FILE, image_size=conditioning.image_size, weights_dtype=weights_dtype)
     for path in folder.iterdir():
         path.chmod(0o644)
+
+
+def save_settings(folder: Path, settings: ModelSettings, *, statistics: NoveltyStatistics) -> None:
+    """Write `spinealign.json` again and `novelty.safetensors`, once the decision is known.
+
+    Args:
+        folder: A folder that `save_network` wrote.
+        settings: What travels beside the weights.
+        statistics: What known images look like to the network.
+    """
+    (folder / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
+    tensors = {"means": statistics.means, "whitening": statistics.whitening}
+    save_file(tensors, folder / NOVELTY_FILE)
+    (folder / NOVELTY_FILE).chmod(0o644)

@@ -44,7 +44,14 @@ class StrictTrainer(Trainer):
         loss = (losses * inputs["weights"]).mean()
         return (loss, outputs) if return_outputs else loss
 
-    def take_up(self, checkpoint: str) -> None:
+    def run(self, checkpoint: str | None) -> None:
+        """Train from the start, or go on from a checkpoint of a killed run."""
+        if checkpoint is None:
+            self.train()
+        else:
+            self._take_up(checkpoint)
+
+    def _take_up(self, checkpoint: str) -> None:
         """Go on from a checkpoint; of a training that had ended when it was saved, only restore the outcome."""
         state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
         control = state.stateful_callbacks.get("TrainerControl", {})

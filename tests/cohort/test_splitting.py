@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from spinealign.cohort.cohort import Cohort, Sample, balanced_weights
-from spinealign.cohort.splitting import find_leaks, resolve_leakage, split_cohort
+from spinealign.cohort.splitting import FOLDS, find_leaks, hold_out_calibration, resolve_leakage, split_cohort
 from spinealign.errors import CohortError, LeakageError
+from spinealign.evaluation.calibration import MIN_SOURCES
 
 
 def cohort_of(*rows, split=True):
@@ -83,3 +84,39 @@ def test_weights_make_classes_count_alike():
     weights = balanced_weights(labels)
     assert sum(weights) == pytest.approx(40)
     assert sum(weights[:30]) == pytest.approx(sum(weights[30:]))
+
+
+def official(sources_per_class, *, parts=("train", "val"), copies=2):
+    return cohort_of(*(
+        (label, f"{split} {label} {source}", split)
+        for split in parts
+        for label in ("fracture", "normal")
+        for source in range(sources_per_class)
+        for _ in range(copies)
+    ))  # fmt: skip
+
+
+def test_a_fifth_of_the_training_sources_calibrates_where_the_collection_brings_no_part_for_it():
+    cohort = official(FOLDS * MIN_SOURCES)
+    cut = hold_out_calibration(cohort, seed=1)
+    assert cut.splits == ("train", "calibration", "val")
+    assert (cut.calibration_split, cut.selection_split, cut.report_split) == ("calibration", "calibration", "val")
+    assert find_leaks(cut) == []
+    part = cut.part("calibration")
+    assert {label: len({s.source for s in part if s.label == label}) for label in part.labels} == {
+        "fracture": MIN_SOURCES, "normal": MIN_SOURCES,
+    }  # fmt: skip
+    assert cut.part("val") == cohort.part("val")
+    assert cut == hold_out_calibration(cohort, seed=1) != hold_out_calibration(cohort, seed=2)
+
+
+def test_too_few_training_sources_are_left_to_the_training():
+    cohort = official(FOLDS * MIN_SOURCES - 1)
+    assert hold_out_calibration(cohort) is cohort
+    assert (cohort.calibration_split, cohort.selection_split, cohort.report_split) == (None, "val", "val")
+
+
+def test_a_collection_with_val_and_test_calibrates_on_val():
+    cohort = official(FOLDS * MIN_SOURCES, parts=("train", "val", "test"))
+    assert hold_out_calibration(cohort) is cohort
+    assert (cohort.calibration_split, cohort.selection_split, cohort.report_split) == ("val", "val", "test")

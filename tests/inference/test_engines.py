@@ -11,19 +11,22 @@ from spinealign.inference.checkpoint import find_checkpoint
 from spinealign.inference.engines import OnnxEngine, TorchEngine, load_engine
 
 
-def test_torch_and_onnx_give_the_same_logits_for_any_batch(tiny_checkpoint):
+def test_torch_and_onnx_give_the_same_logits_and_features_for_any_batch(tiny_checkpoint):
     onnx, torch = (load_engine(find_checkpoint(tiny_checkpoint), engine) for engine in ("onnx", "torch"))
     assert isinstance(onnx, OnnxEngine)
     assert isinstance(torch, TorchEngine)
     for count in (1, 2, 5):
         pixel_values = np.random.default_rng(count).normal(size=(count, 3, 64, 64)).astype(np.float32)
-        np.testing.assert_allclose(onnx(pixel_values), torch(pixel_values), atol=1e-4)
+        for left, right in zip(onnx(pixel_values), torch(pixel_values)):
+            np.testing.assert_allclose(left, right, atol=1e-4)
+        assert onnx(pixel_values).features.shape == (count, 32), "the width of the network"
 
 
-def test_the_embedded_model_gives_the_same_logits_through_both_engines():
+def test_the_embedded_model_gives_the_same_logits_and_features_through_both_engines():
     onnx, torch = (load_engine(find_checkpoint(), engine) for engine in ("onnx", "torch"))
     pixel_values = np.random.default_rng(0).normal(size=(3, 3, 224, 224)).astype(np.float32)
-    np.testing.assert_allclose(onnx(pixel_values), torch(pixel_values), atol=1e-4)
+    for left, right in zip(onnx(pixel_values), torch(pixel_values)):
+        np.testing.assert_allclose(left, right, atol=1e-4)
 
 
 def test_a_checkpoint_without_onnx_runs_through_torch(tmp_path, tiny_checkpoint, gray):
@@ -40,7 +43,7 @@ def test_an_unknown_engine_is_refused(tiny_checkpoint):
 
 
 def test_torch_needs_its_own_weights(tmp_path, tiny_checkpoint):
-    ignored = shutil.ignore_patterns("*.safetensors", "training")
+    ignored = shutil.ignore_patterns("model.safetensors", "training")
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=ignored)
     with pytest.raises(CheckpointError, match="engine='onnx'"):
         Predictor.from_pretrained(folder, engine="torch")

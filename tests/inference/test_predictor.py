@@ -22,7 +22,8 @@ def test_a_prediction_holds_the_most_probable_class_and_all_probabilities(predic
     assert prediction.confidence == max(prediction.probabilities.values())
     assert prediction.probabilities[prediction.label] == prediction.confidence
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
-    assert (prediction.accepted, prediction.rejection_reasons) == (True, ())
+    assert not prediction.accepted, "it is far too small"
+    assert any("too small: shorter side 40 pixels" in reason for reason in prediction.rejection_reasons)
     assert prediction.model == "spinealign/default"
 
 
@@ -79,13 +80,12 @@ def test_the_embedded_model_gives_the_same_findings_through_both_engines(predict
 @pytest.mark.slow
 def test_the_embedded_model_reaches_its_figure_on_the_official_validation_part(predictor, data):
     from spinealign.cohort.indexing import index_cohort
-    from spinealign.cohort.loading import load_images
-    from spinealign.cohort.splitting import resolve_leakage
-    from spinealign.modeling.assessment import assess
+    from spinealign.cohort.preparing import prepare_cohort
+    from spinealign.modeling.scoring import score
 
-    cohort = resolve_leakage(index_cohort(data / "cervical fracture"), "drop")
-    loaded = load_images(cohort, predictor.conditioning, progress=False)
-    evaluation = assess(predictor, loaded, split="val")
+    cohort = index_cohort(data / "cervical fracture")
+    loaded = prepare_cohort(cohort, predictor.conditioning, split=None, on_leakage="drop", progress=False)
+    evaluation = score(predictor, loaded).evaluation
     assert (evaluation.images, evaluation.sources) == (400, 20)
     assert evaluation.scores.accuracy >= 0.99
     assert evaluation.thumbnail_ridge_accuracy >= 0.95, "so this proves nothing about fractures"

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import pytest
 from huggingface_hub import ModelCard
 
-from spinealign.evaluation.evaluation import percent
+from spinealign.evaluation.evaluation import Evaluation, percent
+from spinealign.evaluation.tables import SCORE_TITLES, format_interval, format_score
+from spinealign.modeling.arguments import parse_training_setup
 
 
 def numbers_of(folder):
@@ -19,7 +23,7 @@ def test_the_card_agrees_with_the_metrics(tiny_checkpoint):
     for name, hub_name in (("accuracy", "accuracy"), ("sensitivity", "recall"), ("auroc", "roc_auc")):
         assert published[hub_name] == pytest.approx(evaluation["scores"][name], abs=1e-6)
     assert f"| {percent(evaluation['scores']['accuracy'])} |" in card.text
-    assert f"| {percent(evaluation['thumbnail_ridge_accuracy'])} |" in card.text
+    assert f"| {percent(evaluation['thumbnail_ridge']['scores']['accuracy'])} |" in card.text
     assert f"| {evaluation['images']} | {evaluation['sources']} |" in card.text
 
 
@@ -34,6 +38,60 @@ def test_a_published_accuracy_names_the_sources_that_it_rests_on(tiny_checkpoint
 def test_the_card_says_what_it_is_not_and_shows_its_pictures(tiny_checkpoint):
     text = (tiny_checkpoint / "README.md").read_text()
     assert "not a medical device" in " ".join(text.split())
-    for picture in ("learning_curves.png", "sensitivity_by_size.png"):
+    for picture in ("learning_curves.png", "sensitivity_by_size.png", "evaluation.png"):
         assert f"]({picture})" in text
         assert (tiny_checkpoint / picture).is_file()
+
+
+def test_every_score_of_the_metrics_is_published_and_printed_with_both_intervals(tiny_checkpoint):
+    card = ModelCard.load(tiny_checkpoint / "README.md")
+    evaluation = Evaluation.from_dict(numbers_of(tiny_checkpoint)[0])
+    published = {result.metric_name.split(" (")[0]: result.metric_value for result in card.data.eval_results}
+    for name, value in evaluation.scores.to_dict().items():
+        title = SCORE_TITLES[name]
+        assert (title in published) == (value is not None)
+        if value is not None:
+            assert published[title] == pytest.approx(value, abs=1e-6)
+        row = f"| {title} | {format_score(name, value)} | {format_interval(name, evaluation.intervals[name])} | "
+        assert row + format_interval(name, evaluation.naive_intervals[name]) in card.text
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["What was measured", "Intended use and misuse", "Calibration and operating point", "What it does not know",
+     "Failure cases", "Data", "Training", "How to use", "Checklist"],
+)  # fmt: skip
+def test_the_card_has_every_section(tiny_checkpoint, heading):
+    assert f"\n## {heading}\n" in (tiny_checkpoint / "README.md").read_text()
+
+
+def test_the_card_says_the_decision_that_travels_with_the_weights(tiny_checkpoint):
+    text = (tiny_checkpoint / "README.md").read_text()
+    settings = json.loads((tiny_checkpoint / "spinealign.json").read_text())
+    metrics = json.loads((tiny_checkpoint / "metrics.json").read_text())
+    assert metrics["decision"] == settings["decision"]
+    assert metrics["novelty"] == settings["novelty"]
+    assert f"temperature of **{settings['decision']['temperature']:.3f}**" in text
+    assert f"exceeds **{settings['novelty']['threshold']:.2f}**" in text
+    assert settings["decision"]["note"] in text
+    for sentence in metrics["audits"]["phantoms"]:
+        assert f"audit: {sentence}" in text
+
+
+def test_the_checklist_marks_what_is_not_known(tiny_checkpoint):
+    text = (tiny_checkpoint / "README.md").read_text()
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text[text.index("## Checklist") :], flags=re.MULTILINE))
+    assert rows["Ethics approval, consent"] == "not reported"
+    assert rows["Patients in the evaluation"] == "not reported"
+    assert "12 sources in 12 images" in rows["Sample size"]
+    assert sum(answer == "not reported" for answer in rows.values()) >= 8
+
+
+def test_the_command_of_the_card_repeats_the_training(tiny_checkpoint, phantom_folder, tiny_backbone):
+    text = (tiny_checkpoint / "README.md").read_text()
+    (command,) = re.findall(r"^spinealign train .*$", text, flags=re.MULTILINE)
+    told = parse_training_setup(shlex.split(command)[2:])
+    assert (told.data.data_dir, told.model.model_name_or_path) == ([phantom_folder.name], tiny_backbone.name)
+    assert (told.model.from_scratch, told.training.num_train_epochs) == (True, 2)
+    assert told.training.per_device_train_batch_size == 8
+    assert str(phantom_folder.parent) not in text, "no path of the machine"

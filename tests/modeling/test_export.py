@@ -10,7 +10,7 @@ from spinealign.modeling.backbone import create_backbone
 from spinealign.modeling.export import export_onnx
 
 
-def test_the_graph_gives_logits_and_the_pooled_feature_for_any_batch(tmp_path, tiny_backbone):
+def test_the_graph_gives_logits_and_the_pooled_features_for_any_batch(tmp_path, tiny_backbone):
     network, _ = create_backbone(str(tiny_backbone))
     network.eval()
     export_onnx(network, tmp_path / "model.onnx", image_size=64)
@@ -19,7 +19,8 @@ def test_the_graph_gives_logits_and_the_pooled_feature_for_any_batch(tmp_path, t
         pixel_values = torch.randn(count, 3, 64, 64)
         logits, features = session.run(["logits", "features"], {"pixel_values": pixel_values.numpy()})
         with torch.no_grad():
-            expected = network.vit(pixel_values).last_hidden_state[:, 0]
+            states = network(pixel_values=pixel_values, output_hidden_states=True).hidden_states
+            expected = states[1].mean(dim=1)  # of the first of two layers
             np.testing.assert_allclose(features, expected.numpy(), atol=1e-4)
             np.testing.assert_allclose(logits, network(pixel_values=pixel_values).logits.numpy(), atol=1e-4)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spinealign.modeling.saving import staged
+from spinealign.modeling.staging import staged
 
 
 def test_files_move_into_place_when_all_are_written(tmp_path):

@@ -1,0 +1,231 @@
+"""Train every backbone on the real images and on phantoms, and write `docs/results.md`.
+
+    python benchmarks/compare_backbones.py --data "cervical fracture" --epochs 2 --phantoms 1000
+
+A backbone is a name of `spinealign.networks.catalog`, trained from random weights unless `--pretrained` fetches those
+of ImageNet from the Hub, or a folder of transformers, whose weights are taken. `--preprocessing` adds the second
+table: what each step before the network changes, with one backbone. Each finished run is kept below `--work` and
+skipped the next time; an interrupted one goes on from its last epoch. The page shows all that is kept there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from results_page import NUMBERS_FILE, read_rows, write_page
+
+from spinealign import Predictor
+from spinealign.cohort.phantoms import write_phantoms
+from spinealign.networks.catalog import BACKBONES
+
+ROOT = Path(__file__).parent.parent
+FIRST_SEED = 30_000_000  # of the phantoms; the embedded model has seen none of these
+LEARNING_RATES = {  # where the default, which suits fine-tuning, does not suit
+    "thumbnail_ridge": 1e-2,
+    "cnn": 1e-4,
+    "vgg16": 1e-4,
+    "densenet121": 1e-3,
+    "resnet18": 1e-3,
+    "resnet50": 1e-3,
+    "mobilenet_v2": 1e-3,
+}
+STILL = ("--rotation_deg", "0", "--shift", "0", "--zoom", "0", "--shear", "0", "--noise", "0", "--contrast", "0")
+STEPS = {
+    "baseline": (),
+    "denoise: gaussian": ("--denoise", "gaussian"),
+    "denoise: median": ("--denoise", "median"),
+    "denoise: wavelet": ("--denoise", "wavelet"),
+    "equalise: histogram": ("--equalize", "histogram"),
+    "equalise: CLAHE": ("--equalize", "clahe"),
+    "no augmentation": (*STILL, "--flip", "False"),
+    "no balancing": ("--balance", "False"),
+}
+RARE = 6  # in the thinned training part, one image in so many is a fracture
+LATENCY_REPEATS = 50
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of the comparison.
+
+    Attributes:
+        table: `backbones` or `preprocessing`.
+        name: What the row is called.
+        backbone: A name of the catalog, or a folder.
+        data: The collection.
+        epochs: How long it is trained.
+        words: What `train.py` is told beyond these.
+    """
+
+    table: str
+    name: str
+    backbone: str
+    data: Path
+    epochs: float
+    words: tuple[str, ...]
+
+    @property
+    def start(self) -> str:
+        """Where the first weights come from; in the second table, also whose they are."""
+        weights = "random" if "--from_scratch" in self.words else "ImageNet"
+        return weights if self.table == "backbones" else f"{Path(self.backbone).name}, {weights}"
+
+    def folder(self, work: Path) -> Path:
+        """Return where its numbers are kept."""
+        words = f"{'' if self.table == 'backbones' else 'preprocessing-'}{self.name}-{self.data.stem}"
+        return work / "".join(letter if letter.isalnum() or letter in "_-." else "_" for letter in words)
+
+    def command(self, folder: Path) -> list[str]:
+        """Return the command that trains it."""
+        model = ["--model_name_or_path", self.backbone, "--output_dir", str(folder / "model")]
+        length = ["--num_train_epochs", f"{self.epochs:g}"]
+        return [sys.executable, str(ROOT / "train.py"), "--data_dir", str(self.data), *model, *length, *self.words]
+
+
+def main() -> None:
+    options = _parse()
+    work = options.work.resolve()
+    phantoms = _phantoms(work, options.phantoms)
+    runs = [*_backbone_runs(options, phantoms), *_preprocessing_runs(options, phantoms)]
+    for number, run in enumerate(runs, start=1):
+        folder = run.folder(work)
+        _forget_other_command(run, folder)
+        if not (folder / NUMBERS_FILE).is_file():
+            print(f"[{number}/{len(runs)}] {run.name} on {run.data.stem}", flush=True)
+            _execute(run, folder)
+        write_page(options.output, read_rows(work, order=[*BACKBONES, *STEPS]))
+    print(f"Wrote {options.output}")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the 'cervical fracture' set")
+    parser.add_argument("--backbones", nargs="*", default=list(BACKBONES), help="names or folders (default: all names)")
+    parser.add_argument("--pretrained", action="store_true", help="take the ImageNet weights of names from the Hub")
+    parser.add_argument("--preprocessing", metavar="BACKBONE", help="name or folder for the second table")
+    parser.add_argument("--epochs", type=float, default=2, help="of each training (default: %(default)s)")
+    parser.add_argument("--phantoms", type=int, default=1000, metavar="N", help="for training (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "results.md", help="the page")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "comparison", help="where finished runs are kept")
+    return parser.parse_args()
+
+
+def _backbone_runs(options: argparse.Namespace, phantoms: Path) -> Iterator[Run]:
+    for data in (options.data.resolve(), phantoms):
+        for backbone in options.backbones:
+            yield Run("backbones", Path(backbone).name, backbone, data, options.epochs, _words(options, backbone))
+
+
+def _preprocessing_runs(options: argparse.Namespace, phantoms: Path) -> Iterator[Run]:
+    if not options.preprocessing:
+        return
+    words = _words(options, options.preprocessing)
+    for data in (options.data.resolve(), phantoms):
+        for name, step in STEPS.items():
+            yield Run("preprocessing", name, options.preprocessing, data, options.epochs, (*words, *step))
+    thinned = _thinned(phantoms)
+    for name in ("baseline", "no balancing"):
+        yield Run("preprocessing", name, options.preprocessing, thinned, options.epochs, (*words, *STEPS[name]))
+
+
+def _words(options: argparse.Namespace, backbone: str) -> tuple[str, ...]:
+    words = ["--report_to", "none", "--disable_tqdm", "True"]
+    if backbone in BACKBONES:
+        words += [] if options.pretrained else ["--from_scratch"]
+        words += ["--learning_rate", str(LEARNING_RATES[backbone])] if backbone in LEARNING_RATES else []
+    return tuple(words)
+
+
+def _phantoms(work: Path, count: int) -> Path:
+    """Return the folder of the phantoms, drawn where they are not yet there."""
+    folder = work / f"phantoms-{count}"
+    if not folder.is_dir():
+        write_phantoms(folder, {"train": count, "val": count // 4, "test": min(count // 2, 1000)}, seed=FIRST_SEED)
+    return folder
+
+
+def _thinned(phantoms: Path) -> Path:
+    """Write a manifest of the same phantoms with few fractures in train, where balancing has something to do."""
+    with (phantoms / "manifest.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    fractures = [row for row in rows if row["split"] == "train" and row["label"] == "fracture"]
+    dropped = {row["path"] for index, row in enumerate(fractures) if index % (RARE - 1)}
+    path = phantoms / f"{phantoms.name}-1-fracture-in-{RARE}.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(row for row in rows if row["path"] not in dropped)
+    return path
+
+
+def _forget_other_command(run: Run, folder: Path) -> None:
+    """Delete what a run with other options left, so that nothing is taken for what it is not."""
+    told = folder / "command.json"
+    command = run.command(folder)[1:]
+    if folder.is_dir() and (not told.is_file() or json.loads(told.read_text(encoding="utf-8")) != command):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    told.write_text(json.dumps(command), encoding="utf-8")
+
+
+def _execute(run: Run, folder: Path) -> None:
+    """Train, measure, keep the numbers, and delete the weights."""
+    spent = folder / "seconds.txt"
+    before, start = float(spent.read_text()) if spent.is_file() else 0.0, time.monotonic()
+    try:
+        subprocess.run(run.command(folder), check=True, env={**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1"})
+    finally:  # a run in two halves has taken the time of both
+        seconds = before + time.monotonic() - start
+        spent.write_text(str(seconds))
+    numbers = {
+        "table": run.table,
+        "name": run.name,
+        "start": run.start,
+        "epochs": run.epochs,
+        "seconds": seconds,
+        **_measure(folder / "model"),
+    }
+    staging = folder / f".{NUMBERS_FILE}"
+    staging.write_text(json.dumps(numbers, indent=2), encoding="utf-8")
+    os.replace(staging, folder / NUMBERS_FILE)
+    shutil.rmtree(folder / "model")
+
+
+def _measure(checkpoint: Path) -> dict[str, Any]:
+    metrics = json.loads((checkpoint / "metrics.json").read_text(encoding="utf-8"))
+    (evaluation,) = metrics["evaluations"]
+    return {
+        "evaluation": evaluation,
+        "parameters": metrics["parameters"],
+        "onnx_mb": (checkpoint / "model.onnx").stat().st_size / 1e6,
+        "latency_ms": _latency_ms(checkpoint),
+        "cores": os.cpu_count(),
+    }
+
+
+def _latency_ms(checkpoint: Path) -> float:
+    predictor = Predictor.from_pretrained(checkpoint)
+    side = predictor.conditioning.image_size
+    pixel_values = np.random.default_rng(0).normal(size=(1, 3, side, side)).astype(np.float32)
+    times = []
+    for _ in range(LATENCY_REPEATS + 5):
+        start = time.perf_counter()
+        predictor.engine(pixel_values)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[5:])) * 1e3
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""The command line: parse, call, print."""
+
+from spinealign.cli.program import main
+
+__all__ = ["main"]

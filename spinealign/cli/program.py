@@ -1,0 +1,70 @@
+"""The program `spinealign`: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from spinealign._version import __version__
+from spinealign.cli.auditing import add_audit
+from spinealign.cli.drawing import add_phantoms
+from spinealign.cli.evaluating import add_evaluate
+from spinealign.cli.options import DISCLAIMER
+from spinealign.cli.predicting import add_demo, add_info, add_predict
+from spinealign.cli.training import run_training
+from spinealign.errors import SpineAlignError
+
+
+def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The words after the program's name; None takes them from the process.
+        prog: Name of the training program in its help, where it is called by another name.
+
+    Returns:
+        The exit status: 0, 1 if something failed, 130 if interrupted.
+
+    Raises:
+        SystemExit: With 2 on wrong usage, as argparse does, and with 0 on `--help`.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name may be no text
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("spinealign").setLevel(logging.INFO)
+    try:
+        if words[:1] == ["train"]:  # its many options are those of transformers, which is loaded for it alone
+            return run_training(words[1:], prog or "spinealign train")
+        options = build_parser().parse_args(words)
+        return int(options.run(options))
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (SpineAlignError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands but `train`."""
+    parser = argparse.ArgumentParser(
+        prog="spinealign", description=f"Deep learning on spine images that people can trust. {DISCLAIMER}"
+    )
+    parser.add_argument("--version", action="version", version=f"spinealign {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_predict(commands.add_parser("predict", help="predict images"))
+    add_demo(commands.add_parser("demo", help="predict two phantoms and an image that is no CT"))
+    add_info(commands.add_parser("info", help="say versions, engine and model"))
+    add_audit(commands.add_parser("audit", help="find copies, leaks and shortcuts in a collection"))
+    add_evaluate(commands.add_parser("evaluate", help="score a model on a labelled collection"))
+    add_phantoms(commands.add_parser("phantoms", help="write a cohort of phantoms"))
+    commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
+    return parser

@@ -1,0 +1,145 @@
+"""Read the images of a cohort once, with what can be measured of each file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.loading import LoadedCohort
+from spinealign.config import ConditioningConfig
+from spinealign.errors import CohortError, SliceError, UnreadableSliceError
+from spinealign.imaging.conditioning import render, resize
+from spinealign.imaging.dicom import is_dicom
+from spinealign.imaging.identity import Identity, read_identity
+from spinealign.imaging.reading import read_slice
+
+PROPERTIES = {
+    "height": "pixels",
+    "width": "pixels",
+    "channels": "",
+    "file size": "KiB",
+    "brightness": "gray levels",
+    "border brightness": "gray levels",
+    "black": "share",
+    "sharpness": "variance of the Laplacian",
+}
+_BLACK = 4  # gray levels; compression leaves black at a little more than 0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of the images of a cohort, in the order of its samples.
+
+    Attributes:
+        loaded: The images that could be read.
+        values: For each name of `PROPERTIES` its values, shape (N,).
+        pixel_hashes: Digest of the decoded gray pixels of each image.
+        patients: Number of the patient of each image, where the header says so; it identifies nobody.
+        unreadable: The files that could not be read, each with the reason.
+    """
+
+    loaded: LoadedCohort
+    values: dict[str, NDArray[np.float64]]
+    pixel_hashes: tuple[str, ...]
+    patients: tuple[str | None, ...]
+    unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _File:
+    gray: NDArray[np.uint8]
+    values: tuple[float, ...]
+    pixel_hash: str
+    identity: Identity
+
+
+def measure_cohort(cohort: Cohort, *, progress: bool = True) -> Measured:
+    """Read and measure every image.
+
+    Args:
+        cohort: The samples.
+        progress: Show a progress bar.
+
+    Returns:
+        The images and what was measured; series that only DICOM headers tell are numbered in the samples.
+
+    Raises:
+        CohortError: If no image can be read.
+    """
+    salt, config = secrets.token_bytes(32), ConditioningConfig()
+
+    def measure(sample: Sample) -> _File | SliceError:
+        try:
+            return _measure(_content(sample), config, salt)
+        except SliceError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        files = pool.map(measure, cohort)
+        results = list(
+            tqdm(files, f"reading {cohort.name}", len(cohort), unit="image", disable=None if progress else True)
+        )
+    unreadable = [f"{sample.name}: {error}" for sample, error in zip(cohort, results) if isinstance(error, SliceError)]
+    read = [(sample, file) for sample, file in zip(cohort, results) if isinstance(file, _File)]
+    if not read:
+        raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read; the first: {unreadable[0]}")
+    found = [file for _, file in read]
+    series = _numbered("series", [file.identity.series for file in found])
+    samples = [replace(sample, series=sample.series or told) for (sample, _), told in zip(read, series)]
+    return Measured(
+        LoadedCohort(replace(cohort, samples=tuple(samples)), np.stack([file.gray for file in found]), config),
+        dict(zip(PROPERTIES, np.array([file.values for file in found], float).T)),
+        tuple(file.pixel_hash for file in found),
+        _numbered("patient", [file.identity.patient for file in found]),
+        tuple(unreadable),
+    )
+
+
+def _content(sample: Sample) -> bytes:
+    if isinstance(sample.image, bytes):
+        return sample.image
+    try:
+        return Path(sample.image).read_bytes()
+    except OSError as error:
+        raise UnreadableSliceError(f"{sample.image} cannot be opened: {error.strerror}.") from error
+
+
+def _measure(content: bytes, config: ConditioningConfig, salt: bytes) -> _File:
+    gray = render(read_slice(content), config)
+    channels = 1 if is_dicom(content) else len(Image.open(BytesIO(content)).getbands())
+    height, width = gray.shape
+    frame = max(1, min(height, width) // 16)
+    inner = gray[frame:-frame, frame:-frame] if min(height, width) > 2 * frame else gray[:0]
+    border = (gray.sum(dtype=float) - inner.sum(dtype=float)) / (gray.size - inner.size)
+    shape = np.array(gray.shape).tobytes()
+    return _File(
+        resize(gray, config),
+        (height, width, channels, len(content) / 1024, gray.mean(), border, (gray <= _BLACK).mean(), _sharpness(gray)),
+        hashlib.blake2b(shape + gray.tobytes(), digest_size=16).hexdigest(),
+        read_identity(content, salt),
+    )
+
+
+def _sharpness(gray: NDArray[np.uint8]) -> float:
+    if min(gray.shape) < 3:
+        return 0.0
+    image = gray.astype(np.float32)
+    laplacian = image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:] - 4 * image[1:-1, 1:-1]
+    return float(laplacian.var())
+
+
+def _numbered(kind: str, digests: list[str | None]) -> tuple[str | None, ...]:
+    """Replace digests by numbers in their order: `patient 1`, `patient 2`."""
+    number = {digest: f"{kind} {place}" for place, digest in enumerate(dict.fromkeys(filter(None, digests)), start=1)}
+    return tuple(number[digest] if digest else None for digest in digests)

@@ -1,0 +1,74 @@
+"""How unlike the training images an image is, by what the network sees in it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinealign.errors import require
+
+
+@dataclass(frozen=True, eq=False)
+class NoveltyStatistics:
+    """Mahalanobis distance to the nearest group of training images (Lee et al., NeurIPS 2018).
+
+    Attributes:
+        means: Mean feature of each group, float32 of shape (G, F).
+        whitening: Matrix that makes the covariance within the groups the unit matrix, float32 of shape (F, F).
+    """
+
+    means: NDArray[np.float32]
+    whitening: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        features = self.means.shape[-1]
+        if self.means.ndim != 2 or self.whitening.shape != (features, features):
+            raise ValueError(f"means of shape {self.means.shape} and a matrix of {self.whitening.shape} do not fit.")
+        if not (np.isfinite(self.means).all() and np.isfinite(self.whitening).all()):
+            raise ValueError("the statistics hold numbers that are not finite.")
+
+    def distance(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the distance of each image.
+
+        Args:
+            features: Features of shape (N, F).
+
+        Returns:
+            Distances of shape (N,), not negative; training images lie near the root of F.
+        """
+        offsets = np.asarray(features, np.float64)[:, None, :] - self.means
+        return np.sqrt(((offsets @ self.whitening) ** 2).sum(axis=2)).min(axis=1)
+
+
+def fit_novelty(features: NDArray[np.floating], groups: Sequence[Hashable]) -> NoveltyStatistics:
+    """Describe the training images.
+
+    Args:
+        features: Their features, shape (N, F).
+        groups: The group of each image, such as collection and class; each has a mean of its own, and all share one
+            covariance, shrunk by the rule of Ledoit and Wolf (J. Multivariate Anal. 88, 2004, 365).
+
+    Returns:
+        The statistics.
+
+    Raises:
+        ValueError: If there are fewer than two images.
+        MissingDependencyError: If scikit-learn is not installed.
+    """
+    require("sklearn", extra="train")
+    from sklearn.covariance import LedoitWolf
+
+    features = np.asarray(features, np.float64)
+    if len(features) < 2:
+        raise ValueError(f"need two images at least, not {len(features)}.")
+    names = np.array([str(group) for group in groups])
+    means = {name: features[names == name].mean(axis=0) for name in np.unique(names)}
+    residuals = features - np.stack([means[name] for name in names])
+    covariance = LedoitWolf(assume_centered=True).fit(residuals).covariance_
+    variances, directions = np.linalg.eigh(covariance)
+    floor = max(float(variances[-1]) * 1e-9, 1e-12)  # a feature that never changes must not divide by zero
+    whitening = directions / np.sqrt(np.maximum(variances, floor))
+    return NoveltyStatistics(np.stack(list(means.values())).astype(np.float32), whitening.astype(np.float32))

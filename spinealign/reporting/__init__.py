@@ -1,0 +1,1 @@
+"""Findings and predictions as text and pages for people."""

@@ -1,0 +1,108 @@
+"""An audit as a few aligned lines for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from spinealign.cohort.findings import Audit, Probe
+
+_WIDTH = 100
+_LISTED = 10
+
+
+def format_audit(audit: Audit) -> str:
+    """Return the summary of an audit, verdict first.
+
+    Args:
+        audit: What `spinealign.cohort.audit.audit` returns.
+    """
+    sections = [
+        (f"Audit of {audit.name}", list(_verdict(audit))),
+        ("Counts", _counts(audit)),
+        ("In two splits", _straddling(audit)),
+        ("What predicts the class (over means of sources)", _properties(audit)),
+        ("Linear model on 16x16 thumbnails", _probes(audit.probes)),
+        ("Notes", [*_listed(audit.unreadable), *_listed(audit.notes)]),
+    ]
+    return "\n\n".join(
+        "\n".join([title, *(f"  {line}".rstrip() for line in lines)]) for title, lines in sections if lines
+    )
+
+
+def _verdict(audit: Audit) -> Iterator[str]:
+    for sentence in audit.verdict:
+        yield from textwrap.wrap(sentence, _WIDTH, initial_indent="- ", subsequent_indent="  ")
+
+
+def _counts(audit: Audit) -> list[str]:
+    rows = [("split", "class", "images", "sources", "effective")]
+    rows += [
+        (part.split or "-", part.label, f"{part.images:,}", f"{part.sources:,}", f"{part.effective_sources:,.1f}")
+        for part in audit.parts
+    ]
+    rows.append(("all", "", f"{audit.images:,}", f"{audit.sources:,}", f"{audit.effective_sources:,.1f}"))
+    low, middle, high = audit.copies
+    return [
+        *_table(rows, right=(2, 3, 4)),
+        "",
+        f"series {_known(audit.series)}, patients {_known(audit.patients)}; copies of a source: {low} to {high}, "
+        f"median {middle:g}",
+        f"identical to an earlier image: {audit.identical:,}; groups that look alike: {audit.look_groups:,}",
+    ]
+
+
+def _known(number: int | None) -> str:
+    return "not known" if number is None else f"{number:,}"
+
+
+def _straddling(audit: Audit) -> list[str]:
+    rows = [
+        (item.kind, item.name, ", ".join(f"{count} in {split}" for split, count in item.images.items()),
+         "by looks" if item.by_looks else "by name")
+        for item in audit.straddling[:_LISTED]
+    ]  # fmt: skip
+    return [*_table(rows), *_rest(len(audit.straddling))]
+
+
+def _properties(audit: Audit) -> list[str]:
+    if not audit.properties:
+        return []
+    classes = list(audit.properties[0].means)
+    rows = [("property", *classes, "AUC", "higher in", "")]
+    for item in audit.properties:
+        values = (f"{item.means[label]:,.4g}" for label in classes)
+        rows.append((item.name, *values, f"{item.auc:.2f}", item.higher_in or "-", "alarm" if item.alarm else ""))
+    return _table(rows, right=range(1, len(classes) + 2))
+
+
+def _probes(probes: Sequence[Probe]) -> list[str]:
+    rows = [("tested on", "accuracy", "95 % over sources", "majority", "sources", "")]
+    lines = []
+    for probe in probes:
+        if probe.accuracy is None:
+            lines.append(f"{probe.on}: not possible: {probe.note}")
+            continue
+        interval = " to ".join(f"{end:.1%}" for end in probe.interval)
+        rows.append((probe.on, f"{probe.accuracy:.2%}", interval, f"{probe.majority:.1%}", f"{probe.sources:,}",
+                     "alarm" if probe.alarm else ""))  # fmt: skip
+    return [*(_table(rows, right=(1, 2, 3, 4)) if len(rows) > 1 else []), *lines]
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    return [*lines[:_LISTED], *_rest(len(lines))]
+
+
+def _rest(count: int) -> list[str]:
+    return [f"... and {count - _LISTED} more"] if count > _LISTED else []
+
+
+def _table(rows: Sequence[Sequence[str]], *, right: Sequence[int] | range = ()) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    return [
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in rows
+    ]

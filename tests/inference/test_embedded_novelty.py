@@ -1,0 +1,44 @@
+"""What the embedded model rejects: images of other kinds, and hardly any of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from spinealign import Predictor
+from spinealign.imaging.conditioning import condition
+from spinealign.imaging.phantom import draw_phantom
+from spinealign.imaging.reading import read_slice
+from spinealign.inference.batch import expand_paths
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor.from_pretrained()
+
+
+def distances(predictor, paths):
+    images = [condition(read_slice(path), predictor.conditioning) for path in paths]
+    chunks = [np.stack(images[start : start + 16]) for start in range(0, len(images), 16)]
+    return np.concatenate([predictor.novelty(predictor.output(chunk).features) for chunk in chunks])
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_images_of_other_kinds_are_rejected_and_the_validation_part_is_not(predictor, data):
+    limit = predictor.settings.novelty.threshold
+    known = distances(predictor, expand_paths([str(data / "cervical fracture" / "val")])[::2])
+    assert len(known) == 200
+    assert (known > limit).mean() <= 0.06
+    for folder in sorted(path for path in (data / "out_of_distribution").iterdir() if path.is_dir()):
+        unknown = distances(predictor, expand_paths([str(folder)])[::2])
+        truth = np.r_[np.zeros(len(known)), np.ones(len(unknown))]
+        assert roc_auc_score(truth, np.r_[known, unknown]) >= 0.99, folder.name
+        assert (unknown > limit).mean() >= 0.98, folder.name
+
+
+def test_phantoms_are_known_whatever_their_size(predictor):
+    for size in (192, 256, 384):
+        predictions = predictor([draw_phantom(12_000_000 + n, size=size).slice for n in range(10)])
+        assert sum(prediction.accepted for prediction in predictions) >= 8, size

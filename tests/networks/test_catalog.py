@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pytest
+import torch
+from transformers import AutoModelForImageClassification
+
+from spinealign.networks.catalog import BACKBONES
+
+
+@lru_cache
+def shaped(name, **attributes):
+    """A network without memory: on the meta device, tensors have a shape and no values."""
+    with torch.device("meta"):
+        return AutoModelForImageClassification.from_config(BACKBONES[name].shape(**attributes))
+
+
+def count(network, *, trained=False):
+    return sum(item.numel() for item in network.parameters() if item.requires_grad or not trained)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("cnn", 118_336_641),
+        ("vgg16", 40_406_849),
+        ("densenet121", 6_955_906),  # 7,978,856 with ImageNet's 1,000 classes (Huang et al. 2017)
+        ("resnet18", 11_177_538),
+        ("resnet50", 23_512_130),
+        ("mobilenet_v2", 2_226_434),
+        ("convnextv2_atto", 3_388_042),
+        ("deit_tiny", 5_524_802),
+        ("thumbnail_ridge", 257),
+    ],
+)
+def test_each_backbone_has_the_published_number_of_parameters(name, parameters):
+    assert count(shaped(name)) == parameters
+
+
+def test_the_convolutions_of_vgg16_are_frozen_unless_wanted():
+    assert count(shaped("vgg16"), trained=True) == 25_692_161
+    assert count(shaped("vgg16").features) == 14_714_688
+    assert count(shaped("vgg16", freeze=False), trained=True) == 40_406_849
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_each_backbone_takes_its_image_size_and_gives_two_logits(name):
+    side = BACKBONES[name].image_size
+    pixel_values = torch.empty(1, 3, side, side, device="meta")
+    assert shaped(name)(pixel_values=pixel_values).logits.shape == (1, 2)
+    assert getattr(shaped(name).config, "image_size", side) == side
+
+
+def test_own_classes_are_told_from_those_of_transformers():
+    own = {name for name, backbone in BACKBONES.items() if backbone.is_own}
+    assert own == {"cnn", "vgg16", "densenet121", "thumbnail_ridge"}
