@@ -14,10 +14,11 @@ from spinealign.imaging.conditioning import normalize, render, resize
 from spinealign.imaging.slice import Slice
 from spinealign.inference.engines import Output
 
-SIDE = 3 / 14  # of the covering square, as a share of the image's side
-SQUARES = 9  # down and across; neighbours share more than half of their area
-BLUR = 1 / 28  # of what covers, as a share of the image's side
-SMOOTHING = 1 / 22  # of the map, as a share of the image's side: it evens out the steps between squares
+SIDE = 9 / 56  # of the covering square, as a share of the image's side
+SQUARES = 18  # down and across; each pixel lies in about nine of them
+COVERED = 72  # squares that are tried: those in which the blur takes most away
+BLUR = 1 / 45  # of what covers, as a share of the image's side
+SMOOTHING = 1 / 37  # of the map, as a share of the image's side: it evens out the steps between squares
 BATCH_SIZE = 16
 
 
@@ -67,7 +68,8 @@ class HeatMap:
 def occlusion_map(classifier: Classifier, image: Slice, *, label: str | None = None) -> HeatMap:
     """Blur one square of the image after the other and see how the answer changes.
 
-    A blurred square hides detail and keeps the brightness, so that it draws no edges of its own.
+    A blurred square hides detail and keeps the brightness, so that it draws no edges of its own. Squares without detail
+    are left out: covering them changes nothing.
 
     Args:
         classifier: The model.
@@ -87,8 +89,7 @@ def occlusion_map(classifier: Classifier, image: Slice, *, label: str | None = N
     intensity = gray.astype(np.float32) / np.float32(255)
     size = gray.shape[0]
     side = max(1, round(SIDE * size))
-    starts = [round(start) for start in np.linspace(0, size - side, SQUARES).tolist()]
-    corners = [(top, left) for top in starts for left in starts]
+    corners = _most_detailed(_corners(size, side), intensity, side=side)
     images = [intensity, *_covered(intensity, corners, side)]
     chunks = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
     logits = np.concatenate([
@@ -99,6 +100,20 @@ def occlusion_map(classifier: Classifier, image: Slice, *, label: str | None = N
     log_odds = logits[:, index] - np.logaddexp.reduce(np.delete(logits, index, axis=1), axis=1)
     losses = np.maximum(log_odds[0] - log_odds[1:], 0.0)
     return HeatMap(gray, _spread(losses, corners, side=side, size=size), labels[index])
+
+
+def _corners(size: int, side: int) -> list[tuple[int, int]]:
+    starts = [round(start) for start in np.linspace(0, size - side, SQUARES).tolist()]
+    return [(top, left) for top in starts for left in starts]
+
+
+def _most_detailed(
+    corners: list[tuple[int, int]], intensity: NDArray[np.float32], *, side: int
+) -> list[tuple[int, int]]:
+    """Return the corners of the squares from which a blur takes most away."""
+    lost = np.abs(intensity - _blurred(intensity, BLUR))
+    detail = [float(lost[top : top + side, left : left + side].mean()) for top, left in corners]
+    return [corners[place] for place in np.argsort(detail, kind="stable")[::-1][:COVERED]]
 
 
 def _covered(
@@ -122,11 +137,12 @@ def _blurred(image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
 def _spread(
     losses: NDArray[np.float64], corners: list[tuple[int, int]], *, side: int, size: int
 ) -> NDArray[np.float32]:
-    """Average the losses of all squares that cover a pixel, smooth them, and scale the highest to 1."""
+    """Average the losses of all squares that cover a pixel, tried or not, smooth them, and scale the highest to 1."""
     total, count = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    for top, left in _corners(size, side):
+        count[top : top + side, left : left + side] += 1
     for loss, (top, left) in zip(losses, corners):
         total[top : top + side, left : left + side] += loss
-        count[top : top + side, left : left + side] += 1
     mean = total / count
     if not mean.max() > 0:
         return np.zeros((size, size), np.float32)
