@@ -22,8 +22,6 @@ from spinealign.cohort.verdict import verdict_of
 from spinealign.errors import require
 from spinealign.evaluation.intervals import effective_number
 
-__all__ = ["Audit", "audit"]
-
 
 def audit(
     data: str | Path | Cohort, *, source_pattern: str | None = None, progress: bool = True, seed: int = 0

@@ -14,6 +14,7 @@ from spinealign.cohort.findings import ClassSeries, Probe, PropertyFinding
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.measuring import PROPERTIES
 from spinealign.config import POSITIVE_LABEL
+from spinealign.errors import require
 from spinealign.evaluation.intervals import effective_number, wilson_interval
 from spinealign.evaluation.shortcut import thumbnail, thumbnail_ridge, thumbnail_ridge_folds
 
@@ -67,6 +68,9 @@ def property_findings(
     """
     if positive is None:
         return ()
+    require("sklearn", extra="train")
+    from sklearn.metrics import roc_auc_score
+
     keys = [(sample.source, sample.label) for sample in cohort]
     unique = sorted(set(keys))
     number = {key: place for place, key in enumerate(unique)}
@@ -77,7 +81,7 @@ def property_findings(
     found = []
     for name, column in values.items():
         means = np.bincount(member, weights=column) / sizes
-        area = _area(means[positives], means[~positives])
+        area = float(roc_auc_score(positives, means))
         by_class = {label: float(means[kinds == label].mean()) for label in cohort.labels}
         others = f"not {positive}" if len(by_class) > 2 else next(label for label in by_class if label != positive)
         higher = None if area == 0.5 else positive if area > 0.5 else others
@@ -89,13 +93,6 @@ def property_findings(
 def _least_area(positives: int, negatives: int) -> float:
     z = NormalDist().inv_cdf(1 - _CHANCE / len(PROPERTIES) / 2)
     return max(_LEAST_AUC, 0.5 + z * sqrt((positives + negatives + 1) / (12 * positives * negatives)))
-
-
-def _area(positives: NDArray[np.float64], negatives: NDArray[np.float64]) -> float:
-    """Return the share of pairs in which the positive has the higher value; equal values count half."""
-    ordered = np.sort(negatives)
-    below, up_to = (np.searchsorted(ordered, positives, side) for side in ("left", "right"))
-    return float((below + up_to).sum() / (2 * len(positives) * len(negatives)))
 
 
 def shortcut_probes(loaded: LoadedCohort, positive: str | None, *, seed: int = 0) -> tuple[Probe, ...]:
@@ -130,9 +127,7 @@ def _split_probe(
     split, held_out = test
     if len(set(truth[train].tolist())) < 2:
         return Probe(split, note="the train part does not hold both classes")
-    accuracy = thumbnail_ridge(
-        features[train], truth[train], test=features[held_out], test_positive=truth[held_out]
-    )  # fmt: skip
+    accuracy = thumbnail_ridge(features[train], truth[train], test=features[held_out], test_positive=truth[held_out])
     return _judged(split, accuracy, cohort, truth=truth, tested=held_out)
 
 

@@ -94,9 +94,21 @@ def thumbnail_ridge_folds(
         MissingDependencyError: If scikit-learn is not installed.
     """
     fold = source_folds(positive, groups, folds=folds, seed=seed)
-    right = np.zeros(len(positive), bool)
+    return float((fold_calls(features, positive, fold=fold) == positive).mean())
+
+
+def fold_calls(
+    features: NDArray[np.floating], positive: NDArray[np.bool_], *, fold: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Return what ridge regression calls positive, each image by the model of the other folds, shape (N,).
+
+    Args:
+        features: Features of all images, shape (N, F).
+        positive: Their truth, shape (N,).
+        fold: The fold of each image, as `source_folds` gives it, shape (N,).
+    """
+    calls = np.zeros(len(positive), bool)
     for number in np.unique(fold):
         held_out = fold == number
-        calls = thumbnail_ridge_calls(features[~held_out], positive[~held_out], test=features[held_out])
-        right[held_out] = calls == positive[held_out]
-    return float(right.mean())
+        calls[held_out] = thumbnail_ridge_calls(features[~held_out], positive[~held_out], test=features[held_out])
+    return calls

@@ -13,7 +13,7 @@ from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CheckpointError, CohortError
 from spinealign.evaluation.evaluation import Evaluation, Evidence
 from spinealign.evaluation.folds import CrossValidation, source_folds
-from spinealign.evaluation.shortcut import thumbnail, thumbnail_ridge_calls
+from spinealign.evaluation.shortcut import fold_calls, thumbnail, thumbnail_ridge_calls
 from spinealign.imaging.conditioning import normalize
 from spinealign.inference.engines import Output
 from spinealign.inference.predictor import Predictor
@@ -137,10 +137,7 @@ def cross_assess(
         fold: The fold of each image, as of `folds_of`.
         threshold: Operating point.
     """
-    ridge = np.zeros(len(fold), bool)
-    for number in np.unique(fold):
-        rest, held_out = (loaded.chosen(np.flatnonzero(mask).tolist()) for mask in (fold != number, fold == number))
-        ridge[fold == number] = shortcut_calls([rest], [held_out])
+    ridge = fold_calls(np.stack([thumbnail(gray) for gray in loaded.gray]), loaded.positive, fold=fold)
     evidence = evidence_of(loaded, "all", ridge_called=ridge)
     return CrossValidation.of(loaded.positive, probability, fold=fold, evidence=evidence, threshold=threshold)
 
@@ -152,9 +149,7 @@ def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]
         CohortError: If a class has fewer sources than folds.
     """
     try:
-        return source_folds(
-            loaded.positive, [sample.source for sample in loaded.cohort], folds=folds, seed=seed
-        )  # fmt: skip
+        return source_folds(loaded.positive, [sample.source for sample in loaded.cohort], folds=folds, seed=seed)
     except ValueError as error:
         raise CohortError(f"{loaded.cohort.name}: {error}") from error
 

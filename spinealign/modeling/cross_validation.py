@@ -21,8 +21,7 @@ from spinealign.config import ConditioningConfig
 from spinealign.evaluation.folds import CrossValidation
 from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.assessment import cross_assess, folds_of
-from spinealign.modeling.backbone import create_backbone
-from spinealign.modeling.preparation import build_trainer
+from spinealign.modeling.preparation import build_trainer, new_network
 from spinealign.modeling.resuming import describe_run, finish_run, unfinished_run
 
 logger = logging.getLogger(__name__)
@@ -86,10 +85,7 @@ def _fold(
     with training.main_process_first():
         checkpoint = unfinished_run(run, description)
     set_seed(training.seed)
-    network, _ = create_backbone(
-        setup.model.model_name_or_path, enhancement=setup.enhancement, revision=setup.model.model_revision,
-        from_scratch=setup.model.from_scratch,
-    )  # fmt: skip
+    network, _ = new_network(setup)
     trainer = build_trainer(setup, network, train=rest, validation=held_out, config=config)
     trainer.run(checkpoint)
     logits = np.asarray(trainer.predict(trainer.eval_dataset).predictions, float)

@@ -79,7 +79,7 @@ def finish(
         write_card(
             folder, setup, record=record, cohorts=[item.cohort for item in collections], name=output.resolve().name
         )
-    _draw_worst_cases(scored, output.with_name(f"{output.resolve().name}-{WORST_CASES}"))
+    _draw_worst_cases(scored, output.resolve().with_name(f"{output.resolve().name}-{WORST_CASES}"))
     return record
 
 

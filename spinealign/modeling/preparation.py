@@ -1,4 +1,4 @@
-"""What a training needs before it can run: its images, and a Trainer."""
+"""What a training needs before it can run: a network, images, and a Trainer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,22 @@ from spinealign.evaluation.intervals import wilson_interval
 from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.assessment import shortcut_calls
 from spinealign.modeling.augmentation import build_augmentation
+from spinealign.modeling.backbone import create_backbone
 from spinealign.modeling.dataset import PixelTransform, build_dataset
 from spinealign.modeling.metric import FractureScores
 from spinealign.modeling.trainer import EpochCallback, StrictTrainer
 
 logger = logging.getLogger(__name__)
+
+
+def new_network(setup: TrainingSetup) -> tuple[Any, ConditioningConfig]:
+    """Create the network of a training, as `create_backbone` does, and the input that it takes."""
+    return create_backbone(
+        setup.model.model_name_or_path,
+        enhancement=setup.enhancement,
+        revision=setup.model.model_revision,
+        from_scratch=setup.model.from_scratch,
+    )
 
 
 def load_collections(setup: TrainingSetup, config: ConditioningConfig) -> list[LoadedCohort]:

@@ -92,9 +92,8 @@ def worst_cases_of(scored: Scored) -> list[Case]:
     """Return the twenty images that the model gets most wrong, the worst first."""
     positive, threshold = scored.part.positive, scored.evaluation.threshold
     samples = scored.part.cohort.samples
-    worst = worst_cases(
-        positive, scored.probability, sources=[sample.source for sample in samples], threshold=threshold
-    )  # fmt: skip
+    sources = [sample.source for sample in samples]
+    worst = worst_cases(positive, scored.probability, sources=sources, threshold=threshold)
     return [
         Case(
             gray=scored.part.gray[index],

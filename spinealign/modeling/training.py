@@ -15,11 +15,10 @@ from spinealign.cohort.loading import LoadedCohort
 from spinealign.evaluation.evaluation import Evaluation
 from spinealign.evaluation.folds import CrossValidation
 from spinealign.modeling.arguments import TrainingSetup
-from spinealign.modeling.backbone import create_backbone
 from spinealign.modeling.card_sections import backbone_name
 from spinealign.modeling.cross_validation import cross_validate, forget_folds
 from spinealign.modeling.finishing import Outcome, finish
-from spinealign.modeling.preparation import build_trainer, load_collections
+from spinealign.modeling.preparation import build_trainer, load_collections, new_network
 from spinealign.modeling.resuming import describe_run, finish_run, unfinished_run
 
 logger = logging.getLogger(__name__)
@@ -61,6 +60,41 @@ def train(setup: TrainingSetup) -> TrainingResult:
         CheckpointError: If the backbone cannot be loaded.
         ValueError: If the output folder holds an unfinished run with other settings.
     """
+    _check(setup)
+    output = Path(setup.training.output_dir)
+    run = output / RUN_FOLDER
+    setup = replace(setup, training=copy(setup.training))
+    setup.training.output_dir = str(run)
+    set_seed(setup.training.seed)
+    network, config = new_network(setup)
+    network.config._name_or_path = backbone_name(setup)
+    collections = load_collections(setup, config)
+    audits = _audit(setup, collections) if setup.training.process_index == 0 else {}
+    with setup.training.main_process_first():
+        checkpoint = unfinished_run(run, describe_run(setup, collections))
+    cross_validations = cross_validate(setup, collections, config=config) if setup.data.folds else ()
+    set_seed(setup.training.seed)
+    train_parts, validation = zip(*(
+        (item.part("train"), item.part(item.cohort.selection_split or "test")) for item in collections
+    ))  # fmt: skip
+    trainer = build_trainer(setup, network, train=train_parts, validation=validation, config=config)
+    if checkpoint:
+        logger.info("Going on from %s", checkpoint)
+    trainer.run(checkpoint)
+    trainer.accelerator.wait_for_everyone()
+    evaluations: tuple[Evaluation, ...] = ()
+    if trainer.is_world_process_zero():
+        trained = trainer.accelerator.unwrap_model(trainer.model)
+        outcome = Outcome(trained, trainer.state.log_history, cross_validations, audits)
+        evaluations = finish(output, setup, outcome=outcome, collections=collections).evaluations
+        finish_run(run)
+        forget_folds(run)
+    trainer.accelerator.wait_for_everyone()
+    return TrainingResult(output, evaluations, cross_validations, resumed=checkpoint is not None)
+
+
+def _check(setup: TrainingSetup) -> None:
+    """Refuse what could not end well, before anything is loaded."""
     if setup.training.push_to_hub:
         raise ValueError("push_to_hub would upload the Trainer's pickles; push the finished checkpoint folder instead.")
     if setup.training.resume_from_checkpoint:
@@ -69,50 +103,6 @@ def train(setup: TrainingSetup) -> TrainingResult:
         raise ValueError("save_only_model leaves nothing from which a killed run could go on; leave it out.")
     if setup.model.card_notes and not Path(setup.model.card_notes).is_file():
         raise FileNotFoundError(f"There is no file {setup.model.card_notes}; card_notes names a Markdown file.")
-    output = Path(setup.training.output_dir)
-    run = output / RUN_FOLDER
-    setup = replace(setup, training=copy(setup.training))
-    setup.training.output_dir = str(run)
-    set_seed(setup.training.seed)
-    network, config = create_backbone(
-        setup.model.model_name_or_path,
-        enhancement=setup.enhancement,
-        revision=setup.model.model_revision,
-        from_scratch=setup.model.from_scratch,
-    )
-    network.config._name_or_path = backbone_name(setup)
-    collections = load_collections(setup, config)
-    audits = _audit(setup, collections) if setup.training.process_index == 0 else {}
-    with setup.training.main_process_first():
-        checkpoint = unfinished_run(run, describe_run(setup, collections))
-    cross_validations = cross_validate(setup, collections, config=config) if setup.data.folds else ()
-    set_seed(setup.training.seed)
-    trainer = build_trainer(
-        setup,
-        network,
-        train=[item.part("train") for item in collections],
-        validation=[item.part(item.cohort.selection_split or "test") for item in collections],
-        config=config,
-    )
-    if checkpoint:
-        logger.info("Going on from %s", checkpoint)
-    trainer.run(checkpoint)
-    trainer.accelerator.wait_for_everyone()
-    evaluations: tuple[Evaluation, ...] = ()
-    if trainer.is_world_process_zero():
-        record = finish(
-            output,
-            setup,
-            outcome=Outcome(
-                trainer.accelerator.unwrap_model(trainer.model), trainer.state.log_history, cross_validations, audits
-            ),
-            collections=collections,
-        )
-        evaluations = record.evaluations
-        finish_run(run)
-        forget_folds(run)
-    trainer.accelerator.wait_for_everyone()
-    return TrainingResult(output, evaluations, cross_validations, resumed=checkpoint is not None)
 
 
 def _audit(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -10,6 +12,7 @@ from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.preparing import prepare_cohort
 from spinealign.errors import CohortError
 from spinealign.evaluation.evaluation import Evaluation
+from spinealign.modeling.assessment import network_output
 from spinealign.modeling.scoring import cross_score, score, worst_cases_of, write_evaluation
 
 
@@ -29,11 +32,18 @@ def test_the_test_part_is_scored_as_the_training_scored_it(predictor, loaded, ti
     assert score(predictor, loaded).evaluation == Evaluation.from_dict(stored["evaluations"][0])
 
 
-def test_what_is_rejected_as_unknown_is_left_out_of_the_accepted(predictor, loaded):
-    scored = score(predictor, loaded, split="val")
-    assert scored.accepted.images == scored.known.sum()
+def test_what_is_rejected_as_unknown_is_left_out_of_the_accepted(predictor, loaded, tiny_checkpoint, tmp_path):
+    distances = predictor.novelty(network_output(predictor, loaded.part("val"), progress=False).features)
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    settings = json.loads((folder / "spinealign.json").read_text())
+    settings["novelty"]["threshold"] = float(np.sort(distances)[2])
+    (folder / "spinealign.json").write_text(json.dumps(settings))
+    scored = score(Predictor.from_pretrained(folder), loaded, split="val")
+    assert (scored.evaluation.images, scored.accepted.images) == (8, 3)
     assert scored.accepted.split == "val, accepted"
-    assert scored.evaluation.images == 8
+    settings["novelty"]["threshold"] = 1e-9
+    (folder / "spinealign.json").write_text(json.dumps(settings))
+    assert score(Predictor.from_pretrained(folder), loaded, split="val").accepted is None
 
 
 def test_a_part_that_is_not_there_is_named(predictor, loaded):
@@ -56,6 +66,7 @@ def test_numbers_pictures_and_worst_cases_are_written(predictor, loaded, tmp_pat
 def test_the_worst_case_is_the_wrong_call_that_was_surest(predictor, loaded):
     cases = worst_cases_of(score(predictor, loaded))
     wrong = [case for case in cases if not case.right]
+    assert wrong
     assert cases[: len(wrong)] == wrong
     errors = [1 - case.probability if case.truth == "fracture" else case.probability for case in wrong]
     assert errors == sorted(errors, reverse=True)
