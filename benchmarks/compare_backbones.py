@@ -4,8 +4,9 @@
 
 A backbone is a name of `spinealign.networks.catalog`, trained from random weights unless `--pretrained` fetches those
 of ImageNet from the Hub, or a folder of transformers, whose weights are taken. `--preprocessing` adds the second
-table: what each step before the network changes, with one backbone. Each finished run is kept below `--work` and
-skipped the next time; an interrupted one goes on from its last epoch. The page shows all that is kept there.
+table: what each step before the network changes, with one backbone. Each finished run is kept below `--work`, without
+its PyTorch weights, and skipped the next time; an interrupted one goes on from its last epoch. At the end all networks
+are timed side by side. The page shows all that is kept there.
 """
 
 from __future__ import annotations
@@ -105,7 +106,8 @@ def main() -> None:
         if not (folder / NUMBERS_FILE).is_file():
             print(f"[{number}/{len(runs)}] {run.name} on {run.data.stem}", flush=True)
             _execute(run, folder)
-        write_page(options.output, read_rows(work, order=[*BACKBONES, *STEPS]))
+    rows = read_rows(work, order=[*BACKBONES, *STEPS])
+    write_page(options.output, rows, latencies=_latencies(work))
     print(f"Wrote {options.output}")
 
 
@@ -181,7 +183,7 @@ def _forget_other_command(run: Run, folder: Path) -> None:
 
 
 def _execute(run: Run, folder: Path) -> None:
-    """Train, measure, keep the numbers, and delete the weights."""
+    """Train, keep the numbers and what serving needs, and delete the other weights."""
     spent = folder / "seconds.txt"
     before, start = float(spent.read_text()) if spent.is_file() else 0.0, time.monotonic()
     try:
@@ -199,8 +201,8 @@ def _execute(run: Run, folder: Path) -> None:
     }
     staging = folder / f".{NUMBERS_FILE}"
     staging.write_text(json.dumps(numbers, indent=2), encoding="utf-8")
+    (folder / "model" / "model.safetensors").unlink()
     os.replace(staging, folder / NUMBERS_FILE)
-    shutil.rmtree(folder / "model")
 
 
 def _measure(checkpoint: Path) -> dict[str, Any]:
@@ -210,21 +212,27 @@ def _measure(checkpoint: Path) -> dict[str, Any]:
         "evaluation": evaluation,
         "parameters": metrics["parameters"],
         "onnx_mb": (checkpoint / "model.onnx").stat().st_size / 1e6,
-        "latency_ms": _latency_ms(checkpoint),
-        "cores": os.cpu_count(),
+        "cores": int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)),
     }
 
 
-def _latency_ms(checkpoint: Path) -> float:
-    predictor = Predictor.from_pretrained(checkpoint)
-    side = predictor.conditioning.image_size
-    pixel_values = np.random.default_rng(0).normal(size=(1, 3, side, side)).astype(np.float32)
-    times = []
+def _latencies(work: Path) -> dict[str, float]:
+    """Return the median time in milliseconds of one image for each backbone of the first table, in turn in one run."""
+    predictors = {}
+    for file in sorted(work.glob(f"*/{NUMBERS_FILE}")):
+        numbers = json.loads(file.read_text(encoding="utf-8"))
+        if numbers["table"] == "backbones":
+            predictors[numbers["name"]] = Predictor.from_pretrained(file.parent / "model")
+    random = np.random.default_rng(0)
+    times: dict[str, list[float]] = {name: [] for name in predictors}
     for _ in range(LATENCY_REPEATS + 5):
-        start = time.perf_counter()
-        predictor.engine(pixel_values)
-        times.append(time.perf_counter() - start)
-    return float(np.median(times[5:])) * 1e3
+        for name, predictor in predictors.items():
+            side = predictor.conditioning.image_size
+            pixel_values = random.normal(size=(1, 3, side, side)).astype(np.float32)
+            start = time.perf_counter()
+            predictor.engine(pixel_values)
+            times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(measured[5:])) * 1e3 for name, measured in times.items()}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,8 @@ class Row:
         evaluation: What was measured on the held-out part.
         parameters: All parameters of the network, and those that were trained.
         onnx_mb: Size of `model.onnx` in 10^6 bytes.
-        latency_ms: Median time for one image through ONNX Runtime, warm.
         seconds: Wall time of the training with everything around it.
-        cores: CPU cores of the machine.
+        cores: CPU cores that trained it.
         epochs: Of the training.
     """
 
@@ -60,7 +59,6 @@ class Row:
     evaluation: Evaluation
     parameters: dict[str, int]
     onnx_mb: float
-    latency_ms: float
     seconds: float
     cores: int
     epochs: float
@@ -87,15 +85,15 @@ def read_rows(work: Path, *, order: Sequence[str]) -> list[Row]:
     )
 
 
-def write_page(path: Path, rows: Sequence[Row]) -> None:
-    """Write the page beside its place, and rename it."""
+def write_page(path: Path, rows: Sequence[Row], *, latencies: Mapping[str, float]) -> None:
+    """Write the page beside its place, and rename it; latencies in milliseconds by name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.part")
-    staging.write_text(_page(rows), encoding="utf-8")
+    staging.write_text(_page(rows, latencies), encoding="utf-8")
     os.replace(staging, path)
 
 
-def _page(rows: Sequence[Row]) -> str:
+def _page(rows: Sequence[Row], latencies: Mapping[str, float]) -> str:
     sections = [HEAD]
     for table, title in (("backbones", "Backbones"), ("preprocessing", "Preprocessing")):
         chosen = [row for row in rows if row.table == table]
@@ -105,7 +103,7 @@ def _page(rows: Sequence[Row]) -> str:
             if table == "backbones":
                 sections += [PHANTOM_NOTE] if collection.startswith("phantoms") else [_published(), PUBLISHED_NOTE]
         if chosen and table == "backbones":
-            sections += ["## Size and speed", _costs(chosen)]
+            sections += ["## Size and speed", _costs(chosen, latencies)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -141,7 +139,8 @@ def _published() -> str:
     return "Published elsewhere for this set:\n\n" + _table(("model", "accuracy", "split by"), PUBLISHED)
 
 
-def _costs(rows: Sequence[Row]) -> str:
+def _costs(rows: Sequence[Row], latencies: Mapping[str, float]) -> str:
+    fastest = min(latencies.values())
     newest = {row.name: row for row in rows}
     cells = [
         (
@@ -149,15 +148,17 @@ def _costs(rows: Sequence[Row]) -> str:
             f"{row.parameters['all']:,}",
             f"{row.parameters['trained']:,}",
             f"{row.onnx_mb:.1f} MB",
-            f"{row.latency_ms:.1f} ms",
+            f"{latencies[row.name]:.1f} ms",
+            f"{latencies[row.name] / fastest:.1f}",
         )
         for row in newest.values()
     ]
-    table = _table(("model", "parameters", "of them trained", "model.onnx", "one image"), cells)
+    table = _table(("model", "parameters", "of them trained", "model.onnx", "one image", "times the fastest"), cells)
     cores = " or ".join(str(count) for count in sorted({row.cores for row in rows}))
     return (
-        f"{table}\n\nOne image: through ONNX Runtime, warm, batch 1, the median of 50. Training times above are "
-        f"wall times of the\nwhole command, evaluation and export included. All on {cores} CPU cores."
+        f"{table}\n\nOne image: through ONNX Runtime, warm, batch 1, the median of 50, all networks in turn in one "
+        f"run on {os.cpu_count()} CPU cores.\nTraining times above are wall times of the whole command, audit, "
+        f"evaluation and export included, with {cores} threads on CPU."
     )
 
 
