@@ -4,9 +4,10 @@
 
 A backbone is a name of `spinealign.networks.catalog`, trained from random weights unless `--pretrained` fetches those
 of ImageNet from the Hub, or a folder of transformers, whose weights are taken. `--preprocessing` adds the second
-table: what each step before the network changes, with one backbone. Each finished run is kept below `--work`, without
-its PyTorch weights, and skipped the next time; an interrupted one goes on from its last epoch. At the end all networks
-are timed side by side. The page shows all that is kept there.
+table: what each step before the network changes on phantoms, with one backbone (a pretrained one is right about every
+held-out real image after an epoch, so nothing could be seen there). Each finished run is kept below `--work`,
+without its PyTorch weights, and skipped the next time; an interrupted one goes on from its last epoch. At the end all
+networks are timed side by side. The page shows all that is kept there.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from results_page import NUMBERS_FILE, read_rows, write_page
 
 from spinealign import Predictor
 from spinealign.cohort.phantoms import write_phantoms
+from spinealign.imaging.phantom import draw_phantom
 from spinealign.networks.catalog import BACKBONES
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +82,7 @@ class Run:
     @property
     def start(self) -> str:
         """Where the first weights come from; in the second table, also whose they are."""
-        weights = "random" if "--from_scratch" in self.words else "ImageNet"
+        weights = "random" if "--from_scratch" in self.words else "pretrained"
         return weights if self.table == "backbones" else f"{Path(self.backbone).name}, {weights}"
 
     def folder(self, work: Path) -> Path:
@@ -134,9 +136,8 @@ def _preprocessing_runs(options: argparse.Namespace, phantoms: Path) -> Iterator
     if not options.preprocessing:
         return
     words = _words(options, options.preprocessing)
-    for data in (options.data.resolve(), phantoms):
-        for name, step in STEPS.items():
-            yield Run("preprocessing", name, options.preprocessing, data, options.epochs, (*words, *step))
+    for name, step in STEPS.items():
+        yield Run("preprocessing", name, options.preprocessing, phantoms, options.epochs, (*words, *step))
     thinned = _thinned(phantoms)
     for name in ("baseline", "no balancing"):
         yield Run("preprocessing", name, options.preprocessing, thinned, options.epochs, (*words, *STEPS[name]))
@@ -216,8 +217,12 @@ def _measure(checkpoint: Path) -> dict[str, Any]:
     }
 
 
-def _latencies(work: Path) -> dict[str, float]:
-    """Return the median time in milliseconds of one image for each backbone of the first table, in turn in one run."""
+def _latencies(work: Path) -> dict[str, tuple[float, float]]:
+    """Return times in milliseconds for each backbone of the first table, all in turn in one run.
+
+    Returns:
+        For each name, the median time of one image through the network, and the time of one heat map.
+    """
     predictors = {}
     for file in sorted(work.glob(f"*/{NUMBERS_FILE}")):
         numbers = json.loads(file.read_text(encoding="utf-8"))
@@ -232,7 +237,15 @@ def _latencies(work: Path) -> dict[str, float]:
             start = time.perf_counter()
             predictor.engine(pixel_values)
             times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(measured[5:])) * 1e3 for name, measured in times.items()}
+    maps = {name: _heat_map_ms(predictor) for name, predictor in predictors.items()}
+    return {name: (float(np.median(measured[5:])) * 1e3, maps[name]) for name, measured in times.items()}
+
+
+def _heat_map_ms(predictor: Predictor) -> float:
+    image = draw_phantom(FIRST_SEED - 1, fractured=True).slice
+    start = time.perf_counter()
+    predictor.explain(image)
+    return (time.perf_counter() - start) * 1e3
 
 
 if __name__ == "__main__":

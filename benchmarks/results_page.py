@@ -27,7 +27,11 @@ learning rates that the script names for networks from random weights.
 because the copies of one slice say little that is new; rows whose intervals over sources overlap may not differ at
 all. The *thumbnail ridge* is a linear model on 16x16 pixels, too few for any fracture: where it does as well as a
 network, the split says nothing about fractures. Where a collection has no test part, the epoch was chosen on the very
-images that are scored, so the numbers there are optimistic."""
+images that are scored, so the numbers there are optimistic.
+
+*First weights*: `random`, or `pretrained` ones of ImageNet. Pretrained weights of most networks could not be fetched
+where this page was written; the script takes them with `--pretrained`, and then freezes the convolutions of VGG16 as
+the original system did. From random weights all its parameters are trained."""
 PUBLISHED_NOTE = """The split of MobileNetV2 cannot be verified; the others are splits by image. In the whole set each
 source slice stands 21 times, turned and sharpened, so a split by image gives nearly every test image a copy of itself
 in the training part. In the third of the set that could be had, every fracture shows the head and every normal image
@@ -85,15 +89,21 @@ def read_rows(work: Path, *, order: Sequence[str]) -> list[Row]:
     )
 
 
-def write_page(path: Path, rows: Sequence[Row], *, latencies: Mapping[str, float]) -> None:
-    """Write the page beside its place, and rename it; latencies in milliseconds by name."""
+def write_page(path: Path, rows: Sequence[Row], *, latencies: Mapping[str, tuple[float, float]]) -> None:
+    """Write the page beside its place, and rename it.
+
+    Args:
+        path: The page.
+        rows: The finished runs.
+        latencies: For each name the milliseconds of one image and of one heat map.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.part")
     staging.write_text(_page(rows, latencies), encoding="utf-8")
     os.replace(staging, path)
 
 
-def _page(rows: Sequence[Row], latencies: Mapping[str, float]) -> str:
+def _page(rows: Sequence[Row], latencies: Mapping[str, tuple[float, float]]) -> str:
     sections = [HEAD]
     for table, title in (("backbones", "Backbones"), ("preprocessing", "Preprocessing")):
         chosen = [row for row in rows if row.table == table]
@@ -139,8 +149,8 @@ def _published() -> str:
     return "Published elsewhere for this set:\n\n" + _table(("model", "accuracy", "split by"), PUBLISHED)
 
 
-def _costs(rows: Sequence[Row], latencies: Mapping[str, float]) -> str:
-    fastest = min(latencies.values())
+def _costs(rows: Sequence[Row], latencies: Mapping[str, tuple[float, float]]) -> str:
+    fastest = min(image for image, _ in latencies.values())
     newest = {row.name: row for row in rows}
     cells = [
         (
@@ -148,12 +158,16 @@ def _costs(rows: Sequence[Row], latencies: Mapping[str, float]) -> str:
             f"{row.parameters['all']:,}",
             f"{row.parameters['trained']:,}",
             f"{row.onnx_mb:.1f} MB",
-            f"{latencies[row.name]:.1f} ms",
-            f"{latencies[row.name] / fastest:.1f}",
+            f"{latencies[row.name][0]:.1f} ms",
+            f"{latencies[row.name][0] / fastest:.1f}",
+            f"{latencies[row.name][1] / 1e3:.1f} s",
         )
         for row in newest.values()
     ]
-    table = _table(("model", "parameters", "of them trained", "model.onnx", "one image", "times the fastest"), cells)
+    table = _table(
+        ("model", "parameters", "of them trained", "model.onnx", "one image", "times the fastest", "one heat map"),
+        cells,
+    )
     cores = " or ".join(str(count) for count in sorted({row.cores for row in rows}))
     return (
         f"{table}\n\nOne image: through ONNX Runtime, warm, batch 1, the median of 50, all networks in turn in one "

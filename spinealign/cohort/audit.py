@@ -66,11 +66,11 @@ def _findings(by_name: Measured, measured: Measured, seed: int) -> Audit:
         sources=len(sizes),
         effective_sources=_effective(cohort, np.ones(len(cohort), bool)),
         series=_distinct([sample.series for sample in cohort]),
-        patients=_distinct(measured.patients),
+        patients=_distinct([sample.patient for sample in cohort]),
         copies=(min(sizes), float(median(sizes)), max(sizes)),
         identical=len(cohort) - len(set(measured.pixel_hashes)),
         look_groups=0,
-        straddling=_straddling(by_name.loaded.cohort, cohort, measured.patients),
+        straddling=_straddling(by_name.loaded.cohort, cohort),
         contradicting=_contradicting(cohort),
         class_series=series_of_classes(cohort),
         properties=property_findings(cohort, measured.values, positive=positive),
@@ -104,13 +104,13 @@ def _distinct(names: Sequence[str | None]) -> int | None:
     return None if None in names else len(set(names))
 
 
-def _straddling(named: Cohort, cohort: Cohort, patients: Sequence[str | None]) -> tuple[Straddling, ...]:
+def _straddling(named: Cohort, cohort: Cohort) -> tuple[Straddling, ...]:
     """Return what stands in two splits: sources first, by name and by looks, then series and patients."""
     told_by_name = {source for source, _ in find_leaks(named)}
     kinds: dict[str, list[str | None]] = {
         "source": [sample.source for sample in cohort],
         "series": [sample.series for sample in cohort],
-        "patient": list(patients),
+        "patient": [sample.patient for sample in cohort],
     }
     found = []
     for kind, names in kinds.items():

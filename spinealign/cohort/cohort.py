@@ -21,7 +21,7 @@ class Sample:
         split: `train`, `calibration`, `val` or `test`; None before the collection is split.
         name: What people call it in messages.
         size_mm: Size of its finding in mm, where known.
-        patient: Who it is of, under a name that a manifest gives, where known.
+        patient: Who it is of, where known: a name that a manifest gives, or a number made from a DICOM header.
     """
 
     image: str | bytes
@@ -33,6 +33,11 @@ class Sample:
     size_mm: float | None = None
     patient: str | None = None
 
+    @property
+    def unit(self) -> str:
+        """What no cut may divide: the patient where known, or else the source slice."""
+        return self.source if self.patient is None else f"patient {self.patient}"
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -42,11 +47,13 @@ class Cohort:
         name: Name of the collection.
         samples: The images, in a fixed order.
         skipped: Files that were passed over, each with the reason.
+        dropped: Number of images that were left out because their source stands in a later split too.
     """
 
     name: str
     samples: tuple[Sample, ...]
     skipped: tuple[str, ...] = ()
+    dropped: int = 0
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -33,7 +33,7 @@ class Straddling:
 
     Attributes:
         kind: `source`, `series` or `patient`.
-        name: Its name; patients are numbered.
+        name: Its name; patients that only headers tell are numbered.
         images: Number of its images in each split.
         by_looks: Whether names alone would not have told.
     """

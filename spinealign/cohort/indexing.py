@@ -217,7 +217,7 @@ def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
         return cohort
     if strict and unknown == len(cohort):
         raise CohortError(f"{cohort.name}: the source_pattern fits none of {unknown} file names; check it.")
-    line = f"{cohort.name}: {unknown} of {len(cohort)} names tell no source slice; each counts as a slice of its own"
+    line = f"{cohort.name}: {unknown} of {len(cohort)} names tell no source slice; looks alone tell their copies"
     return replace(cohort, skipped=(*cohort.skipped, line))
 
 

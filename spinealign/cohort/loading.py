@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,9 @@ from tqdm import tqdm
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.config import POSITIVE_LABEL, ConditioningConfig
-from spinealign.errors import CohortError, SliceError
+from spinealign.errors import CohortError, SliceError, UnreadableSliceError
 from spinealign.imaging.conditioning import render, resize
+from spinealign.imaging.identity import Identity, numbered, read_identity
 from spinealign.imaging.reading import read_slice
 
 
@@ -61,15 +64,18 @@ def load_images(cohort: Cohort, config: ConditioningConfig, *, progress: bool = 
         progress: Show a progress bar.
 
     Returns:
-        The images; samples that could not be read are left out and named in `skipped`.
+        The images; samples that could not be read are left out and named in `skipped`. Series and patients that only
+        DICOM headers tell are numbered in the samples.
 
     Raises:
         CohortError: If a class of a split has no readable image.
     """
+    salt = secrets.token_bytes(32)
 
-    def load(sample: Sample) -> NDArray[np.uint8] | SliceError:
+    def load(sample: Sample) -> tuple[NDArray[np.uint8], Identity] | SliceError:
         try:
-            return resize(render(read_slice(sample.image), config), config)
+            content = read_content(sample)
+            return resize(render(read_slice(content), config), config), read_identity(content, salt)
         except SliceError as error:
             return error
 
@@ -79,12 +85,42 @@ def load_images(cohort: Cohort, config: ConditioningConfig, *, progress: bool = 
             images, total=len(cohort), desc=f"reading {cohort.name}", unit="image", disable=None if progress else True
         )
         results = list(bar)
-    readable = [(sample, gray) for sample, gray in zip(cohort, results) if not isinstance(gray, SliceError)]
+    readable = [(sample, *result) for sample, result in zip(cohort, results) if not isinstance(result, SliceError)]
     skipped = [f"{sample.name}: {error}" for sample, error in zip(cohort, results) if isinstance(error, SliceError)]
-    left = {(sample.split, sample.label) for sample, _ in readable}
+    left = {(sample.split, sample.label) for sample, _, _ in readable}
     for split, label in sorted({(sample.split, sample.label) for sample in cohort}, key=str):
         if (split, label) not in left:
             where = f" of {split}" if split else ""
             raise CohortError(f"{cohort.name}: no image of class {label}{where} can be read; the first: {skipped[0]}")
-    kept = replace(cohort, samples=tuple(sample for sample, _ in readable), skipped=(*cohort.skipped, *skipped))
-    return LoadedCohort(kept, np.stack([gray for _, gray in readable]), config)
+    samples = identified([sample for sample, _, _ in readable], [identity for _, _, identity in readable])
+    kept = replace(cohort, samples=samples, skipped=(*cohort.skipped, *skipped))
+    return LoadedCohort(kept, np.stack([gray for _, gray, _ in readable]), config)
+
+
+def read_content(sample: Sample) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        UnreadableSliceError: If it cannot be opened.
+    """
+    if isinstance(sample.image, bytes):
+        return sample.image
+    try:
+        return Path(sample.image).read_bytes()
+    except OSError as error:
+        raise UnreadableSliceError(f"{sample.image} cannot be opened: {error.strerror}.") from error
+
+
+def identified(samples: Sequence[Sample], identities: Sequence[Identity]) -> tuple[Sample, ...]:
+    """Give samples the series and patients that only their headers tell, as numbers that identify nobody.
+
+    Args:
+        samples: The samples; what names or a manifest say of them stays.
+        identities: What the header of each says, all under one salt.
+    """
+    series = numbered("series", [identity.series for identity in identities])
+    patients = numbered("patient", [identity.patient for identity in identities])
+    return tuple(
+        replace(sample, series=sample.series or told, patient=sample.patient or who)
+        for sample, told, who in zip(samples, series, patients)
+    )

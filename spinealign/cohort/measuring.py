@@ -8,7 +8,6 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from spinealign.cohort.cohort import Cohort, Sample
-from spinealign.cohort.loading import LoadedCohort
+from spinealign.cohort.loading import LoadedCohort, identified, read_content
 from spinealign.config import ConditioningConfig
-from spinealign.errors import CohortError, SliceError, UnreadableSliceError
+from spinealign.errors import CohortError, SliceError
 from spinealign.imaging.conditioning import render, resize
 from spinealign.imaging.dicom import is_dicom
 from spinealign.imaging.identity import Identity, read_identity
@@ -45,14 +44,12 @@ class Measured:
         loaded: The images that could be read.
         values: For each name of `PROPERTIES` its values, shape (N,).
         pixel_hashes: Digest of the decoded gray pixels of each image.
-        patients: Number of the patient of each image, where the header says so; it identifies nobody.
         unreadable: The files that could not be read, each with the reason.
     """
 
     loaded: LoadedCohort
     values: dict[str, NDArray[np.float64]]
     pixel_hashes: tuple[str, ...]
-    patients: tuple[str | None, ...]
     unreadable: tuple[str, ...]
 
 
@@ -72,7 +69,7 @@ def measure_cohort(cohort: Cohort, *, progress: bool = True) -> Measured:
         progress: Show a progress bar.
 
     Returns:
-        The images and what was measured; series that only DICOM headers tell are numbered in the samples.
+        The images and what was measured; series and patients that only DICOM headers tell are numbered in the samples.
 
     Raises:
         CohortError: If no image can be read.
@@ -81,7 +78,7 @@ def measure_cohort(cohort: Cohort, *, progress: bool = True) -> Measured:
 
     def measure(sample: Sample) -> _File | SliceError:
         try:
-            return _measure(_content(sample), config, salt)
+            return _measure(read_content(sample), config, salt)
         except SliceError as error:
             return error
 
@@ -95,24 +92,13 @@ def measure_cohort(cohort: Cohort, *, progress: bool = True) -> Measured:
     if not read:
         raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read; the first: {unreadable[0]}")
     found = [file for _, file in read]
-    series = _numbered("series", [file.identity.series for file in found])
-    samples = [replace(sample, series=sample.series or told) for (sample, _), told in zip(read, series)]
+    samples = identified([sample for sample, _ in read], [file.identity for file in found])
     return Measured(
-        LoadedCohort(replace(cohort, samples=tuple(samples)), np.stack([file.gray for file in found]), config),
+        LoadedCohort(replace(cohort, samples=samples), np.stack([file.gray for file in found]), config),
         dict(zip(PROPERTIES, np.array([file.values for file in found], float).T)),
         tuple(file.pixel_hash for file in found),
-        _numbered("patient", [file.identity.patient for file in found]),
         tuple(unreadable),
     )
-
-
-def _content(sample: Sample) -> bytes:
-    if isinstance(sample.image, bytes):
-        return sample.image
-    try:
-        return Path(sample.image).read_bytes()
-    except OSError as error:
-        raise UnreadableSliceError(f"{sample.image} cannot be opened: {error.strerror}.") from error
 
 
 def _measure(content: bytes, config: ConditioningConfig, salt: bytes) -> _File:
@@ -137,9 +123,3 @@ def _sharpness(gray: NDArray[np.uint8]) -> float:
     image = gray.astype(np.float32)
     laplacian = image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:] - 4 * image[1:-1, 1:-1]
     return float(laplacian.var())
-
-
-def _numbered(kind: str, digests: list[str | None]) -> tuple[str | None, ...]:
-    """Replace digests by numbers in their order: `patient 1`, `patient 2`."""
-    number = {digest: f"{kind} {place}" for place, digest in enumerate(dict.fromkeys(filter(None, digests)), start=1)}
-    return tuple(number[digest] if digest else None for digest in digests)

@@ -56,7 +56,7 @@ def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
     dropped = Counter(sample.source for sample in cohort) - Counter(sample.source for sample in kept)
     named = ", ".join(f"{source} ({dropped[source]} copies)" for source, _ in leaks)
     line = f"{cohort.name}: dropped copies of sources that stand in a later split too: {named}"
-    return replace(cohort, samples=kept, skipped=(*cohort.skipped, line))
+    return replace(cohort, samples=kept, skipped=(*cohort.skipped, line), dropped=len(cohort) - len(kept))
 
 
 def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Cohort:
@@ -65,14 +65,16 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
     Args:
         cohort: The samples.
         method: `official` keeps the split that the collection brings, `source` cuts anew into about 60 % train, 20 %
-            val and 20 % test by source slice, stratified by class, and `auto` is `official` where there is a split.
+            val and 20 % test by patient where known, or else by source slice, stratified by class, and `auto` is
+            `official` where there is a split.
         seed: Seed of the cut.
 
     Returns:
-        The same samples with splits; with `source`, no source stands in two of them.
+        The same samples with splits; with `source`, no patient and no source stands in two of them.
 
     Raises:
-        CohortError: If the official split lacks train or a held-out part, or a class has fewer sources than parts.
+        CohortError: If the official split lacks train or a held-out part, or a class has fewer patients or sources
+            than parts.
         ValueError: If the method is not known.
     """
     if method not in SPLIT_METHODS:
@@ -89,7 +91,7 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
 
 
 def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
-    """Take a fifth of the training sources for calibration where the collection brings no part for it.
+    """Take a fifth of the training sources, or patients, for calibration where the collection brings no part for it.
 
     Args:
         cohort: A cohort with splits.
@@ -102,6 +104,8 @@ def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
     train = cohort.part("train")
     per_class = Counter(label for label, _ in {(sample.label, sample.source) for sample in train})
     if cohort.calibration_split or not per_class or min(per_class.values()) < FOLDS * MIN_SOURCES:
+        return cohort
+    if len({sample.unit for sample in train}) < FOLDS:
         return cohort
     held_out = set(_folds(train, FOLDS, seed)[0])
     places = [index for index, sample in enumerate(cohort) if sample.split == "train"]
@@ -117,23 +121,23 @@ def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
 
 
 def _folds(cohort: Cohort, folds: int, seed: int) -> list[list[int]]:
-    """Return the places of the samples of each fold; no source stands in two of them, and classes are balanced."""
+    """Return the places of the samples of each fold; no unit stands in two of them, and classes are balanced."""
     require("sklearn", extra="train")
     from sklearn.model_selection import StratifiedGroupKFold
 
-    labels, sources = [sample.label for sample in cohort], [sample.source for sample in cohort]
-    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, sources)
+    labels, units = [sample.label for sample in cohort], [sample.unit for sample in cohort]
+    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, units)
     return [[int(index) for index in held_out] for _, held_out in cut]
 
 
 def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
-    per_class = Counter(label for label, _ in {(sample.label, sample.source) for sample in cohort})
+    per_class = Counter(label for label, _ in {(sample.label, sample.unit) for sample in cohort})
     folds = min(FOLDS, *per_class.values())
     if folds < 3:
         rare = min(per_class, key=per_class.__getitem__)
         raise CohortError(
-            f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s); a cut into train, val and "
-            "test needs three. Copies of one slice do not count."
+            f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s) or patient(s); a cut into "
+            "train, val and test needs three. Copies of one slice do not count, nor do further slices of a patient."
         )
     parts = ["train"] * len(cohort)
     for split, held_out in zip(("test", "val"), _folds(cohort, folds, seed)):

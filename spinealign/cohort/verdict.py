@@ -1,12 +1,12 @@
-"""What an audit means, in plain sentences."""
+"""What an audit means, in plain sentences that name no file, so that a model card may quote them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+from spinealign.cohort.cohort import SPLITS
 from spinealign.cohort.findings import Audit, Probe, Straddling
-
-_NAMED = 3  # examples in a sentence
 
 
 def verdict_of(audit: Audit) -> tuple[str, ...]:
@@ -59,30 +59,24 @@ def _leak_sentences(audit: Audit) -> Iterator[str]:
         looks = sum(item.by_looks for item in found)
         told = f", {looks} of them betrayed by looks alone" if looks else ""
         stands = "stands" if len(found) == 1 else "stand"
-        yield f"{what} {stands} in more than one split{told}: {_examples(found)}."
+        yield f"{what} {stands} in more than one split{told}: {_images(found)}."
 
 
-def _examples(found: list[Straddling]) -> str:
-    named = [
-        f"{item.name} ({', '.join(f'{count} in {split}' for split, count in item.images.items())})" for item in found
-    ]
-    more = f", and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return "; ".join(named[:_NAMED]) + more
+def _images(found: list[Straddling]) -> str:
+    counts: Counter[str] = Counter()
+    for item in found:
+        counts.update(item.images)
+    return ", ".join(f"{_count(counts[split], 'image')} in {split}" for split in SPLITS if counts[split])
 
 
 def _label_sentences(audit: Audit) -> Iterator[str]:
     if audit.contradicting:
-        named = ", ".join(audit.contradicting[:_NAMED])
-        yield f"Copies of {_count(len(audit.contradicting), 'source slice')} carry different classes: {named}."
+        yield f"Copies of {_count(len(audit.contradicting), 'source slice')} carry different classes."
 
 
 def _confounding_sentences(audit: Audit) -> Iterator[str]:
     for item in audit.class_series:
-        series = (
-            f"one series, {item.series[0]}"
-            if len(item.series) == 1
-            else f"the {len(item.series)} series {', '.join(item.series)}"
-        )
+        series = "one series" if len(item.series) == 1 else f"{len(item.series)} series"
         alone = ", which no other class has: whatever marks the scan marks the class" if item.own else ""
         yield f"Every image of the class {item.label} comes from {series}{alone}."
     telling = sorted((item for item in audit.properties if item.alarm), key=lambda item: -item.auc)

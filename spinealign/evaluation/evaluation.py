@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf
 from typing import Any
@@ -37,7 +37,8 @@ class Evidence:
         sources: The source slice of each image.
         patients: The patient of each image, where all are known; the intervals then draw patients.
         size_mm: Size of each finding, NaN where there is none or it is not known, shape (N,).
-        ridge_called: Calls of the thumbnail ridge on the same images, shape (N,); None without training images.
+        ridge_called: Calls of the thumbnail ridge on the same images, which it has not learnt from, shape (N,); None
+            where there is too little to learn from.
     """
 
     collection: str
@@ -78,7 +79,7 @@ class Baseline:
         positive: NDArray[np.bool_],
         called: NDArray[np.bool_],
         *,
-        groups: Sequence[Hashable],
+        groups: Sequence[str | int],
         draws: int = 1000,
         seed: int = 0,
     ) -> Baseline:
@@ -110,7 +111,7 @@ class Evaluation:
         confusion: Right and wrong calls.
         intervals: 95 % interval of each score, over units; None where there is no score.
         naive_intervals: The same as if each image were its own source: too narrow wherever copies stand together.
-        thumbnail_ridge: What the shortcut probe reaches on the same images; None without training images.
+        thumbnail_ridge: What the shortcut probe reaches on the same images; None where it had too little to learn from.
         sensitivity_by_size: Sensitivity over the size of the finding, where sizes are known.
     """
 
@@ -157,7 +158,7 @@ class Evaluation:
         scores = binary_scores(positive, probability, threshold=threshold)
         called = np.asarray(probability) >= threshold
 
-        def intervals(drawn: Sequence[Hashable]) -> Intervals:
+        def intervals(drawn: Sequence[str | int]) -> Intervals:
             return cluster_bootstrap(positive, probability, groups=drawn, threshold=threshold, draws=draws, seed=seed)
 
         ridge = None
@@ -212,7 +213,7 @@ class Evaluation:
 
     @property
     def thumbnail_ridge_accuracy(self) -> float | None:
-        """What the shortcut probe reaches on the same images; None without training images."""
+        """What the shortcut probe reaches on the same images; None where there is too little to learn from."""
         return self.thumbnail_ridge.scores.accuracy if self.thumbnail_ridge else None
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from spinealign.evaluation.evaluation import Evaluation, Evidence
 
 
 def source_folds(
-    positive: NDArray[np.bool_], sources: Sequence[Hashable], *, folds: int = 5, seed: int = 0
+    positive: NDArray[np.bool_], sources: Sequence[str | int], *, folds: int = 5, seed: int = 0
 ) -> NDArray[np.intp]:
     """Cut images into folds of similar size and class balance, each source in one fold.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import sqrt
 
 import numpy as np
@@ -69,7 +69,7 @@ def cluster_bootstrap(
     positive: NDArray[np.bool_],
     probability: NDArray[np.floating],
     *,
-    groups: Sequence[Hashable],
+    groups: Sequence[str | int],
     threshold: float = 0.5,
     draws: int = 1000,
     seed: int = 0,

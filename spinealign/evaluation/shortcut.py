@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def thumbnail_ridge_folds(
     features: NDArray[np.floating],
     positive: NDArray[np.bool_],
     *,
-    groups: Sequence[Hashable],
+    groups: Sequence[str | int],
     folds: int = 5,
     seed: int = 0,
 ) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -41,3 +42,14 @@ def read_identity(content: bytes, salt: bytes) -> Identity:
     except Exception:  # damaged headers raise almost anything; reading the pixels says so with a better message
         return Identity()
     return Identity(*(hashlib.blake2b(value.encode(), key=salt).hexdigest() if value else None for value in values))
+
+
+def numbered(kind: str, digests: Sequence[str | None]) -> tuple[str | None, ...]:
+    """Replace digests by numbers in their order, which identify nobody.
+
+    Example:
+        >>> numbered("patient", ["9f", None, "3a", "9f"])
+        ('patient 1', None, 'patient 2', 'patient 1')
+    """
+    number = {digest: f"{kind} {place}" for place, digest in enumerate(dict.fromkeys(filter(None, digests)), start=1)}
+    return tuple(number[digest] if digest else None for digest in digests)

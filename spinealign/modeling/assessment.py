@@ -19,6 +19,7 @@ from spinealign.inference.engines import Output
 from spinealign.inference.predictor import Predictor
 
 BATCH_SIZE = 16
+PROBE_FOLDS = 5  # of the shortcut probe where a collection has no training images
 
 
 def network_output(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> Output:
@@ -104,9 +105,11 @@ def assess(
         loaded: The images.
         split: Name of their split.
         threshold: Operating point.
-        train: The images that the shortcut probe learns from; None leaves it out.
+        train: The images that the shortcut probe learns from; without any, it is cross-validated over the sources of
+            the images themselves, and left out where they are too few.
     """
-    ridge = shortcut_calls([train], [loaded]) if train is not None and len(train.cohort) else None
+    known = train is not None and len(train.cohort)
+    ridge = shortcut_calls([train], [loaded]) if train is not None and known else _calls_over_folds(loaded)
     return Evaluation.of(
         loaded.positive, probability, evidence=evidence_of(loaded, split, ridge_called=ridge), threshold=threshold
     )
@@ -137,21 +140,31 @@ def cross_assess(
         fold: The fold of each image, as of `folds_of`.
         threshold: Operating point.
     """
-    ridge = fold_calls(np.stack([thumbnail(gray) for gray in loaded.gray]), loaded.positive, fold=fold)
-    evidence = evidence_of(loaded, "all", ridge_called=ridge)
+    evidence = evidence_of(loaded, "all", ridge_called=fold_calls(_thumbnails(loaded), loaded.positive, fold=fold))
     return CrossValidation.of(loaded.positive, probability, fold=fold, evidence=evidence, threshold=threshold)
 
 
 def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]:
-    """Return the fold of each image; no source stands in two of them.
+    """Return the fold of each image; no patient, where known, and no source stands in two of them.
 
     Raises:
         CohortError: If a class has fewer sources than folds.
     """
     try:
-        return source_folds(loaded.positive, [sample.source for sample in loaded.cohort], folds=folds, seed=seed)
+        return source_folds(loaded.positive, [sample.unit for sample in loaded.cohort], folds=folds, seed=seed)
     except ValueError as error:
         raise CohortError(f"{loaded.cohort.name}: {error}") from error
+
+
+def _calls_over_folds(loaded: LoadedCohort) -> NDArray[np.bool_] | None:
+    try:
+        return fold_calls(_thumbnails(loaded), loaded.positive, fold=folds_of(loaded, PROBE_FOLDS, seed=0))
+    except CohortError:
+        return None
+
+
+def _thumbnails(loaded: LoadedCohort) -> NDArray[np.float32]:
+    return np.stack([thumbnail(gray) for gray in loaded.gray])
 
 
 def shortcut_calls(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort]) -> NDArray[np.bool_]:
@@ -161,6 +174,6 @@ def shortcut_calls(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohor
         train: The training images.
         held_out: The images to call.
     """
-    features = [np.stack([thumbnail(gray) for part in parts for gray in part.gray]) for parts in (train, held_out)]
+    features = [np.concatenate([_thumbnails(part) for part in parts]) for parts in (train, held_out)]
     positive = np.concatenate([part.positive for part in train])
     return thumbnail_ridge_calls(features[0], positive, test=features[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import fields
@@ -19,8 +21,7 @@ from spinealign.modeling.arguments import DEFAULTS, TrainingSetup
 from spinealign.modeling.record import PACKAGES, TrainingRecord
 from spinealign.networks.catalog import BACKBONES
 
-_TOLD = ("num_train_epochs", "learning_rate", "per_device_train_batch_size", "weight_decay", "warmup_steps",
-         "lr_scheduler_type", "seed")  # fmt: skip
+_UNTOLD = re.compile("output_dir|disable_tqdm|report_to|run_name|push_to_hub|hub_|log|local_rank|trackio")
 
 
 def intended_use_section() -> str:
@@ -113,7 +114,8 @@ def _data_lines(record: TrainingRecord, cohort: Cohort, on_leakage: str) -> list
             f"  - **Leakage was kept** (`--on_leakage {on_leakage}`): {len(shared)} sources stand in more than one "
             "split, so the numbers above are not those of unseen slices."
         )
-    lines += [f"  - {line}" for line in cohort.skipped if "dropped copies" in line]
+    if cohort.dropped:
+        lines.append(f"  - Copies left out because their source slice stands in a later split too: {cohort.dropped}.")
     return lines + [f"  - audit: {sentence}" for sentence in record.audits.get(cohort.name, ())]
 
 
@@ -161,10 +163,11 @@ def command_line(setup: TrainingSetup) -> str:
             value = getattr(group, item.name)
             if item.name not in ("data_dir", "model_name_or_path", "card_notes") and value != item.default:
                 words += _option(item.name, value)
-    standard = {item.name: item.default for item in fields(TrainingArguments)} | DEFAULTS
-    for name in _TOLD:
-        if getattr(setup.training, name) != standard[name]:
-            words += _option(name, getattr(setup.training, name))
+    standard = TrainingArguments(**DEFAULTS)
+    for item in fields(TrainingArguments):
+        value = getattr(setup.training, item.name)
+        if item.init and not _UNTOLD.match(item.name) and value != getattr(standard, item.name):
+            words += _option(item.name, value)
     return shlex.join(words)
 
 
@@ -177,7 +180,11 @@ def _option(name: str, value: Any) -> list[str]:
         return [f"--no_{name}"]
     if value is True:
         return [f"--{name}"]
-    return [f"--{name}", f"{value:g}" if isinstance(value, float) else str(getattr(value, "value", value))]
+    if isinstance(value, list):
+        return [f"--{name}", *map(str, value)]
+    if isinstance(value, dict):
+        return [f"--{name}", json.dumps(value)]
+    return [f"--{name}", str(getattr(value, "value", value))]
 
 
 def usage_section(name: str, setup: TrainingSetup) -> str:

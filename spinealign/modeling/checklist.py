@@ -41,7 +41,7 @@ def _answers(setup: TrainingSetup, record: TrainingRecord) -> list[tuple[str, st
         ("Demographics: age, sex, comorbidity", MISSING),
         (
             "De-identification",
-            "no header reaches the model or this card; names of files with copies do (see Data)",
+            "no header, no name of a file and no image reaches the model or this card",
         ),
         ("Missing and damaged images", "skipped, and named by the training"),
         ("Preprocessing", f"{window}, {filters}, resized to one square, normalised"),
@@ -69,4 +69,5 @@ def _answers(setup: TrainingSetup, record: TrainingRecord) -> list[tuple[str, st
 def _split(setup: TrainingSetup) -> str:
     if setup.data.on_leakage == "keep":
         return "by image where the collection brings it so; **leakage was kept**"
-    return "no source slice stands in two parts, by name and by looks; disjoint patients are " + MISSING
+    patients = "" if setup.data.split == "source" else "; disjoint patients are " + MISSING
+    return f"no source slice stands in two parts, by name and by looks{patients}"

@@ -21,6 +21,8 @@ def format_audit(audit: Audit) -> str:
         (f"Audit of {audit.name}", list(_verdict(audit))),
         ("Counts", _counts(audit)),
         ("In two splits", _straddling(audit)),
+        ("Classes from few series", [f"{item.label}: {', '.join(item.series)}" for item in audit.class_series]),
+        ("Sources with more than one class", _listed(audit.contradicting)),
         ("What predicts the class (over means of sources)", _properties(audit)),
         ("Linear model on 16x16 thumbnails", _probes(audit.probes)),
         ("Notes", [*_listed(audit.unreadable), *_listed(audit.notes)]),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from spinealign.cohort.cohort import Cohort, Sample, balanced_weights
@@ -44,6 +46,30 @@ def test_the_cut_is_about_60_20_20_and_follows_the_seed():
     assert [len(first.part(split)) for split in ("train", "val", "test")] == [84, 28, 28]
     assert first == again
     assert first != other
+
+
+def of_patients(cohort, slices=10):
+    """Say that so many slices in a row are of one patient."""
+    number = {source: place // slices for place, source in enumerate(cohort.sources)}
+    samples = tuple(replace(sample, patient=f"p{number[sample.source]}") for sample in cohort)
+    return replace(cohort, samples=samples)
+
+
+def test_no_cut_divides_a_patient():
+    whole = of_patients(copies(200, copies=1))
+    cut = split_cohort(whole, "source", seed=1)
+    train = replace(whole, samples=tuple(replace(sample, split="train") for sample in whole))
+    for cohort, splits in (
+        (cut, ("train", "val", "test")),
+        (hold_out_calibration(train, seed=1), ("train", "calibration")),
+    ):
+        assert cohort.splits == splits
+        assert len({(sample.patient, sample.split) for sample in cohort}) == 40
+
+
+def test_slices_of_two_patients_are_no_three_parts():
+    with pytest.raises(CohortError, match=r"2 distinct source slice\(s\) or patient\(s\).*slices of a patient"):
+        split_cohort(of_patients(copies(sources_per_class=20)))
 
 
 def test_few_sources_are_cut_in_three_and_fewer_are_refused():

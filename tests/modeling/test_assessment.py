@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from spinealign import Predictor
 from spinealign.cohort.cohort import Cohort, Sample
@@ -12,7 +14,9 @@ from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, load_images
 from spinealign.config import ConditioningConfig
 from spinealign.errors import CheckpointError, CohortError
-from spinealign.modeling.assessment import assess, fracture_index, held_out_part
+from spinealign.evaluation.shortcut import fold_calls, thumbnail
+from spinealign.imaging.phantom import draw_phantom
+from spinealign.modeling.assessment import PROBE_FOLDS, assess, folds_of, fracture_index, held_out_part
 
 
 def loaded_of(*splits):
@@ -51,6 +55,46 @@ def test_patients_of_a_manifest_are_what_the_intervals_draw(phantom_folder):
         replace(loaded.cohort, samples=(first, *loaded.cohort.samples[1:])), loaded.gray, loaded.config
     )
     assert assess(probability, partly, split="test", threshold=0.5, train=None).unit == "source"
+
+
+def write_ct(path, patient, seed):
+    """Write a phantom as a CT image of a patient."""
+    image = draw_phantom(seed, fractured=path.parent.name == "fracture", size=64).slice
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.PatientID, dataset.Modality = patient, "CT"
+    dataset.Rows, dataset.Columns = image.pixels.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1
+    dataset.RescaleSlope, dataset.RescaleIntercept = 1, 0
+    dataset.PixelData = image.pixels.astype("<i2").tobytes()
+    path.parent.mkdir(exist_ok=True)
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def test_patients_that_only_headers_tell_are_drawn_and_not_named(tmp_path):
+    for number in range(16):
+        label = "fracture" if number % 2 else "normal"
+        write_ct(tmp_path / label / f"{number}.dcm", f"Doe^Jane {number // 4}", 7_600_000 + number)
+    loaded = load_images(index_cohort(tmp_path), ConditioningConfig(image_size=64), progress=False)
+    evaluation = assess(np.linspace(0, 1, 16), loaded, split="all", threshold=0.5, train=None)
+    assert (evaluation.sources, evaluation.unit, evaluation.units) == (16, "patient", 4)
+    assert "Doe" not in repr([replace(sample, image="") for sample in loaded.cohort])
+    assert len({(sample.patient, fold) for sample, fold in zip(loaded.cohort, folds_of(loaded, 2, seed=0))}) == 4
+
+
+def test_without_training_images_the_ridge_learns_from_the_other_sources(phantom_folder):
+    loaded = load_images(index_cohort(phantom_folder), ConditioningConfig(image_size=64), progress=False)
+    ridge = assess(np.zeros(44), loaded, split="all", threshold=0.5, train=None).thumbnail_ridge
+    assert ridge is not None
+    fold = folds_of(loaded, PROBE_FOLDS, seed=0)
+    calls = fold_calls(np.stack([thumbnail(gray) for gray in loaded.gray]), loaded.positive, fold=fold)
+    assert ridge.scores.accuracy == (calls == loaded.positive).mean()
+    few = loaded.part("val").chosen(range(4))
+    assert assess(np.zeros(4), few, split="val", threshold=0.5, train=None).thumbnail_ridge is None
 
 
 def test_a_model_without_the_finding_is_refused_before_it_runs():

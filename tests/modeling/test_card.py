@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard
 from spinealign.evaluation.evaluation import Evaluation, percent
 from spinealign.evaluation.tables import SCORE_TITLES, format_interval, format_score
 from spinealign.modeling.arguments import parse_training_setup
+from spinealign.modeling.card_sections import command_line
 
 
 def numbers_of(folder):
@@ -95,3 +96,32 @@ def test_the_command_of_the_card_repeats_the_training(tiny_checkpoint, phantom_f
     assert (told.model.from_scratch, told.training.num_train_epochs) == (True, 2)
     assert told.training.per_device_train_batch_size == 8
     assert str(phantom_folder.parent) not in text, "no path of the machine"
+
+
+def test_the_command_tells_every_setting_that_differs_from_its_default(tmp_path):
+    words = [
+        *(
+            "--data_dir",
+            "org/set",
+            "--backbone",
+            "org/vit",
+            "--folds",
+            "3",
+            "--balance",
+            "False",
+            "--zoom",
+            "0.12345678",
+        ),
+        *("--output_dir", str(tmp_path), "--gradient_accumulation_steps", "2", "--adam_beta2", "0.98", "--seed", "7"),
+        *("--use_cpu", "--label_smoothing_factor", "0.05", "--optim", "adafactor", "--lr_scheduler_type", "linear"),
+        *("--lr_scheduler_kwargs", '{"last_epoch": 4}', "--warmup_steps", "0", "--run_name", "of-a-patient"),
+    ]
+    command = command_line(parse_training_setup(words))
+    told, meant = parse_training_setup(shlex.split(command)[2:]), parse_training_setup(words)
+    assert (told.data, told.model, told.augmentation) == (meant.data, meant.model, meant.augmentation)
+    for name in ("gradient_accumulation_steps", "adam_beta2", "seed", "use_cpu", "label_smoothing_factor", "optim",
+                 "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps"):  # fmt: skip
+        assert getattr(told.training, name) == getattr(meant.training, name)
+    assert str(tmp_path) not in command
+    assert "of-a-patient" not in command
+    assert command.count("--") == len([word for word in words if word.startswith("--")]) - 2, "nothing but what differs"

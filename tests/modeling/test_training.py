@@ -291,13 +291,15 @@ def test_leakage_is_refused_with_the_pairs_when_asked(tmp_path, tiny_backbone):
     assert caught.value.pairs == [("CSFDV1B1 (1)", ("train", "val"))]
 
 
-def test_leakage_that_is_kept_marks_the_card_and_dropped_copies_are_named(tmp_path, tiny_backbone):
+def test_the_card_says_what_became_of_leakage_and_names_no_file(tmp_path, tiny_backbone):
     data = leaking(tmp_path / "set")
-    for policy, words in (("keep", "Leakage was kept"), ("drop", "CSFDV1B1 (1) (1 copies)")):
+    for policy, words in (("keep", "Leakage was kept"), ("drop", "stands in a later split too: 1.")):
         output = tmp_path / policy
         more = ("--num_train_epochs", "1", "--on_leakage", policy)
         train(parse_training_setup(training_words(data, tiny_backbone, output, *more)))
         assert words in (output / "README.md").read_text()
+        for file in ("README.md", "metrics.json", "spinealign.json"):
+            assert "CSFDV1B1" not in (output / file).read_text()
 
 
 def test_two_collections_of_one_name_are_refused(phantom_folder, tiny_backbone, tmp_path):

@@ -13,6 +13,12 @@ def test_the_verdict_is_on_top_and_everything_is_said(findings):
         assert words in text
 
 
+def test_what_the_verdict_does_not_name_is_listed(findings):
+    lines = format_audit(findings).splitlines()
+    assert lines[lines.index("Classes from few series") + 1] == "  normal: B, C"
+    assert lines[lines.index("Sources with more than one class") + 1] == "  A (1)"
+
+
 def test_columns_are_aligned_and_lines_short(findings):
     lines = format_audit(findings).splitlines()
     head = next(place for place, line in enumerate(lines) if line.startswith("  split"))
