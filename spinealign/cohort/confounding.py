@@ -84,7 +84,7 @@ def property_findings(
         area = float(roc_auc_score(positives, means))
         by_class = {label: float(means[kinds == label].mean()) for label in cohort.labels}
         others = f"not {positive}" if len(by_class) > 2 else next(label for label in by_class if label != positive)
-        higher = None if area == 0.5 else positive if area > 0.5 else others
+        higher = None if round(area, 2) == 0.5 else positive if area > 0.5 else others
         best = max(area, 1 - area)
         found.append(PropertyFinding(name, PROPERTIES[name], by_class, best, higher, best >= least))
     return tuple(found)

@@ -68,7 +68,7 @@ class PropertyFinding:
         unit: Its unit.
         means: Its mean over the sources of each class.
         auc: Area under the ROC curve in [0.5, 1]: 0.5 says nothing, 1 tells the classes apart.
-        higher_in: The class in which it is higher; None at an AUC of 0.5.
+        higher_in: The class in which it is higher; None at an AUC of 0.50.
         alarm: Whether it is at least 0.7, and too high for chance among so few sources.
     """
 

@@ -39,7 +39,7 @@ def render_audit_page(audit: Audit) -> str:
     Args:
         audit: What `spinealign.cohort.audit.audit` returns.
     """
-    parts = (_verdict, _counts, _straddling, _classes, _probes, _properties, _copies, _files)
+    parts = (_verdict, _counts, _straddling, _labels, _classes, _probes, _properties, _copies, _files)
     return page(f"Audit of {audit.name}", (markup for part in parts for markup in part(audit)))
 
 
@@ -85,6 +85,23 @@ def _straddling(audit: Audit) -> Iterator[str]:
         for split in item.images:
             members = [place for place in places[item.name] if audit.pictures.cohort.samples[place].split == split]
             yield sheet(_figures(audit, members[:_OF_EACH_SPLIT]))
+
+
+def _labels(audit: Audit) -> Iterator[str]:
+    """Name what the verdict only counts."""
+    if audit.class_series:
+        yield "<h2>Classes from few series</h2>"
+        yield table(
+            ("class", "its series", "also in other classes"),
+            [
+                (escape(item.label), escape(", ".join(item.series)), "no" if item.own else "yes")
+                for item in audit.class_series
+            ],
+        )
+    if audit.contradicting:
+        yield "<h2>Sources with more than one class</h2>"
+        yield f"<p>{escape('; '.join(audit.contradicting[:_LINES]))}</p>"
+        yield from _more(len(audit.contradicting), _LINES)
 
 
 def _classes(audit: Audit) -> Iterator[str]:

@@ -37,6 +37,12 @@ def test_every_class_has_its_average_and_its_sources(findings):
     assert "average" in shown
 
 
+def test_what_the_verdict_only_counts_is_named(findings):
+    content = render_audit_page(findings)
+    assert "<td>B, C</td>" in content.split("<h2>Classes from few series</h2>")[1].split("<h2>")[0]
+    assert "<p>A (1)</p>" in content.split("<h2>Sources with more than one class</h2>")[1].split("<h2>")[0]
+
+
 def test_what_was_not_found_takes_no_room(findings):
     content = render_audit_page(replace(findings, straddling=(), properties=(), unreadable=()))
     assert "In two splits" not in content
