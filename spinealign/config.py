@@ -151,12 +151,15 @@ class NoveltyConfig:
 
     Attributes:
         threshold: Largest Mahalanobis distance that is accepted.
-        rejected: Share of the held-out images of each collection that lies beyond it, in [0, 1].
+        rejected: Share of the held-out images of each collection that lies beyond it, in [0, 1]; each source counts
+            alike.
+        rejected_unseen: The same, of each fifth of the sources by a threshold that was chosen on the others.
         sources: Distinct source slices of these images.
     """
 
     threshold: float
     rejected: dict[str, float] = field(default_factory=dict)
+    rejected_unseen: dict[str, float] = field(default_factory=dict)
     sources: int = 0
 
     def __post_init__(self) -> None:

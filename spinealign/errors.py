@@ -6,7 +6,7 @@ SpineAlignError
 │   ├── UnreadableSliceError       damaged, truncated, hostile, or not an image
 │   └── UnsupportedFormatError     readable, but not a kind that is accepted
 ├── CohortError                this collection cannot be used
-│   └── LeakageError               one source stands in two splits
+│   └── LeakageError               one source or patient stands in two splits
 ├── CheckpointError            this model folder or Hub repository is incomplete or unsafe
 └── MissingDependencyError     an extra is not installed; also an ImportError
 ```
@@ -42,18 +42,18 @@ class CohortError(SpineAlignError):
 
 
 class LeakageError(CohortError):
-    """One source stands in two splits.
+    """One source or patient stands in two splits.
 
     Attributes:
-        pairs: For each such source its name and the splits in which it stands.
+        pairs: For each of them its name and the splits in which it stands; a patient is named by a source.
     """
 
     def __init__(self, pairs: Sequence[tuple[str, tuple[str, ...]]]) -> None:
         self.pairs = list(pairs)
         named = "; ".join(f"{source} in {' and '.join(splits)}" for source, splits in self.pairs)
         super().__init__(
-            f"{len(self.pairs)} source(s) stand in more than one split: {named}. Use on_leakage='drop' to remove "
-            "their copies from train, or split='source' to cut anew."
+            f"{len(self.pairs)} source(s) or patient(s) stand in more than one split: {named}. Use on_leakage='drop' "
+            "to remove their images from the earlier split, or split='source' to cut anew."
         )
 
 

@@ -120,7 +120,7 @@ def findings():
             PropertyFinding("width", "pixels", {"fracture": 224.0, "normal": 224.0}, 0.5, None, alarm=False),
         ),
         probes=(
-            Probe("val", 0.9775, 0.5, images=2, sources=2, interval=(0.81, 0.99), alarm=True),
+            Probe("val", 0.9775, 0.9775, 0.5, images=2, sources=2, interval=(0.81, 0.99), alarm=True),
             Probe("5 folds over sources", note="a class has fewer than two distinct sources"),
         ),
         unreadable=("bad.png: it is damaged",),

@@ -86,6 +86,15 @@ def test_evaluate_prints_the_accuracy_with_what_it_rests_on(capsys, phantom_fold
     assert json.loads(run(capsys, *words, "--json")[1]) == stored
 
 
+def test_evaluate_says_which_part_chose_the_epoch(capsys, phantom_folder, tiny_checkpoint):
+    words = ("evaluate", str(phantom_folder), "--model", str(tiny_checkpoint))
+    for split, chosen in (("val", True), ("test", False)):
+        status, _, err = run(capsys, *words, "--split", split)
+        assert status == 0
+        assert "so this one is cut as it was then" in err
+        assert ("chosen on this part: its numbers are optimistic" in err) == chosen
+
+
 def test_evaluate_by_folds_shows_how_the_scores_vary(capsys, phantom_folder, tiny_checkpoint):
     words = ("evaluate", str(phantom_folder), "--model", str(tiny_checkpoint), "--folds", "3")
     status, out, err = run(capsys, *words)

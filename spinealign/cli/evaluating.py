@@ -12,6 +12,7 @@ from spinealign.cli.options import add_model_options
 from spinealign.errors import require
 
 if TYPE_CHECKING:
+    from spinealign.cohort.cohort import Cohort
     from spinealign.cohort.loading import LoadedCohort
     from spinealign.config import ModelSettings
 
@@ -70,11 +71,19 @@ def _evaluate(options: argparse.Namespace) -> int:
         print(json.dumps(result.to_dict(), indent=2) if options.json else format_cross_validation(result))
         return 0
     scored = score(predictor, loaded, split=options.split)
+    if loaded.cohort.name in predictor.settings.training_data:
+        print(_known_collection(scored.evaluation.split, loaded.cohort), file=sys.stderr)
     if options.output:
         write_evaluation(scored, Path(options.output))
     evaluations = [scored.evaluation, *([scored.accepted] if scored.accepted else [])]
     print(json.dumps(scored.evaluation.to_dict(), indent=2) if options.json else format_evaluations(evaluations))
     return 0
+
+
+def _known_collection(split: str, cohort: Cohort) -> str:
+    cut = f"The model was trained on a collection of the name {cohort.name}, so this one is cut as it was then."
+    chosen = " The epoch and the limit of novelty were chosen on this part: its numbers are optimistic."
+    return cut + (chosen if split == cohort.selection_split else "")
 
 
 def _load(options: argparse.Namespace, settings: ModelSettings) -> LoadedCohort:

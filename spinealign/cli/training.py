@@ -25,5 +25,6 @@ def run_training(arguments: list[str], prog: str) -> int:
         for item in result.cross_validations:
             print(f"{format_cross_validation(item)}\n")
         print(f"{format_evaluations(result.evaluations)}\n\n{format_summary(result.evaluations)}")
+        print(result.selection)
         print(f"The checkpoint lies in {result.folder}")
     return 0

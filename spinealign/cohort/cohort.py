@@ -6,6 +6,10 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from spinealign.cohort.neighbors import connect
+
 SPLITS = ("train", "calibration", "val", "test")
 
 
@@ -32,11 +36,6 @@ class Sample:
     name: str = ""
     size_mm: float | None = None
     patient: str | None = None
-
-    @property
-    def unit(self) -> str:
-        """What no cut may divide: the patient where known, or else the source slice."""
-        return self.source if self.patient is None else f"patient {self.patient}"
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,19 @@ class Cohort:
     def sources(self) -> tuple[str, ...]:
         """Names of the distinct source slices, in alphabetical order."""
         return tuple(sorted({sample.source for sample in self.samples}))
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """For each sample what no cut may divide, all images of one source or patient, named by its first source."""
+        sources = self.sources
+        place: dict[tuple[str, str], int] = {("source", source): number for number, source in enumerate(sources)}
+        links = []
+        for sample in self.samples:
+            if sample.patient is not None:
+                patient = place.setdefault(("patient", sample.patient), len(place))
+                links.append((place["source", sample.source], patient))
+        unit = connect(len(place), np.array(links, np.intp).reshape(-1, 2))
+        return tuple(sources[unit[place["source", sample.source]]] for sample in self.samples)
 
     @property
     def report_split(self) -> str | None:

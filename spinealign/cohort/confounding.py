@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import sqrt
 from statistics import NormalDist
 
@@ -15,14 +15,14 @@ from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.measuring import PROPERTIES
 from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import require
-from spinealign.evaluation.intervals import effective_number, wilson_interval
-from spinealign.evaluation.shortcut import thumbnail, thumbnail_ridge, thumbnail_ridge_folds
+from spinealign.evaluation.evaluation import Baseline
+from spinealign.evaluation.folds import source_folds
+from spinealign.evaluation.shortcut import fold_calls, thumbnail, thumbnail_ridge_calls
 
 FOLDS = 5
 _FEW_SERIES = 5  # so many and more of a class are no longer a peculiarity of scanners or patients
 _LEAST_AUC = 0.7
 _CHANCE = 0.01  # of a false alarm over all properties
-_MARGIN = 0.05  # by which a probe must certainly beat the majority
 
 
 def positive_label(labels: tuple[str, ...]) -> str | None:
@@ -35,20 +35,25 @@ def positive_label(labels: tuple[str, ...]) -> str | None:
 def series_of_classes(cohort: Cohort) -> tuple[ClassSeries, ...]:
     """Return the classes that their few series give away.
 
-    A class counts if it comes from a single series, or from fewer than five that no other class has; series that hold
-    one source each, such as those of phantoms, say nothing.
+    A class counts if it comes from a single series and other classes do not all come from that one, or if it comes
+    from fewer than five that no other class has; series that hold one source each, such as those of phantoms, say
+    nothing. Images whose series is not known are not looked at, and the share of the class that is known stands with
+    what is found.
     """
     sources: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    images: Counter[str] = Counter()
     for sample in cohort:
-        if sample.series is None:
-            return ()
-        sources[sample.label][sample.series].add(sample.source)
+        images[sample.label] += 1
+        if sample.series is not None:
+            sources[sample.label][sample.series].add(sample.source)
+    known = Counter(sample.label for sample in cohort if sample.series is not None)
     found = []
     for label, held in sorted(sources.items()) if len(sources) > 1 else ():
         others = {series for other, theirs in sources.items() if other != label for series in theirs}
         own = not set(held) & others
-        if (len(held) == 1 or (own and len(held) < _FEW_SERIES)) and sum(map(len, held.values())) >= 2 * len(held):
-            found.append(ClassSeries(label, tuple(sorted(held)), own))
+        single = len(held) == 1 and others != set(held)
+        if (single or (own and len(held) < _FEW_SERIES)) and sum(map(len, held.values())) >= 2 * len(held):
+            found.append(ClassSeries(label, tuple(sorted(held)), own, known[label] / images[label]))
     return tuple(found)
 
 
@@ -127,35 +132,37 @@ def _split_probe(
     split, held_out = test
     if len(set(truth[train].tolist())) < 2:
         return Probe(split, note="the train part does not hold both classes")
-    accuracy = thumbnail_ridge(features[train], truth[train], test=features[held_out], test_positive=truth[held_out])
-    return _judged(split, accuracy, cohort, truth=truth, tested=held_out)
+    calls = thumbnail_ridge_calls(features[train], truth[train], test=features[held_out])
+    return _judged(split, calls, cohort, truth=truth, tested=held_out)
 
 
 def _folds_probe(cohort: Cohort, features: NDArray[np.float32], truth: NDArray[np.bool_], *, seed: int) -> Probe:
-    sources = [sample.source for sample in cohort]
-    rarest = min(len({source for source, is_it in zip(sources, truth) if is_it == kind}) for kind in (True, False))
+    units = cohort.units
+    rarest = min(len({unit for unit, is_it in zip(units, truth) if is_it == kind}) for kind in (True, False))
     folds = min(FOLDS, rarest)
     on = f"{folds} folds over sources"
     if folds < 2:
         return Probe("folds over sources", note="a class has fewer than two distinct sources")
     try:
-        accuracy = thumbnail_ridge_folds(features, truth, groups=sources, folds=folds, seed=seed)
+        calls = fold_calls(features, truth, fold=source_folds(truth, units, folds=folds, seed=seed))
     except ValueError:
         return Probe(on, note="no cut leaves both classes to train on")
-    return _judged(on, accuracy, cohort, truth=truth, tested=np.ones(len(truth), bool))
+    return _judged(on, calls, cohort, truth=truth, tested=np.ones(len(truth), bool))
 
 
-def _judged(on: str, accuracy: float, cohort: Cohort, *, truth: NDArray[np.bool_], tested: NDArray[np.bool_]) -> Probe:
-    _, source = np.unique([sample.source for sample in cohort], return_inverse=True)
+def _judged(
+    on: str, calls: NDArray[np.bool_], cohort: Cohort, *, truth: NDArray[np.bool_], tested: NDArray[np.bool_]
+) -> Probe:
+    sources = [sample.source for sample, is_tested in zip(cohort, tested) if is_tested]
+    reached = Baseline.of(truth[tested], calls, groups=sources)
     share = float(truth[tested].mean())
-    interval = wilson_interval(accuracy, effective_number(source, tested))
-    majority = max(share, 1 - share)
     return Probe(
         on,
-        accuracy,
-        majority,
+        reached.scores.accuracy,
+        reached.scores.balanced_accuracy,
+        max(share, 1 - share),
         images=int(tested.sum()),
-        sources=len(np.unique(source[tested])),
-        interval=interval,
-        alarm=interval[0] > majority + _MARGIN,
+        sources=len(set(sources)),
+        interval=reached.intervals["accuracy"] or (0.0, 1.0),
+        alarm=reached.tells_the_classes,
     )

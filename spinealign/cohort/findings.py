@@ -52,11 +52,13 @@ class ClassSeries:
         label: Name of the class.
         series: Their names.
         own: Whether no other class has images of them.
+        known: Share of the images of the class whose series is known, in (0, 1].
     """
 
     label: str
     series: tuple[str, ...]
     own: bool
+    known: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -87,16 +89,18 @@ class Probe:
     Attributes:
         on: What it was tested on.
         accuracy: Share of the images that it calls right; None where the test is not possible.
+        balanced_accuracy: Mean of the shares in both classes; None where the test is not possible or one is missing.
         majority: What calling everything the more frequent class would reach.
         images: Number of test images.
         sources: Number of distinct sources among them.
-        interval: 95 % interval of the accuracy, with the effective number of sources as trials.
-        alarm: Whether the lower end lies well above the majority.
+        interval: 95 % interval of the accuracy over sources.
+        alarm: Whether it certainly tells the classes apart, by the interval of its balanced accuracy.
         note: Why it was not possible.
     """
 
     on: str
     accuracy: float | None = None
+    balanced_accuracy: float | None = None
     majority: float = 0.0
     images: int = 0
     sources: int = 0

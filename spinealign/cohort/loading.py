@@ -114,12 +114,16 @@ def read_content(sample: Sample) -> bytes:
 def identified(samples: Sequence[Sample], identities: Sequence[Identity]) -> tuple[Sample, ...]:
     """Give samples the series and patients that only their headers tell, as numbers that identify nobody.
 
+    One patient in all files is none: tools that take names away often leave the same word everywhere.
+
     Args:
         samples: The samples; what names or a manifest say of them stays.
         identities: What the header of each says, all under one salt.
     """
     series = numbered("series", [identity.series for identity in identities])
     patients = numbered("patient", [identity.patient for identity in identities])
+    if len(set(patients)) == 1:
+        patients = (None,) * len(samples)
     return tuple(
         replace(sample, series=sample.series or told, patient=sample.patient or who)
         for sample, told, who in zip(samples, series, patients)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.cohort.cohort import SPLITS, Cohort, Sample
+from spinealign.cohort.cohort import SPLITS, Sample
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.neighbors import connect
 from spinealign.cohort.similarity import group_by_looks
@@ -22,7 +22,7 @@ def join_lookalikes(loaded: LoadedCohort, *, progress: bool = True) -> LoadedCoh
     """Give copies that names do not betray the source of what they are copies of.
 
     Where the names of two images say that they are different slices of one series, the names are believed: neighbouring
-    slices look alike. In every other case looks decide.
+    slices look alike. In every other case looks decide, and equal pixels are one slice whatever the names say.
 
     Args:
         loaded: The images.
@@ -43,7 +43,7 @@ def join_groups(loaded: LoadedCohort, groups: NDArray[np.int64]) -> LoadedCohort
         groups: A group number for each image, shape (N,).
     """
     cohort = loaded.cohort
-    names = _joined_names(cohort, groups)
+    names = _joined_names(loaded, groups)
     if not names:
         return loaded
     samples = tuple(replace(sample, source=names.get(sample.source, sample.source)) for sample in cohort)
@@ -55,13 +55,15 @@ def join_groups(loaded: LoadedCohort, groups: NDArray[np.int64]) -> LoadedCohort
     return replace(loaded, cohort=replace(cohort, samples=samples, skipped=(*cohort.skipped, line)))
 
 
-def _joined_names(cohort: Cohort, groups: NDArray[np.int64]) -> dict[str, str]:
+def _joined_names(loaded: LoadedCohort, groups: NDArray[np.int64]) -> dict[str, str]:
     """Return a new name for each source that is joined with another one."""
+    cohort = loaded.cohort
     number = {source: place for place, source in enumerate(dict.fromkeys(sample.source for sample in cohort))}
     members: dict[int, list[Sample]] = defaultdict(list)
     for sample, group in zip(cohort, groups.tolist()):
         members[group].append(sample)
-    links = [(number[one], number[other]) for group in members.values() for one, other in _links(group)]
+    alike = (pair for group in members.values() for pair in _links(group))
+    links = [(number[one], number[other]) for one, other in (*alike, *_equal(loaded))]
     component = connect(len(number), np.array(links, np.intp).reshape(-1, 2))
     joined: dict[int, list[Sample]] = defaultdict(list)
     for sample in cohort:
@@ -82,6 +84,15 @@ def _links(group: Sequence[Sample]) -> Iterator[tuple[str, str]]:
     for source, sample in known.items():
         if source != anchor and not _named_apart(sample, known[anchor]):
             yield anchor, source
+
+
+def _equal(loaded: LoadedCohort) -> Iterator[tuple[str, str]]:
+    """Link the sources of images with equal pixels."""
+    first: dict[bytes, str] = {}
+    for sample, image in zip(loaded.cohort, loaded.gray):
+        source = first.setdefault(image.tobytes(), sample.source)
+        if source != sample.source:
+            yield source, sample.source
 
 
 def _named_apart(one: Sample, other: Sample) -> bool:

@@ -1,7 +1,7 @@
 """Find the images that show one slice, whatever their names say.
 
-Copies may be turned by any angle, mirrored, sharpened, blurred, resized and recompressed. Three questions, each dearer
-and asked of fewer pairs than the one before:
+Copies may be turned by any angle, mirrored, sharpened, blurred, resized and recompressed. Equal pixels are copies. Of
+the others three questions are asked, each dearer and asked of fewer pairs than the one before:
 
 1. Do the Fourier magnitudes of the coarse polar images lie near each other? They ignore rotation and mirroring. Random
    trees answer without comparing all pairs.
@@ -49,7 +49,19 @@ def group_by_looks(gray: NDArray[np.uint8], *, progress: bool = True) -> NDArray
     Returns:
         For each image the place of the first image of its group, shape (N,).
     """
-    images = _at_side(gray)
+    first = _first_of_its_kind(gray)
+    distinct = np.flatnonzero(first == np.arange(len(gray)))
+    group = _group_distinct(_at_side(gray[distinct]), progress=progress)
+    return distinct[group][np.searchsorted(distinct, first)]
+
+
+def _first_of_its_kind(gray: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return for each image the place of the first that is equal to it, pixel for pixel."""
+    places: dict[bytes, int] = {}
+    return np.array([places.setdefault(image.tobytes(), place) for place, image in enumerate(gray)], np.int64)
+
+
+def _group_distinct(images: NDArray[np.uint8], *, progress: bool) -> NDArray[np.int64]:
     coarse, fine = _Spectra(COARSE, images), _Spectra(FINE, images)
     magnitudes = np.abs(coarse.of(np.arange(len(images)))[:, :, :_HARMONICS])
     vectors = embed(magnitudes.reshape(len(images), -1))

@@ -17,31 +17,43 @@ FOLDS = 5
 
 
 def find_leaks(cohort: Cohort) -> list[tuple[str, tuple[str, ...]]]:
-    """Return each source that stands in more than one split, with these splits."""
-    places: dict[str, set[str]] = defaultdict(set)
-    for sample in cohort:
-        if sample.split:
-            places[sample.source].add(sample.split)
+    """Return each source, and each patient where known, that stands in more than one split, with these splits.
+
+    A patient is named by a source of theirs.
+    """
     return [
-        (source, tuple(split for split in SPLITS if split in places[source]))
-        for source in sorted(places)
-        if len(places[source]) > 1
+        (
+            unit if len(sources) == 1 else f"the patient of {unit}",
+            tuple(split for split in SPLITS if split in splits),
+        )
+        for unit, (sources, splits) in sorted(_homes(cohort).items())
+        if len(splits) > 1
     ]
 
 
+def _homes(cohort: Cohort) -> dict[str, tuple[set[str], set[str]]]:
+    """Return the sources of each unit, and the splits in which it stands."""
+    homes: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for sample, unit in zip(cohort, cohort.units):
+        homes[unit][0].add(sample.source)
+        if sample.split:
+            homes[unit][1].add(sample.split)
+    return homes
+
+
 def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
-    """Deal with sources that stand in more than one split.
+    """Deal with sources, and patients where known, that stand in more than one split.
 
     Args:
         cohort: A cohort with splits.
-        policy: `drop` keeps such a source in the last of its splits (train, val, test) alone, `error` refuses the
-            cohort, and `keep` changes nothing.
+        policy: `drop` keeps them in the last of their splits (train, val, test) alone, `error` refuses the cohort, and
+            `keep` changes nothing.
 
     Returns:
         The cohort; what was dropped is named in `skipped`.
 
     Raises:
-        LeakageError: With the policy `error`, if there are such sources.
+        LeakageError: With the policy `error`, if there are such.
         ValueError: If the policy is not known.
     """
     if policy not in LEAKAGE_POLICIES:
@@ -51,12 +63,14 @@ def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
         return cohort
     if policy == "error":
         raise LeakageError(leaks)
-    home = {source: splits[-1] for source, splits in leaks}
-    kept = tuple(sample for sample in cohort if home.get(sample.source, sample.split) == sample.split)
-    dropped = Counter(sample.source for sample in cohort) - Counter(sample.source for sample in kept)
-    named = ", ".join(f"{source} ({dropped[source]} copies)" for source, _ in leaks)
-    line = f"{cohort.name}: dropped copies of sources that stand in a later split too: {named}"
-    return replace(cohort, samples=kept, skipped=(*cohort.skipped, line), dropped=len(cohort) - len(kept))
+    last = {unit: max(splits, key=SPLITS.index) for unit, (_, splits) in _homes(cohort).items() if splits}
+    kept = tuple(
+        sample for sample, unit in zip(cohort, cohort.units) if sample.split is None or sample.split == last[unit]
+    )
+    dropped = len(cohort) - len(kept)
+    named = ", ".join(name for name, _ in leaks)
+    line = f"{cohort.name}: dropped {dropped} images of what stands in a later split too: {named}"
+    return replace(cohort, samples=kept, skipped=(*cohort.skipped, line), dropped=dropped)
 
 
 def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Cohort:
@@ -105,7 +119,7 @@ def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
     per_class = Counter(label for label, _ in {(sample.label, sample.source) for sample in train})
     if cohort.calibration_split or not per_class or min(per_class.values()) < FOLDS * MIN_SOURCES:
         return cohort
-    if len({sample.unit for sample in train}) < FOLDS:
+    if len(set(train.units)) < FOLDS:
         return cohort
     held_out = set(_folds(train, FOLDS, seed)[0])
     places = [index for index, sample in enumerate(cohort) if sample.split == "train"]
@@ -125,13 +139,13 @@ def _folds(cohort: Cohort, folds: int, seed: int) -> list[list[int]]:
     require("sklearn", extra="train")
     from sklearn.model_selection import StratifiedGroupKFold
 
-    labels, units = [sample.label for sample in cohort], [sample.unit for sample in cohort]
-    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, units)
+    labels = [sample.label for sample in cohort]
+    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, cohort.units)
     return [[int(index) for index in held_out] for _, held_out in cut]
 
 
 def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
-    per_class = Counter(label for label, _ in {(sample.label, sample.unit) for sample in cohort})
+    per_class = Counter(label for label, _ in {(sample.label, unit) for sample, unit in zip(cohort, cohort.units)})
     folds = min(FOLDS, *per_class.values())
     if folds < 3:
         rare = min(per_class, key=per_class.__getitem__)

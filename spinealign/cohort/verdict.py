@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from spinealign.cohort.cohort import SPLITS
 from spinealign.cohort.findings import Audit, Probe, Straddling
+from spinealign.evaluation.evaluation import reached_by_ridge
 
 
 def verdict_of(audit: Audit) -> tuple[str, ...]:
@@ -34,12 +35,16 @@ def _probe_sentences(audit: Audit) -> Iterator[str]:
     for probe in audit.probes:
         if probe.alarm and probe.accuracy is not None:
             yield (
-                f"A linear model on 16x16 thumbnails reaches {100 * probe.accuracy:.2f} % on {probe.on}: "
-                f"{_worthless(probe)} says nothing about {_plural(audit.positive)}."
+                f"A linear model on 16x16 thumbnails reaches {_reached(probe)} on {probe.on}: {_worthless(probe)} "
+                f"says nothing about {_plural(audit.positive)}."
             )
     for probe in audit.probes:
         if probe.accuracy is None:
             yield f"The shortcut probe on {probe.on} is not possible: {probe.note}."
+
+
+def _reached(probe: Probe) -> str:
+    return reached_by_ridge(probe.accuracy or 0.0, probe.balanced_accuracy, majority=probe.majority)
 
 
 def _worthless(probe: Probe) -> str:
@@ -77,8 +82,9 @@ def _label_sentences(audit: Audit) -> Iterator[str]:
 def _confounding_sentences(audit: Audit) -> Iterator[str]:
     for item in audit.class_series:
         series = "one series" if len(item.series) == 1 else f"{len(item.series)} series"
+        whose = "" if item.known == 1 else f" whose series is known ({item.known:.0%})"
         alone = ", which no other class has: whatever marks the scan marks the class" if item.own else ""
-        yield f"Every image of the class {item.label} comes from {series}{alone}."
+        yield f"Every image of the class {item.label}{whose} comes from {series}{alone}."
     telling = sorted((item for item in audit.properties if item.alarm), key=lambda item: -item.auc)
     if telling:
         named = ", ".join(f"{item.name} (AUC {item.auc:.2f}, higher in {item.higher_in})" for item in telling)

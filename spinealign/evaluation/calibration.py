@@ -73,7 +73,7 @@ def operating_point(
     probability: NDArray[np.floating], positive: NDArray[np.bool_], *, sensitivity: float,
     weights: NDArray[np.floating] | None = None,
 ) -> float:  # fmt: skip
-    """Return the highest threshold that still has a wanted sensitivity.
+    """Return a threshold that has a wanted sensitivity and calls as little else as that allows.
 
     Args:
         probability: Probability of the finding, shape (N,).

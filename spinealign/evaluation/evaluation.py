@@ -21,7 +21,8 @@ from spinealign.evaluation.metrics import (
 )
 
 SIZE_EDGES_MM = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, inf)
-SHORTCUT_MARGIN = 0.15  # by which the thumbnail ridge beats the more frequent class where a split proves little
+SHORTCUT_MARGIN = 0.05  # by which the thumbnail ridge certainly beats guessing where a split proves little
+SKEWED = 0.6  # share of the more frequent class from which an accuracy flatters
 NEED_PROBABILITY = ("auroc", "auprc", "brier", "ece")  # scores that calls alone do not have
 
 Intervals = dict[str, Interval | None]
@@ -88,6 +89,12 @@ class Baseline:
         intervals = cluster_bootstrap(positive, calls, groups=groups, draws=draws, seed=seed)
         without: dict[str, Any] = dict.fromkeys(NEED_PROBABILITY)
         return cls(replace(binary_scores(positive, calls), **without), {**intervals, **without})
+
+    @property
+    def tells_the_classes(self) -> bool:
+        """Whether its balanced accuracy certainly beats guessing: a linear model on thumbnails never should."""
+        interval = self.intervals["balanced_accuracy"]
+        return interval is not None and interval[0] > 0.5 + SHORTCUT_MARGIN
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Baseline:
@@ -207,6 +214,12 @@ class Evaluation:
         return asdict(self)
 
     @property
+    def distinct(self) -> str:
+        """What the images come from, counted: distinct sources, and patients where the intervals draw them."""
+        patients = f" and {self.units:,} patients" if self.unit == "patient" else ""
+        return f"{self.sources:,} distinct sources{patients}"
+
+    @property
     def accuracy_interval(self) -> Interval:
         """The 95 % interval of the accuracy over units."""
         return self.intervals["accuracy"] or (0.0, 1.0)
@@ -224,14 +237,16 @@ class Evaluation:
     @property
     def shortcut_warning(self) -> str | None:
         """A plain sentence where the split proves little, else None."""
-        if self.thumbnail_ridge_accuracy is None:
+        ridge = self.thumbnail_ridge
+        if ridge is None or not ridge.tells_the_classes:
             return None
         share = (self.confusion.tp + self.confusion.fn) / self.images
-        if self.thumbnail_ridge_accuracy < max(share, 1 - share) + SHORTCUT_MARGIN:
-            return None
+        reached = reached_by_ridge(
+            ridge.scores.accuracy, ridge.scores.balanced_accuracy, majority=max(share, 1 - share)
+        )
         return (
-            f"A linear model on 16x16 thumbnails reaches {percent(self.thumbnail_ridge_accuracy)} on {self.collection} "
-            f"({self.split}): accuracy on this split says nothing about fractures."
+            f"A linear model on 16x16 thumbnails reaches {reached} on {self.collection} ({self.split}): accuracy on "
+            "this split says nothing about fractures."
         )
 
     def sensitivity_from(self, size_mm: float) -> float | None:
@@ -244,6 +259,22 @@ class Evaluation:
 def percent(share: float | None) -> str:
     """Write a share of 1 for people; a dash where there is none."""
     return "-" if share is None else f"{share * 100:.2f} %"
+
+
+def units_of(evaluations: Sequence[Evaluation]) -> str:
+    """Return what the intervals of evaluations draw: `sources`, `patients`, or both."""
+    return " or ".join(sorted({f"{item.unit}s" for item in evaluations}))
+
+
+def reached_by_ridge(accuracy: float, balanced: float | None, *, majority: float) -> str:
+    """Write what the thumbnail ridge reaches; where one class is rare, its balanced accuracy.
+
+    Args:
+        accuracy: Its accuracy.
+        balanced: Its balanced accuracy, where both classes are there.
+        majority: Share of the more frequent class.
+    """
+    return percent(accuracy) if balanced is None or majority < SKEWED else f"a balanced accuracy of {percent(balanced)}"
 
 
 def _size_curve(

@@ -72,3 +72,20 @@ def fit_novelty(features: NDArray[np.floating], groups: Sequence[Hashable]) -> N
     floor = max(float(variances[-1]) * 1e-9, 1e-12)  # a feature that never changes must not divide by zero
     whitening = directions / np.sqrt(np.maximum(variances, floor))
     return NoveltyStatistics(np.stack(list(means.values())).astype(np.float32), whitening.astype(np.float32))
+
+
+def rejection_limit(distances: NDArray[np.floating], *, weights: NDArray[np.floating], share: float) -> float:
+    """Return the smallest distance beyond which at most a share of the images lies.
+
+    Args:
+        distances: Of held-out images, shape (N,).
+        weights: Weight of each image, shape (N,).
+        share: The share, in [0, 1).
+
+    Example:
+        >>> rejection_limit(np.array([1.0, 2.0, 3.0, 4.0]), weights=np.ones(4), share=0.25)
+        3.0
+    """
+    order = np.argsort(distances)
+    within = np.cumsum(weights[order]) / weights.sum()
+    return float(distances[order][np.searchsorted(within, 1 - share - 1e-9)])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.errors import require
-from spinealign.evaluation.folds import source_folds
 
 THUMBNAIL_SIZE = 16
 
@@ -23,7 +20,10 @@ def thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
 def thumbnail_ridge_calls(
     train: NDArray[np.floating], train_positive: NDArray[np.bool_], *, test: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
-    """Return what ridge regression on thumbnails calls positive.
+    """Return what ridge regression on thumbnails calls positive; both classes count alike, however rare one is.
+
+    Where it is right, the label can be read off the coarse look of the image, so a high accuracy of any other model on
+    the same split says nothing about the finding.
 
     Args:
         train: Features of the training images, shape (N, F).
@@ -39,62 +39,9 @@ def thumbnail_ridge_calls(
     require("sklearn", extra="train")
     from sklearn.linear_model import RidgeClassifier
 
-    return np.asarray(RidgeClassifier(alpha=1.0).fit(train, train_positive).predict(test), bool)
-
-
-def thumbnail_ridge(
-    train: NDArray[np.floating],
-    train_positive: NDArray[np.bool_],
-    *,
-    test: NDArray[np.floating],
-    test_positive: NDArray[np.bool_],
-) -> float:
-    """Return the accuracy of ridge regression on thumbnails.
-
-    A high value means that the label can be read off the coarse look of the image, so a high accuracy of any other
-    model on the same split says nothing about the finding.
-
-    Args:
-        train: Features of the training images, shape (N, F).
-        train_positive: Their truth, shape (N,).
-        test: Features of the test images, shape (M, F).
-        test_positive: Their truth, shape (M,).
-
-    Returns:
-        Share of the test images that it calls right, in [0, 1].
-
-    Raises:
-        MissingDependencyError: If scikit-learn is not installed.
-    """
-    return float((thumbnail_ridge_calls(train, train_positive, test=test) == test_positive).mean())
-
-
-def thumbnail_ridge_folds(
-    features: NDArray[np.floating],
-    positive: NDArray[np.bool_],
-    *,
-    groups: Sequence[str | int],
-    folds: int = 5,
-    seed: int = 0,
-) -> float:
-    """Return the accuracy of ridge regression on thumbnails of groups that it was not trained on.
-
-    Args:
-        features: Features of all images, shape (N, F).
-        positive: Their truth, shape (N,).
-        groups: The source of each image, or its patient; none is trained on and called by one model.
-        folds: Number of folds.
-        seed: Seed of the cut.
-
-    Returns:
-        Share of all images that are called right by the model of the other folds, in [0, 1].
-
-    Raises:
-        ValueError: If a class has fewer groups than folds, or is missing where a fold is left out.
-        MissingDependencyError: If scikit-learn is not installed.
-    """
-    fold = source_folds(positive, groups, folds=folds, seed=seed)
-    return float((fold_calls(features, positive, fold=fold) == positive).mean())
+    return np.asarray(
+        RidgeClassifier(alpha=1.0, class_weight="balanced").fit(train, train_positive).predict(test), bool
+    )
 
 
 def fold_calls(

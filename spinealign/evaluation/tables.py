@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spinealign.evaluation.evaluation import Evaluation, percent
+from spinealign.evaluation.evaluation import Evaluation, percent, units_of
 from spinealign.evaluation.folds import CrossValidation
 from spinealign.evaluation.intervals import Interval
 
@@ -62,7 +62,6 @@ def format_interval(name: str, interval: Interval | None) -> str:
 
 def _all_scores(item: Evaluation) -> list[str]:
     over, counts = f"95 % over {item.unit}s", item.confusion
-    patients = f" and {item.units:,} patients" if item.unit == "patient" else ""
     rows = [("", "model", over, "naive (images)", "thumbnail ridge", over)]
     for name, value in item.scores.to_dict().items():
         ridge = item.thumbnail_ridge
@@ -75,8 +74,8 @@ def _all_scores(item: Evaluation) -> list[str]:
             format_interval(name, ridge.intervals[name] if ridge else None),
         ))  # fmt: skip
     return [
-        f"{item.collection} ({item.split}): {item.images:,} images of {item.sources:,} distinct sources{patients}; "
-        f"called from a probability of {item.threshold:.4g}",
+        f"{item.collection} ({item.split}): {item.images:,} images of {item.distinct}; called "
+        f"from a probability of {item.threshold:.4g}",
         *_aligned(rows, right=True),
         f"true positives {counts.tp:,}, false positives {counts.fp:,}, true negatives {counts.tn:,}, false negatives "
         f"{counts.fn:,}",
@@ -84,7 +83,7 @@ def _all_scores(item: Evaluation) -> list[str]:
 
 
 def _summary_lines(evaluations: Sequence[Evaluation]) -> list[str]:
-    over = " or ".join(sorted({f"{item.unit}s" for item in evaluations}))
+    over = units_of(evaluations)
     header = ("collection", "split", "images", "sources", "accuracy", f"95 % over {over}", "thumbnail ridge",
               "sensitivity", "specificity", "AUROC")  # fmt: skip
     rows = [

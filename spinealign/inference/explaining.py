@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 from spinealign.imaging.pictures import Tile, draw_sheet, overlay_heat, save_picture
@@ -9,13 +11,15 @@ from spinealign.imaging.reading import read_slice
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
 
+_LONGEST_NAME = 200  # bytes; file systems take 255, and the picture's name is longer
 FOOTER = "Bright: what the answer rests on. Research software, not a medical device."
 
 
 class HeatMapWriter:
-    """Writes one PNG for each image into a folder; images of one name do not overwrite each other."""
+    """Writes one PNG for each image into a folder, which is made; images of one name do not overwrite each other."""
 
     def __init__(self, predictor: Predictor, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._predictor = predictor
         self._folder = folder
         self._taken: set[str] = set()
@@ -52,6 +56,8 @@ class HeatMapWriter:
         return target
 
     def _free_name(self, name: str) -> str:
+        if len(os.fsencode(name)) > _LONGEST_NAME:
+            name = f"{name[:40]}...{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
         candidate, number = f"{name}.heat.png", 2
         while candidate in self._taken:
             candidate, number = f"{name}.{number}.heat.png", number + 1

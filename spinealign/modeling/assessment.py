@@ -151,7 +151,7 @@ def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]
         CohortError: If a class has fewer sources than folds.
     """
     try:
-        return source_folds(loaded.positive, [sample.unit for sample in loaded.cohort], folds=folds, seed=seed)
+        return source_folds(loaded.positive, loaded.cohort.units, folds=folds, seed=seed)
     except ValueError as error:
         raise CohortError(f"{loaded.cohort.name}: {error}") from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 
 from spinealign.cohort.cohort import Cohort
-from spinealign.evaluation.evaluation import Evaluation, percent
+from spinealign.evaluation.evaluation import Evaluation, percent, units_of
 from spinealign.evaluation.tables import SCORE_TITLES, format_interval, format_score
 from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.card_sections import (
@@ -89,15 +89,15 @@ def _metadata(setup: TrainingSetup, evaluations: Sequence[Evaluation], name: str
         for score, value in item.scores.to_dict().items()
         if value is not None
     ]
-    backbone = setup.model.model_name_or_path
-    if backbone in BACKBONES and not setup.model.from_scratch:
+    backbone, pretrained = setup.model.model_name_or_path, not setup.model.from_scratch
+    if backbone in BACKBONES and pretrained:
         backbone = BACKBONES[backbone].hub_id or backbone
     return ModelCardData(
         model_name=name,
         library_name="transformers",
         pipeline_tag="image-classification",
         tags=["spinealign", "medical", "ct", "cervical-spine", "onnx"],
-        base_model=backbone if "/" in backbone and not Path(backbone).is_dir() else None,
+        base_model=backbone if pretrained and "/" in backbone and not Path(backbone).is_dir() else None,
         eval_results=results,
         ignore_metadata_errors=False,
     )
@@ -107,7 +107,7 @@ def _evidence(item: Evaluation, score: str) -> str:
     """Say in few words what a score rests on."""
     ridge = item.thumbnail_ridge.scores.to_dict()[score] if item.thumbnail_ridge else None
     return (
-        f"{item.images} images of {item.sources} distinct sources, 95 % interval over {item.unit}s "
+        f"{item.images} images of {item.distinct}, 95 % interval over {item.unit}s "
         f"{format_interval(score, item.intervals[score])}, thumbnail ridge {format_score(score, ridge)}, "
         f"its accuracy {percent(item.thumbnail_ridge_accuracy)}"
     )
@@ -116,12 +116,13 @@ def _evidence(item: Evaluation, score: str) -> str:
 def _measured_section(record: TrainingRecord, chosen: str) -> str:
     warnings = [f"> **Warning.** {item.shortcut_warning}" for item in record.evaluations if item.shortcut_warning]
     folds = [item.pooled for item in record.cross_validations]
+    units = units_of(record.evaluations)
     return "\n\n".join([
         "## What was measured",
         _summary([*record.evaluations, *record.accepted, *folds]),
-        "The honest interval draws whole source slices (a bootstrap, never narrower than Wilson's interval with the "
-        "sources as trials), because copies of one slice say little that is new; the naive one takes every image for "
-        "a new patient. The thumbnail ridge is a linear model that sees 16x16 pixels, too few for any fracture. "
+        f"The honest interval draws whole {units} (a bootstrap, never narrower than Wilson's interval with the {units} "
+        "as trials), because further images of one say little that is new; the naive one takes every image for a new "
+        "patient. The thumbnail ridge is a linear model that sees 16x16 pixels, too few for any fracture. "
         "*Accepted* are the images that the model does not reject as unknown. " + chosen,
         *warnings,
         *(_all_scores(item) for item in record.evaluations),
@@ -136,10 +137,10 @@ def _summary(evaluations: Sequence[Evaluation]) -> str:
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for item in evaluations:
-        scores = item.scores
+        scores, patients = item.scores, f" ({item.units} patients)" if item.unit == "patient" else ""
         lines.append(
-            f"| {item.collection} | {item.split} | {item.images} | {item.sources} | {percent(scores.accuracy)} | "
-            f"{format_interval('accuracy', item.accuracy_interval)} | "
+            f"| {item.collection} | {item.split} | {item.images} | {item.sources}{patients} | "
+            f"{percent(scores.accuracy)} | {format_interval('accuracy', item.accuracy_interval)} | "
             f"{format_interval('accuracy', item.naive_intervals['accuracy'])} | "
             f"{percent(item.thumbnail_ridge_accuracy)} | {percent(scores.sensitivity)} | "
             f"{percent(scores.specificity)} | {format_score('auroc', scores.auroc)} | {item.threshold:.4g} |"

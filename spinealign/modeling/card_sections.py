@@ -43,7 +43,8 @@ def decision_section(record: TrainingRecord) -> str:
     wanted = (
         ""
         if decision.target_sensitivity is None
-        else f" It is the highest probability with a sensitivity of {decision.target_sensitivity:.0%} there."
+        else f" It calls at least {decision.target_sensitivity:.0%} of the fractures there, and as little else as that "
+        "allows."
     )
     return (
         "## Calibration and operating point\n\n"
@@ -58,13 +59,15 @@ def abstention_section(record: TrainingRecord) -> str:
     """Return when an image is rejected as unknown."""
     novelty = record.novelty
     shares = "; ".join(f"{percent(share)} of {name}" for name, share in novelty.rejected.items())
+    unseen = "; ".join(f"{percent(share)} of {name}" for name, share in novelty.rejected_unseen.items())
     return (
         "## What it does not know\n\n"
         f"An image whose Mahalanobis distance from the training images exceeds **{novelty.threshold:.2f}** is not "
         "accepted, and its probabilities are not to be relied on. The distance is taken in the features of the middle "
         "of the network, to the nearest class of a collection. The threshold was chosen so that at most 5 % of the "
-        f"held-out images of each collection are rejected ({novelty.sources} sources: {shares}), so these shares are "
-        "no measurement of their own. Images that are too small, dark, bright, blurred, empty, coloured or oblong are "
+        f"held-out images of each collection are rejected, each source counting alike ({novelty.sources} sources: "
+        f"{shares}), so these shares are no measurement. Limits that are chosen on four fifths of these sources reject "
+        f"of the last fifth: {unseen}. Images that are too small, dark, bright, blurred, empty, coloured or oblong are "
         "rejected before."
     )
 
@@ -176,8 +179,6 @@ def _name(data: str) -> str:
 
 
 def _option(name: str, value: Any) -> list[str]:
-    if value is False:
-        return [f"--no_{name}"]
     if value is True:
         return [f"--{name}"]
     if isinstance(value, list):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spinealign.evaluation.evaluation import percent
+from spinealign.evaluation.evaluation import percent, units_of
 from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.record import TrainingRecord
 
@@ -41,7 +41,7 @@ def _answers(setup: TrainingSetup, record: TrainingRecord) -> list[tuple[str, st
         ("Demographics: age, sex, comorbidity", MISSING),
         (
             "De-identification",
-            "no header, no name of a file and no image reaches the model or this card",
+            "no header, no name of a file and no image is stored with the model or shown on this card",
         ),
         ("Missing and damaged images", "skipped, and named by the training"),
         ("Preprocessing", f"{window}, {filters}, resized to one square, normalised"),
@@ -53,7 +53,10 @@ def _answers(setup: TrainingSetup, record: TrainingRecord) -> list[tuple[str, st
         ("Audit for copies, leakage and confounding", audited),
         ("Model, initialisation, training, selection", "see Training"),
         ("Calibration", calibrated),
-        ("Metrics with uncertainty", "all scores, 95 % intervals over sources, naive ones beside them"),
+        (
+            "Metrics with uncertainty",
+            f"all scores, 95 % intervals over {units_of(evaluations)}, naive ones beside them",
+        ),
         ("Trivial baseline on the same split", f"thumbnail ridge, {ridge}"),
         ("Comparison with radiologists", MISSING),
         ("External testing on other hospitals", MISSING),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,12 @@ from spinealign.evaluation.calibration import (
     operating_point,
     source_weights,
 )
-from spinealign.evaluation.novelty import NoveltyStatistics, fit_novelty
+from spinealign.evaluation.novelty import NoveltyStatistics, fit_novelty, rejection_limit
 from spinealign.inference.predictor import Predictor
 from spinealign.modeling.assessment import fracture_index, network_output
 
 REJECTED_SHARE = 0.05  # of the held-out images of each collection
+FOLDS = 5  # over sources, in which the rejection of images is measured that chose no threshold
 MAX_REFERENCE = 2000  # training images of each collection that describe what is known
 
 
@@ -89,7 +91,8 @@ def learn_novelty(
         seed: Chooses `MAX_REFERENCE` training images where there are more.
 
     Returns:
-        The statistics, and a threshold that rejects at most `REJECTED_SHARE` of the held-out images of any collection.
+        The statistics, and a threshold that rejects at most `REJECTED_SHARE` of the held-out images of any collection,
+        where each source counts alike.
 
     Raises:
         CheckpointError: If the network gives no features.
@@ -101,12 +104,45 @@ def learn_novelty(
         features.append(_features(predictor, train))
         groups += [f"{item.cohort.name}/{sample.label}" for sample in train.cohort]
     statistics = fit_novelty(np.concatenate(features), groups)
-    held_out = {item.cohort.name: item.part(item.cohort.selection_split or "test") for item in collections}
-    distances = {name: statistics.distance(_features(predictor, part)) for name, part in held_out.items()}
-    threshold = max(float(np.quantile(values, 1 - REJECTED_SHARE, method="higher")) for values in distances.values())
-    rejected = {name: float((values > threshold).mean()) for name, values in distances.items()}
-    sources = sum(len(part.cohort.sources) for part in held_out.values())
-    return statistics, NoveltyConfig(threshold=threshold, rejected=rejected, sources=sources)
+    held_out = [_held_out(predictor, item, statistics, rng) for item in collections]
+    threshold = max(part.limit() for part in held_out)
+    unseen = {part.name: 0.0 for part in held_out}
+    for fold in range(FOLDS):
+        limit = max(part.limit(part.fold != fold) for part in held_out)
+        for part in held_out:
+            unseen[part.name] += part.rejected(limit, part.fold == fold)
+    rejected = {part.name: part.rejected(threshold) for part in held_out}
+    sources = sum(len(item.part(item.cohort.selection_split or "test").cohort.sources) for item in collections)
+    return statistics, NoveltyConfig(threshold, rejected, unseen, sources)
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """Distances of the held-out images of a collection, the weight of each (1 in all), and the fold of its source."""
+
+    name: str
+    distances: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    fold: NDArray[np.intp]
+
+    def limit(self, members: NDArray[np.bool_] | None = None) -> float:
+        chosen = np.ones(len(self.fold), bool) if members is None or not members.any() else members
+        return rejection_limit(self.distances[chosen], weights=self.weights[chosen], share=REJECTED_SHARE)
+
+    def rejected(self, limit: float, members: NDArray[np.bool_] | None = None) -> float:
+        beyond = self.distances > limit
+        return float(self.weights[beyond if members is None else beyond & members].sum())
+
+
+def _held_out(
+    predictor: Predictor, item: LoadedCohort, statistics: NoveltyStatistics, rng: np.random.Generator
+) -> _HeldOut:
+    part = item.part(item.cohort.selection_split or "test")
+    sources = [sample.source for sample in part.cohort]
+    weights = source_weights(sources)
+    _, source = np.unique(sources, return_inverse=True)
+    fold = rng.permutation(source.max() + 1)[source] % FOLDS
+    return _HeldOut(item.cohort.name, statistics.distance(_features(predictor, part)), weights / weights.sum(), fold)
 
 
 def _features(predictor: Predictor, part: LoadedCohort) -> NDArray[np.float32]:

@@ -105,6 +105,19 @@ def finish_run(run: Path) -> None:
         shutil.rmtree(leftover)
 
 
+def keep_logs(run: Path, place: Path) -> None:
+    """Move the logs of a finished run out of the checkpoint, for they name this machine, and delete its folder.
+
+    Args:
+        run: Where the Trainer saved.
+        place: A folder for the logs of several runs.
+    """
+    for log in sorted((run / "runs").glob("*")):
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.move(log, place / log.name)
+    shutil.rmtree(run)
+
+
 def last_whole_checkpoint(folder: Path) -> str | None:
     """Return the newest checkpoint from which a killed run can go on; half-written ones are deleted.
 

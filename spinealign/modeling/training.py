@@ -19,7 +19,8 @@ from spinealign.modeling.card_sections import backbone_name
 from spinealign.modeling.cross_validation import cross_validate, forget_folds
 from spinealign.modeling.finishing import Outcome, finish
 from spinealign.modeling.preparation import build_trainer, load_collections, new_network
-from spinealign.modeling.resuming import describe_run, finish_run, unfinished_run
+from spinealign.modeling.record import selection_note
+from spinealign.modeling.resuming import describe_run, finish_run, keep_logs, unfinished_run
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +35,14 @@ class TrainingResult:
         folder: The checkpoint.
         evaluations: One for each collection, on its test part, or on its validation part where it has no test.
         cross_validations: One for each collection, where they were asked for.
+        selection: A sentence that says which of these images chose the epoch.
         resumed: Whether a killed run was taken up.
     """
 
     folder: Path
     evaluations: tuple[Evaluation, ...]
     cross_validations: tuple[CrossValidation, ...]
+    selection: str
     resumed: bool
 
 
@@ -89,8 +92,11 @@ def train(setup: TrainingSetup) -> TrainingResult:
         evaluations = finish(output, setup, outcome=outcome, collections=collections).evaluations
         finish_run(run)
         forget_folds(run)
+        keep_logs(run, output.resolve().with_name(f"{output.resolve().name}-logs"))
     trainer.accelerator.wait_for_everyone()
-    return TrainingResult(output, evaluations, cross_validations, resumed=checkpoint is not None)
+    cohorts = [item.cohort for item in collections]
+    chosen = selection_note(cohorts, evaluations, epoch_was_chosen=setup.training.load_best_model_at_end)
+    return TrainingResult(output, evaluations, cross_validations, chosen, resumed=checkpoint is not None)
 
 
 def _check(setup: TrainingSetup) -> None:

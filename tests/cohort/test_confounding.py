@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -109,3 +111,32 @@ def test_the_probe_says_why_it_is_not_possible():
     assert "fewer than two" in folds.note
     one_class = loaded(True, ["train", "val", "val", "val"])
     assert "both classes" in shortcut_probes(one_class, "fracture")[0].note
+
+
+def samples_of(*rows):
+    """Return a cohort of images, each of a slice of its own, from class and series."""
+    return Cohort("set", tuple(Sample("", label, f"s{n}", series=series) for n, (label, series) in enumerate(rows)))
+
+
+def test_a_file_without_a_series_does_not_hide_the_rest():
+    rows = [("fracture", "A")] * 4 + [("normal", "B")] * 4
+    found = series_of_classes(samples_of(*rows, ("normal", None)))
+    told = {item.label: (item.series, item.known) for item in found}
+    assert told == {"fracture": (("A",), 1), "normal": (("B",), 0.8)}
+
+
+def test_one_series_that_all_classes_share_tells_nothing():
+    assert series_of_classes(samples_of(*[("fracture", "A"), ("normal", "A")] * 4)) == ()
+
+
+def test_a_rare_finding_does_not_silence_the_probe():
+    images = loaded(True, ["train"] * 400 + ["val"] * 400)
+    gray, samples = images.gray[::2].repeat(2, axis=0), list(images.cohort.samples)
+    for place in range(0, 800):
+        rare = place % 20 == 0
+        gray[place] = RANDOM.integers(0, 100, (32, 32)) + 80 * rare
+        samples[place] = replace(samples[place], label="fracture" if rare else "normal")
+    probe, _ = shortcut_probes(LoadedCohort(Cohort("set", tuple(samples)), gray, images.config), "fracture")
+    assert probe.majority == 0.95
+    assert probe.balanced_accuracy > 0.9
+    assert probe.alarm

@@ -12,6 +12,8 @@ from spinealign.errors import LeakageError
 from spinealign.imaging.conditioning import render
 from spinealign.imaging.phantom import draw_phantom
 
+DISTINCT = np.arange(64, dtype=np.uint8)[:, None, None].repeat(8, axis=1).repeat(8, axis=2)
+
 
 def unknown(name: str, split: str | None = "train") -> Sample:
     return Sample(name, "fracture", source=name, split=split, name=name)
@@ -22,7 +24,7 @@ def named(source: str, series: str, split: str = "train", copy: int = 0) -> Samp
 
 
 def joined(samples: list[Sample], groups: list[int]) -> Cohort:
-    loaded = LoadedCohort(Cohort("set", tuple(samples)), np.zeros((len(samples), 8, 8), np.uint8), ConditioningConfig())
+    loaded = LoadedCohort(Cohort("set", tuple(samples)), DISTINCT[: len(samples)], ConditioningConfig())
     return join_groups(loaded, np.array(groups)).cohort
 
 
@@ -84,3 +86,13 @@ def test_a_mirrored_phantom_is_found_by_its_looks():
     gray = np.stack([first, second, first[:, ::-1]])
     loaded = join_lookalikes(LoadedCohort(Cohort("set", samples), gray, ConditioningConfig()), progress=False)
     assert loaded.cohort.sources == ("train/a.png = val/c.png", "train/b.png")
+
+
+def test_equal_pixels_are_one_slice_whatever_names_and_groups_say():
+    samples = [
+        Sample("", "fracture", "A (1)", "A", "train", "train/A (1).png"),
+        Sample("", "fracture", "A (2)", "A", "train", "train/A (2).png"),
+        Sample("", "normal", "A (900)", "A", "val", "val/A (900).png"),
+    ]
+    loaded = LoadedCohort(Cohort("set", tuple(samples)), DISTINCT[[0, 1, 0]], ConditioningConfig())
+    assert join_groups(loaded, np.array([0, 1, 2])).cohort.sources == ("A (1) = A (900)", "A (2)")

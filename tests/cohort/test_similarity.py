@@ -85,3 +85,11 @@ def _gray(path: Path) -> np.ndarray:
 def _pairs(kinds: list) -> np.ndarray:
     number = np.array([kinds.index(kind) for kind in kinds])
     return np.triu(number[:, None] == number, 1)
+
+
+def test_equal_images_are_one_group_however_few(phantoms):
+    image, other = (np.asarray(phantom.resize((96, 96))) for phantom in phantoms[:2])
+    assert group_by_looks(np.stack([image, image]), progress=False).tolist() == [0, 0]
+    assert group_by_looks(np.stack([other, image, image, image]), progress=False).tolist() == [0, 1, 1, 1]
+    black = np.zeros_like(image)
+    assert group_by_looks(np.stack([black, black, image]), progress=False).tolist() == [0, 0, 2]

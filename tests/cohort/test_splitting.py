@@ -67,6 +67,27 @@ def test_no_cut_divides_a_patient():
         assert len({(sample.patient, sample.split) for sample in cohort}) == 40
 
 
+def test_a_slice_with_and_without_its_patient_stays_whole():
+    cohort = of_patients(copies(20, copies=4), slices=4)
+    samples = [replace(sample, patient=None) if place % 4 == 0 else sample for place, sample in enumerate(cohort)]
+    cut = split_cohort(replace(cohort, samples=tuple(samples)), "source", seed=2)
+    assert find_leaks(cut) == []
+    assert len(set(cut.units)) == 10
+
+
+def test_a_patient_in_two_splits_is_a_leak_that_names_nobody():
+    samples = [
+        Sample(f"{part}.png", "fracture", f"s{part}", split=part, patient="Doe, Jane") for part in ("train", "test")
+    ]
+    cohort = Cohort("set", (*samples, Sample("x.png", "normal", "x", split="train", patient="Roe, Richard")))
+    with pytest.raises(LeakageError, match="the patient of stest in train and test") as caught:
+        resolve_leakage(cohort, "error")
+    assert "Doe" not in str(caught.value)
+    kept = resolve_leakage(cohort, "drop")
+    assert [sample.source for sample in kept] == ["stest", "x"]
+    assert kept.dropped == 1
+
+
 def test_slices_of_two_patients_are_no_three_parts():
     with pytest.raises(CohortError, match=r"2 distinct source slice\(s\) or patient\(s\).*slices of a patient"):
         split_cohort(of_patients(copies(sources_per_class=20)))
@@ -89,7 +110,7 @@ def test_copies_in_train_of_held_out_sources_are_dropped_and_named():
     cohort = resolve_leakage(STRADDLING, "drop")
     assert [(sample.source, sample.split) for sample in cohort if sample.source == "a"] == [("a", "val")]
     assert len(cohort) == 4
-    assert "a (2 copies)" in cohort.skipped[-1]
+    assert "dropped 2 images of what stands in a later split too: a" in cohort.skipped[-1]
 
 
 def test_leakage_can_be_refused_with_the_pairs_or_kept():

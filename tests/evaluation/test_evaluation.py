@@ -64,9 +64,18 @@ def test_the_thumbnail_ridge_is_measured_on_the_same_sources():
 
 
 def test_a_split_that_a_linear_model_reads_carries_a_warning_in_the_style_of_the_table():
-    warning = evaluation(PERFECT, ridge_called=np.array(PERFECT, bool)).shortcut_warning
+    positive = np.arange(40) < 20
+    evidence = Evidence("set", "val", range(40), ridge_called=positive)
+    warning = Evaluation.of(positive, positive.astype(float), evidence=evidence, draws=50).shortcut_warning
     assert "reaches 100.00 % on set (val)" in warning
     assert "says nothing about fractures" in warning
+
+
+def test_a_rare_class_does_not_hide_that_the_probe_tells_it():
+    positive = np.arange(400) < 20
+    evidence = Evidence("set", "val", range(400), ridge_called=positive)
+    warning = Evaluation.of(positive, positive.astype(float), evidence=evidence, draws=50).shortcut_warning
+    assert "reaches a balanced accuracy of 100.00 % on set (val)" in warning
 
 
 def test_a_probe_that_always_says_the_more_frequent_class_raises_no_alarm():

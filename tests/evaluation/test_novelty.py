@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
-from spinealign.evaluation.novelty import NoveltyStatistics, fit_novelty
+from spinealign.evaluation.novelty import NoveltyStatistics, fit_novelty, rejection_limit
 
 
 @pytest.fixture
@@ -57,3 +57,10 @@ def test_numbers_that_are_not_finite_are_refused():
 def test_one_image_is_not_enough():
     with pytest.raises(ValueError, match="two images"):
         fit_novelty(np.zeros((1, 4)), ["a"])
+
+
+def test_copies_of_one_source_do_not_choose_the_limit():
+    distances = np.concatenate([np.full(80, 9.0), np.arange(1.0, 20.0)])
+    weights = np.concatenate([np.full(80, 1 / 80), np.ones(19)])
+    assert rejection_limit(distances, weights=weights, share=0.05) == 18.0
+    assert rejection_limit(distances, weights=np.ones(99), share=0.05) == 15.0

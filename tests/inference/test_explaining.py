@@ -28,3 +28,15 @@ def test_images_of_one_name_do_not_overwrite_each_other(predictor, slice_png, tm
     names = [writer.write(str(slice_png), predictor(slice_png)).name for _ in range(3)]
     assert names == ["slice.png.heat.png", "slice.png.2.heat.png", "slice.png.3.heat.png"]
     assert {path.name for path in (tmp_path / "maps").iterdir()} == set(names), "nothing half-written is left"
+
+
+def test_a_name_as_long_as_the_file_system_takes_has_its_picture(predictor, slice_png, tmp_path):
+    longest = slice_png.rename(tmp_path / f"{'n' * 251}.png")
+    written = HeatMapWriter(predictor, tmp_path / "maps").write(str(longest), predictor(longest))
+    assert written.is_file()
+    assert written.name.startswith("n" * 40 + "...")
+
+
+def test_a_place_that_cannot_hold_pictures_is_known_at_once(predictor, slice_png):
+    with pytest.raises(OSError, match=r"slice\.png"):
+        HeatMapWriter(predictor, slice_png)

@@ -86,6 +86,13 @@ def test_patients_that_only_headers_tell_are_drawn_and_not_named(tmp_path):
     assert len({(sample.patient, fold) for sample, fold in zip(loaded.cohort, folds_of(loaded, 2, seed=0))}) == 4
 
 
+def test_one_identifier_in_all_files_is_no_patient(tmp_path):
+    for number in range(4):
+        write_ct(tmp_path / ("fracture" if number % 2 else "normal") / f"{number}.dcm", "ANON", 7_600_000 + number)
+    loaded = load_images(index_cohort(tmp_path), ConditioningConfig(image_size=64), progress=False)
+    assert {sample.patient for sample in loaded.cohort} == {None}
+
+
 def test_without_training_images_the_ridge_learns_from_the_other_sources(phantom_folder):
     loaded = load_images(index_cohort(phantom_folder), ConditioningConfig(image_size=64), progress=False)
     ridge = assess(np.zeros(44), loaded, split="all", threshold=0.5, train=None).thumbnail_ridge

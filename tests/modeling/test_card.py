@@ -114,13 +114,22 @@ def test_the_command_tells_every_setting_that_differs_from_its_default(tmp_path)
         ),
         *("--output_dir", str(tmp_path), "--gradient_accumulation_steps", "2", "--adam_beta2", "0.98", "--seed", "7"),
         *("--use_cpu", "--label_smoothing_factor", "0.05", "--optim", "adafactor", "--lr_scheduler_type", "linear"),
-        *("--lr_scheduler_kwargs", '{"last_epoch": 4}', "--warmup_steps", "0", "--run_name", "of-a-patient"),
+        *(
+            "--load_best_model_at_end",
+            "False",
+            "--lr_scheduler_kwargs",
+            '{"last_epoch": 4}',
+            "--warmup_steps",
+            "0",
+            "--run_name",
+            "of-a-patient",
+        ),
     ]
     command = command_line(parse_training_setup(words))
     told, meant = parse_training_setup(shlex.split(command)[2:]), parse_training_setup(words)
     assert (told.data, told.model, told.augmentation) == (meant.data, meant.model, meant.augmentation)
     for name in ("gradient_accumulation_steps", "adam_beta2", "seed", "use_cpu", "label_smoothing_factor", "optim",
-                 "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps"):  # fmt: skip
+                 "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "load_best_model_at_end"):  # fmt: skip
         assert getattr(told.training, name) == getattr(meant.training, name)
     assert str(tmp_path) not in command
     assert "of-a-patient" not in command

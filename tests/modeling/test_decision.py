@@ -86,6 +86,8 @@ def test_novelty_rejects_at_most_its_share_of_the_held_out_images_of_any_collect
     statistics, novelty = learn_novelty(predictor, collections, seed=0)
     assert all(share <= REJECTED_SHARE for share in novelty.rejected.values())
     assert max(novelty.rejected.values()) > 0
+    assert novelty.rejected_unseen.keys() == novelty.rejected.keys()
+    assert sum(novelty.rejected_unseen.values()) >= sum(novelty.rejected.values()), "limits chosen on others"
     stripes = np.tile(np.array([0, 255], np.uint8), (1, SIDE, SIDE // 2))
     assert statistics.distance(brightness(stripes[:, None] / 255).features)[0] > 5 * novelty.threshold
 

@@ -41,7 +41,9 @@ def test_a_training_writes_a_whole_checkpoint_and_no_pickle(tiny_checkpoint):
     assert {path.name for path in tiny_checkpoint.iterdir() if path.is_file()} == FILES
     left = {path.suffix for path in tiny_checkpoint.rglob("*") if path.is_file()}
     assert not left & {".bin", ".pt", ".pth", ".pkl"}
-    assert list((tiny_checkpoint / "training").rglob("events.out.tfevents.*")), "TensorBoard logs"
+    logs = tiny_checkpoint.with_name(f"{tiny_checkpoint.name}-logs")
+    assert list(logs.rglob("events.out.tfevents.*")), "TensorBoard logs"
+    assert not (tiny_checkpoint / "training").exists(), "they name the machine"
     assert json.loads((tiny_checkpoint / "config.json").read_text())["id2label"] == {"0": "normal", "1": "fracture"}
 
 
