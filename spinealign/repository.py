@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,6 +46,7 @@ _SENTENCES = {
     "HfHubHTTPError": "the Hub answers with an error: {detail}",
     "FileMetadataError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
     "JSONDecodeError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
+    "KeyError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
     "ConnectError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
     "ProxyError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
     "TimeoutException": "the Hub does not answer: check the network, then try again.",
@@ -85,11 +87,12 @@ def _sentence(error: BaseException) -> str | None:
 
 def _told_by(error: BaseException) -> str:
     """Return what an error without a sentence says: of the disk, of damaged metadata, of a size that does not fit."""
+    text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}."
-    if isinstance(error, OSError):
+    if text.startswith("Consistency check failed"):
         return "what came is not whole, and nothing of it is used: try again."
-    return f"{' '.join(str(error).split()) or type(error).__name__}"
+    return text or type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class Repository:
         with self._in_plain_words():
             hf_hub_url(self.repo_id, "README.md")  # it refuses what can be no name, without a request
             account = self._api().whoami()
-        user = account["name"]
+            user = account["name"]
         if account.get("auth", {}).get("accessToken", {}).get("role") == "read":
             raise HubError(f"The token of {user} may only read: make one that may write, and log in with it.")
         owner, _, name = self.repo_id.rpartition("/")
@@ -159,7 +162,7 @@ class Repository:
         Args:
             files: Name in the repository, and a path or the content.
             message: What the commit is called.
-            owned: Names that go with these files: those that lie there and are not among them are deleted.
+            owned: Patterns of names that go with these files: what lies there and is not among them is deleted.
 
         Raises:
             HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time; then
@@ -176,11 +179,12 @@ class Repository:
             if self.private and not head.private:
                 raise HubError(f"{self.repo_id} is public already: make it private on its page, or take another name.")
             there = {item.rfilename for item in head.siblings or ()}
+            stale = {name for name in there - files.keys() if any(fnmatch(name, pattern) for pattern in owned)}
             commit = api.create_commit(
                 self.repo_id,
                 [
                     *(CommitOperationAdd(name, content) for name, content in files.items()),
-                    *(CommitOperationDelete(name) for name in sorted(there & set(owned) - files.keys())),
+                    *(CommitOperationDelete(name) for name in sorted(stale)),
                 ],
                 commit_message=message,
                 repo_type=self.kind,
