@@ -76,4 +76,4 @@ def card_for(repo_id: str, text: str) -> str:
         repo_id: The repository.
         text: The card.
     """
-    return re.sub(r'(model=")path/to/[^"]*(")', rf"\g<1>{repo_id}\g<2>", text)
+    return re.sub(r'model="path/to/[^"]*"', lambda _: f'model="{repo_id}"', text)
