@@ -46,6 +46,7 @@ _SENTENCES = {
     "HfHubHTTPError": "the Hub answers with an error: {detail}",
     "FileMetadataError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
     "JSONDecodeError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
+    "ValueError": "{whole}",  # of metadata that the Hub does not take
     "KeyError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
     "ConnectError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
     "ProxyError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
@@ -71,7 +72,7 @@ def explain(error: BaseException, repo_id: str, *, revision: str | None = None) 
         sentence = _sentence(cause)
         if sentence:
             detail = getattr(cause, "server_message", None) or str(cause).strip().split("\n", maxsplit=1)[0]
-            return f"{repo_id}: {sentence.format(revision=revision, detail=detail)}"
+            return f"{repo_id}: {sentence.format(revision=revision, detail=detail, whole=' '.join(str(cause).split()))}"
         cause = cause.__cause__
     return f"{repo_id}: {_told_by(error)}"
 

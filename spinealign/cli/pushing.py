@@ -26,7 +26,7 @@ def add_push(parser: argparse.ArgumentParser) -> None:
 
 
 def _push(options: argparse.Namespace) -> int:
-    from spinealign.hub.pushing import plan_push, push_to_hub
+    from spinealign.hub import plan_push, push_to_hub
 
     if options.dry_run:
         print(f"{_listing(plan_push(options.checkpoint))}\nNothing was sent to {options.repo_id}.")

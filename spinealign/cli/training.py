@@ -84,7 +84,7 @@ def push_trained(folder: Path, destination: Repository) -> None:
     Raises:
         HubError: If the Hub refuses or cannot be reached; the checkpoint stays.
     """
-    from spinealign.hub.pushing import push_to_hub
+    from spinealign.hub import push_to_hub
 
     try:
         commit = push_to_hub(

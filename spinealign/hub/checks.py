@@ -9,7 +9,7 @@ from spinealign.evaluation.evaluation import Evaluation
 from spinealign.hub.contents import NEEDED, checkpoint_files
 from spinealign.hub.model_page import card_gaps
 from spinealign.inference.checkpoint import Checkpoint
-from spinealign.inference.files import CARD_FILE, METRICS_FILE
+from spinealign.inference.files import CARD_FILE, METRICS_FILE, WEIGHTS_FILE
 from spinealign.inference.predictor import Predictor
 
 
@@ -50,8 +50,6 @@ def _evaluations(checkpoint: Checkpoint) -> list[Evaluation]:
 
 def _check_tensors(folder: Path) -> None:
     from safetensors import safe_open
-
-    from spinealign.inference.files import WEIGHTS_FILE
 
     try:
         with safe_open(folder / WEIGHTS_FILE, "np") as tensors:

@@ -98,7 +98,7 @@ def _check(setup: TrainingSetup) -> None:
     if setup.training.push_to_hub:
         raise ValueError(
             "push_to_hub would upload the Trainer's pickles; push the finished checkpoint with "
-            "spinealign.hub.pushing.push_to_hub, as `spinealign train --push_to_hub` does."
+            "spinealign.hub.push_to_hub, as `spinealign train --push_to_hub` does."
         )
     if setup.training.resume_from_checkpoint:
         raise ValueError("a killed run goes on by itself when it is started again; leave resume_from_checkpoint out.")

@@ -157,7 +157,7 @@ def test_with_the_network_switched_off_it_says_so(local_hub, checkpoint, monkeyp
 def test_metadata_that_the_hub_refuses_is_told_before_a_weight_is_sent(local_hub, loopback, checkpoint):
     card = checkpoint / "README.md"
     card.write_text(card.read_text().replace("      type: phantoms\n", "      type: ''\n"))
-    with pytest.raises(HubError, match="metadata"):
+    with pytest.raises(HubError, match=r"Invalid metadata in README\.md"):
         push_to_hub(checkpoint, "hospital/x")
     assert not [path for method, path, _ in loopback.requests if method == "PUT"]
 

@@ -11,7 +11,7 @@ from huggingface_hub import HfApi, ModelCard
 
 from spinealign import Predictor
 from spinealign.cli import main
-from spinealign.hub.pushing import push_to_hub
+from spinealign.hub import push_to_hub
 
 PIPELINE = """
 import json, sys
@@ -21,6 +21,7 @@ print(json.dumps({row["label"]: row["score"] for row in classify(sys.argv[2])}))
 """
 
 
+@pytest.mark.slow
 def test_train_push_empty_the_cache_load_by_id_and_predict(hub, tmp_path, phantom_folder, tiny_backbone, capsys):
     repo_id, folder = hub.new_id(), tmp_path / "trained"
     words = training_words(
@@ -41,6 +42,7 @@ def test_train_push_empty_the_cache_load_by_id_and_predict(hub, tmp_path, phanto
     assert prediction.model == f"{repo_id}@{commit.sha}"
 
 
+@pytest.mark.slow
 def test_the_pushed_repository_works_in_a_pipeline_of_transformers(hub, tiny_checkpoint, phantom_folder):
     repo_id = hub.new_id()
     push_to_hub(tiny_checkpoint, repo_id, private=True)

@@ -11,7 +11,7 @@ from loopback.store import File, Repo
 
 from spinealign import Predictor
 from spinealign.errors import CheckpointError
-from spinealign.hub.pushing import push_to_hub
+from spinealign.hub import push_to_hub
 from spinealign.inference.checkpoint import find_checkpoint
 from spinealign.inference.info import describe
 
@@ -120,7 +120,7 @@ def test_a_token_that_is_not_accepted_says_so(kept, monkeypatch):
     assert refused().startswith("the Hub does not accept your token")
 
 
-def test_a_private_model_asks_for_a_login_and_opens_with_it(kept, monkeypatch, tmp_path, gray):
+def test_a_private_model_asks_for_a_login_and_opens_with_it(kept, loopback, monkeypatch, tmp_path, gray):
     kept(private=True)
     log_out(monkeypatch, tmp_path)
     assert "without a login: check the name; if it is private, log in (hf auth login)" in refused()
@@ -128,6 +128,9 @@ def test_a_private_model_asks_for_a_login_and_opens_with_it(kept, monkeypatch, t
     assert "none of this name that your account may see" in refused()
     log_in(monkeypatch, "hf_owner")
     assert Predictor.from_pretrained("hospital/model")(gray).label
+    stored = [authorized for _, path, authorized in loopback.requests if path.startswith("/storage/")]
+    assert stored
+    assert not any(stored), "the token stays with the Hub"
 
 
 def test_a_gated_model_says_how_to_get_in_and_opens_for_those_who_are(kept, monkeypatch, tmp_path, gray):
@@ -167,6 +170,8 @@ def test_a_download_that_is_cut_goes_on_where_it_stopped(kept, loopback, gray):
     loopback.cuts = [Cut("GET", "/storage/", share=0.3)]
     assert Predictor.from_pretrained("hospital/model")(gray).label
     assert loopback.cuts[0].times == 0
+    (rest,) = loopback.ranges
+    assert int(rest.removeprefix("bytes=").removesuffix("-")) > 0
 
 
 def test_half_a_download_is_never_used_and_a_second_try_succeeds(kept, loopback, unplugged, gray):
