@@ -50,7 +50,6 @@ class LoopbackHub(ThreadingHTTPServer):
         self.cuts: list[Cut] = []
         self.requests: list[tuple[str, str, bool]] = []
         self.before: Callable[[str, str], object] = lambda method, path: None
-        self.ranges: list[str] = []  # what was asked for in part
         self.trouble = 0  # a status with which everything is answered
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
         self.storage = f"http://localhost:{self.server_port}/storage"  # another host, as large files have
@@ -310,7 +309,6 @@ class Handler(BaseHTTPRequestHandler):
         if not wanted:
             self.reply(content, headers={"Accept-Ranges": "bytes", **headers})
             return
-        self.server.ranges.append(wanted[0])
         first, last = int(wanted[1]), min(int(wanted[2] or len(content) - 1), len(content) - 1)
         told = {"Content-Range": f"bytes {first}-{last}/{len(content)}", **headers}
         self.reply(content[first : last + 1], 206, told)
