@@ -12,7 +12,7 @@ from loopback.store import File, Repo
 from spinealign import Predictor
 from spinealign.errors import CheckpointError
 from spinealign.hub import push_to_hub
-from spinealign.inference.checkpoint import find_checkpoint
+from spinealign.inference.checkpoint import DEFAULT_FOLDER, find_checkpoint
 from spinealign.inference.info import describe
 
 
@@ -26,11 +26,11 @@ def pushed(hub, tiny_checkpoint):
 def kept(loopback, local_hub, tiny_checkpoint):
     """A repository on the Hub on loopback, put there without a client."""
 
-    def put(repo_id="hospital/model", leave_out=(), **rights):
+    def put(repo_id="hospital/model", *, folder=tiny_checkpoint, leave_out=(), **rights):
         repo = loopback.store.repos["model", repo_id] = Repo("hospital", **rights)
         files = {
             path.name: File(path.read_bytes(), path.suffix in (".onnx", ".safetensors"))
-            for path in tiny_checkpoint.iterdir()
+            for path in folder.iterdir()
             if path.is_file() and path.name not in leave_out
         }
         loopback.store.large_files |= {file.sha256: file.content for file in files.values() if file.large}
@@ -170,6 +170,15 @@ def test_a_download_that_is_cut_goes_on_by_itself(kept, loopback, gray):
     loopback.cuts = [Cut("GET", "/storage/", share=0.3)]
     assert Predictor.from_pretrained("hospital/model")(gray).label
     assert loopback.cuts[0].times == 0
+
+
+def test_a_large_download_that_is_cut_goes_on_where_it_stopped(kept, loopback):
+    kept(folder=DEFAULT_FOLDER)
+    weights = loopback.store.repos["model", "hospital/model"].at("main").files["model.onnx"].sha256
+    loopback.cuts = [Cut("GET", f"/storage/{weights}", share=0.98)]
+    predictor = Predictor.from_pretrained("hospital/model")
+    assert loopback.ranges == ["bytes=10485760-"], "the client keeps what came in pieces of 10 MiB"
+    assert predictor.engine.name == "onnx"
 
 
 def test_half_a_download_is_never_used_and_a_second_try_succeeds(kept, loopback, unplugged, gray):

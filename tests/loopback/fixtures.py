@@ -15,6 +15,7 @@ import pytest
 from loopback.server import LoopbackHub
 from loopback.store import Account
 
+SERVER = ("HF_ENDPOINT", "HF_HUB_DISABLE_XET")  # of another server that is no Hub on loopback either
 REAL_TOKEN, REAL_OWNER = "SPINEALIGN_HUB_TOKEN", "SPINEALIGN_HUB_OWNER"
 
 
@@ -44,7 +45,7 @@ class Hub:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the variables of a process of its own that talks to this Hub."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_") or name in SERVER}
         ours = {"HF_HOME": str(self.cache.parent), "HF_TOKEN": self.token, "HF_HUB_CACHE": str(self.cache)}
         if self.endpoint:
             ours |= {"HF_ENDPOINT": self.endpoint, "HF_HUB_DISABLE_XET": "1"}

@@ -50,6 +50,7 @@ class LoopbackHub(ThreadingHTTPServer):
         self.cuts: list[Cut] = []
         self.requests: list[tuple[str, str, bool]] = []
         self.before: Callable[[str, str], object] = lambda method, path: None
+        self.ranges: list[str] = []  # what was asked for in part
         self.trouble = 0  # a status with which everything is answered
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
         self.storage = f"http://localhost:{self.server_port}/storage"  # another host, as large files have
@@ -180,6 +181,14 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.reply({"url": url, "name": repo_id})
 
+    def delete(self, body):
+        told = json.loads(body)
+        key = (told.get("type") or "model", f"{told['organization']}/{told['name']}")
+        with self.server.store.lock:
+            self.server.store.writable(*key, self.account)
+            del self.server.store.repos[key]
+        self.reply({})
+
     def info(self, body, kind, id, revision="main"):  # noqa: A002 - what the Hub calls it
         repo = self.server.store.readable(kind, id, self.account)
         commit = repo.at(revision)
@@ -309,6 +318,7 @@ class Handler(BaseHTTPRequestHandler):
         if not wanted:
             self.reply(content, headers={"Accept-Ranges": "bytes", **headers})
             return
+        self.server.ranges.append(wanted[0])
         first, last = int(wanted[1]), min(int(wanted[2] or len(content) - 1), len(content) - 1)
         told = {"Content-Range": f"bytes {first}-{last}/{len(content)}", **headers}
         self.reply(content[first : last + 1], 206, told)
@@ -317,6 +327,7 @@ class Handler(BaseHTTPRequestHandler):
 ROUTES = (
     ("GET", "/api/whoami-v2", Handler.whoami),
     ("POST", "/api/repos/create", Handler.create),
+    ("DELETE", "/api/repos/delete", Handler.delete),
     ("POST", "/api/validate-yaml", Handler.validate),
     ("GET", rf"/api/{REPO}", Handler.info),
     ("GET", rf"/api/{REPO}/revision/(?P<revision>[^/]+)", Handler.info),
