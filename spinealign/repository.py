@@ -166,8 +166,8 @@ class Repository:
             owned: Patterns of names that go with these files: what lies there and is not among them is deleted.
 
         Raises:
-            HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time; then
-                nothing was written.
+            HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time. It holds
+                all of the push then, where only the answer was lost, or nothing of it.
         """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 

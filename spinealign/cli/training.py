@@ -5,13 +5,12 @@ from __future__ import annotations
 import shlex
 from copy import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinealign.errors import HubError, require
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from spinealign.modeling.arguments import TrainingSetup
     from spinealign.repository import Repository
 
@@ -58,7 +57,7 @@ def _apart(setup: TrainingSetup) -> tuple[TrainingSetup, Repository | None]:
     from spinealign.repository import Repository
 
     destination = Repository(
-        told.hub_model_id or _name_of(setup),
+        told.hub_model_id or Path(told.output_dir).resolve().name,
         revision=told.hub_revision,
         private=bool(told.hub_private_repo),
         token=told.hub_token,
@@ -66,12 +65,6 @@ def _apart(setup: TrainingSetup) -> tuple[TrainingSetup, Repository | None]:
     quiet = copy(told)
     quiet.push_to_hub = False
     return replace(setup, training=quiet), destination
-
-
-def _name_of(setup: TrainingSetup) -> str:
-    from pathlib import Path
-
-    return Path(setup.training.output_dir).resolve().name
 
 
 def push_trained(folder: Path, destination: Repository) -> None:

@@ -90,7 +90,7 @@ class Cohort:
 
         Raises:
             CohortError: If it is empty, a file cannot be read, or a DICOM file may tell who a patient is.
-            HubError: If the Hub refuses or cannot be reached; then nothing was written.
+            HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
             MissingDependencyError: If datasets is not installed.
         """
         from spinealign.cohort.publishing import publish

@@ -36,7 +36,7 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
 
     Raises:
         CohortError: If there are no samples, a file cannot be read, or a DICOM file may tell who a patient is.
-        HubError: If the Hub refuses or cannot be reached; then nothing was written.
+        HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
         MissingDependencyError: If datasets is not installed.
     """
     require("datasets", extra="train")

@@ -69,7 +69,7 @@ def push_to_hub(
 
     Raises:
         CheckpointError: If the checkpoint is not fit to be pushed.
-        HubError: If the Hub refuses or cannot be reached; then nothing was written.
+        HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
     """
     plan_push(folder)
     repository = Repository(repo_id, revision=revision, private=private, token=token).checked()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from huggingface_hub import HfApi
-from loopback.server import Cut
+from loopback.connection import Cut
 
 from spinealign.errors import CheckpointError, HubError
 from spinealign.hub.contents import CHECKPOINT_FILES
@@ -178,6 +178,16 @@ def test_a_commit_that_is_cut_leaves_nothing_and_a_second_push_succeeds(local_hu
     assert files_of(local_hub, repo_id) == {".gitattributes"}
     push_to_hub(checkpoint, repo_id)
     assert files_of(local_hub, repo_id) == ALL
+    assert len(titles_of(local_hub, repo_id)) == 2
+
+
+def test_a_push_whose_answer_is_lost_was_taken_whole_and_a_second_one_changes_nothing(local_hub, loopback, checkpoint):
+    loopback.cuts = [Cut("POST", "/commit/", answer=True)]
+    repo_id = local_hub.new_id()
+    with pytest.raises(HubError, match="broke off"):
+        push_to_hub(checkpoint, repo_id)
+    assert files_of(local_hub, repo_id) == ALL
+    assert not push_to_hub(checkpoint, repo_id).changed
     assert len(titles_of(local_hub, repo_id)) == 2
 
 

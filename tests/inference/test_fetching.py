@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 from huggingface_hub import HfApi
-from loopback.server import Cut
+from loopback.connection import Cut
 from loopback.store import File, Repo
 
 from spinealign import Predictor
