@@ -9,33 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spinealign.cohort.neighbors import connect
+from spinealign.cohort.sample import SPLITS, Sample
+from spinealign.repository import Commit, Repository
 
-SPLITS = ("train", "calibration", "val", "test")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One labelled image.
-
-    Attributes:
-        image: Path of the file, or its bytes where it came from the Hub.
-        label: Name of its class.
-        source: Name of the slice it shows; all copies of one slice share it.
-        series: Name of the scan the slice is from, where known.
-        split: `train`, `calibration`, `val` or `test`; None before the collection is split.
-        name: What people call it in messages.
-        size_mm: Size of its finding in mm, where known.
-        patient: Who it is of, where known: a name that a manifest gives, or a number made from a DICOM header.
-    """
-
-    image: str | bytes
-    label: str
-    source: str
-    series: str | None = None
-    split: str | None = None
-    name: str = ""
-    size_mm: float | None = None
-    patient: str | None = None
+__all__ = ["SPLITS", "Cohort", "Sample", "balanced_weights"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +85,36 @@ class Cohort:
     def part(self, split: str) -> Cohort:
         """Return the samples of one split."""
         return replace(self, samples=tuple(sample for sample in self.samples if sample.split == split), skipped=())
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = False,
+        revision: str | None = None,
+        token: str | None = None,
+        message: str = "Upload with spinealign",
+    ) -> Commit:
+        """Push the collection as a dataset, in one commit; `index_cohort(repo_id)` and `datasets` load it again.
+
+        Images go up as they are, with label, source, series, split, patient and size as the collection names them.
+
+        Args:
+            repo_id: owner/name, or a name alone for your own account; it is made where there is none.
+            private: Make it a repository that nobody else may see; one that is public already is refused.
+            revision: The branch; one that is not there grows from the main one.
+            token: An access token that may write; None takes the one of `hf auth login` or HF_TOKEN.
+            message: What the commit is called.
+
+        Raises:
+            CohortError: If it is empty, a file cannot be read, or a DICOM file may tell who a patient is.
+            HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
+            MissingDependencyError: If datasets is not installed.
+        """
+        from spinealign.cohort.publishing import publish
+
+        repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
+        return publish(self.samples, self.name, repository=repository, message=message)
 
 
 def balanced_weights(groups: Sequence[Hashable]) -> list[float]:

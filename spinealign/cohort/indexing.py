@@ -15,6 +15,7 @@ from spinealign.cohort.naming import compile_source_pattern, parse_name
 from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.imaging.reading import IMAGE_SUFFIXES
+from spinealign.repository import explain
 
 MANIFEST_NAME = "manifest.csv"
 _SPLIT_NAMES = {
@@ -146,8 +147,8 @@ def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
         splits = load_dataset(dataset_id)
     except Exception as error:  # the client raises many kinds, from the network to the file format
         raise CohortError(
-            f"There is no folder {dataset_id}, and the Hub dataset of this name cannot be loaded "
-            f"({type(error).__name__}); check the name, your access and the network."
+            f"There is no folder {dataset_id}, and no Hub dataset of this name could be loaded; check the name, your "
+            f"access (hf auth login) and the network. {explain(error, dataset_id)}"
         ) from error
     samples: list[Sample] = []
     skipped: list[str] = []
@@ -162,7 +163,8 @@ def hub_samples(rows: Any, split: str, *, source_pattern: str | None = None) -> 
     """List the images of one split of a `datasets` dataset.
 
     Args:
-        rows: A `datasets.Dataset` with one image column and a column `label`; `source` and `series` are read if there.
+        rows: A `datasets.Dataset` with one image column and a column `label`; `source`, `series`, `split`, `patient`
+            and `size_mm` are read if there.
         split: Its name.
         source_pattern: As for `index_cohort`.
 
@@ -197,8 +199,10 @@ def hub_samples(rows: Any, split: str, *, source_pattern: str | None = None) -> 
                 label=str(label).lower(),
                 source=row.get("source") or source,
                 series=row.get("series") or series,
-                split=_SPLIT_NAMES.get(split.lower()),
+                split=_split_named(row["split"], name) if "split" in row else _SPLIT_NAMES.get(split.lower()),
                 name=name,
+                size_mm=row.get("size_mm"),
+                patient=row.get("patient") or None,
             )
         )
     return samples, skipped

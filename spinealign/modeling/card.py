@@ -10,6 +10,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from spinealign.cohort.cohort import Cohort
 from spinealign.evaluation.evaluation import Evaluation, percent, units_of
 from spinealign.evaluation.tables import SCORE_TITLES, format_interval, format_score
+from spinealign.inference.files import CARD_FILE, EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE
 from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.card_sections import (
     abstention_section,
@@ -24,7 +25,6 @@ from spinealign.modeling.checklist import checklist_section
 from spinealign.modeling.record import TrainingRecord, selection_note
 from spinealign.networks.catalog import BACKBONES
 
-LEARNING_CURVES, SIZE_CURVE, EVALUATION_PLOT = "learning_curves.png", "sensitivity_by_size.png", "evaluation.png"
 _HUB_NAMES = {
     "accuracy": "accuracy",
     "sensitivity": "recall",
@@ -62,16 +62,16 @@ def write_card(
         "device; no decision about a person may rest on it.**",
         _measured_section(record, chosen),
         *([notes] if notes else []),
+        usage_section(name, setup),
         intended_use_section(),
         decision_section(record),
         abstention_section(record),
         failure_section(record, SIZE_CURVE),
         data_section(record, cohorts, on_leakage=setup.data.on_leakage),
         training_section(setup, record, learning_curves=LEARNING_CURVES),
-        usage_section(name, setup),
         checklist_section(setup, record),
     ]
-    (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    (folder / CARD_FILE).write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
 
 def _metadata(setup: TrainingSetup, evaluations: Sequence[Evaluation], name: str) -> ModelCardData:
@@ -114,17 +114,17 @@ def _evidence(item: Evaluation, score: str) -> str:
 
 
 def _measured_section(record: TrainingRecord, chosen: str) -> str:
-    warnings = [f"> **Warning.** {item.shortcut_warning}" for item in record.evaluations if item.shortcut_warning]
+    warnings = [f"> [!WARNING]\n> {item.shortcut_warning}" for item in record.evaluations if item.shortcut_warning]
     folds = [item.pooled for item in record.cross_validations]
     units = units_of(record.evaluations)
     return "\n\n".join([
         "## What was measured",
+        *warnings,
         _summary([*record.evaluations, *record.accepted, *folds]),
         f"The honest interval draws whole {units} (a bootstrap, never narrower than Wilson's interval with the {units} "
         "as trials), because further images of one say little that is new; the naive one takes every image for a new "
         "patient. The thumbnail ridge is a linear model that sees 16x16 pixels, too few for any fracture. "
         "*Accepted* are the images that the model does not reject as unknown. " + chosen,
-        *warnings,
         *(_all_scores(item) for item in record.evaluations),
         f"![ROC, precision-recall, reliability and confusion]({EVALUATION_PLOT})",
     ])  # fmt: skip
@@ -132,18 +132,16 @@ def _measured_section(record: TrainingRecord, chosen: str) -> str:
 
 def _summary(evaluations: Sequence[Evaluation]) -> str:
     lines = [
-        "| collection | split | images | distinct sources | accuracy | honest 95 % | naive 95 % | thumbnail ridge | "
-        "sensitivity | specificity | AUROC | called from |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| collection | split | images | distinct sources | accuracy | honest 95 % | naive 95 % | thumbnail ridge |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for item in evaluations:
-        scores, patients = item.scores, f" ({item.units} patients)" if item.unit == "patient" else ""
+        patients = f" ({item.units:,} patients)" if item.unit == "patient" else ""
         lines.append(
-            f"| {item.collection} | {item.split} | {item.images} | {item.sources}{patients} | "
-            f"{percent(scores.accuracy)} | {format_interval('accuracy', item.accuracy_interval)} | "
+            f"| {item.collection} | {item.split} | {item.images:,} | {item.sources:,}{patients} | "
+            f"{percent(item.scores.accuracy)} | {format_interval('accuracy', item.accuracy_interval)} | "
             f"{format_interval('accuracy', item.naive_intervals['accuracy'])} | "
-            f"{percent(item.thumbnail_ridge_accuracy)} | {percent(scores.sensitivity)} | "
-            f"{percent(scores.specificity)} | {format_score('auroc', scores.auroc)} | {item.threshold:.4g} |"
+            f"{percent(item.thumbnail_ridge_accuracy)} |"
         )
     return "\n".join(lines)
 
@@ -155,7 +153,8 @@ def _all_scores(item: Evaluation) -> str:
         for name, value in item.scores.to_dict().items()
     ]
     return (
-        f"### {item.collection} ({item.split})\n\n"
+        f"### {item.collection} ({item.split})\n\nA slice is called a fracture from a probability of "
+        f"{item.threshold:.4g} on.\n\n"
         f"| score | value | 95 % over {item.unit}s | 95 % naive | thumbnail ridge |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
     )

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+
+from spinealign.cohort import publishing
+from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.indexing import index_cohort
+from spinealign.errors import CohortError, HubError
+
+LOAD = """
+import json, sys
+from spinealign.cohort.indexing import index_cohort
+cohort = index_cohort(sys.argv[1])
+print(json.dumps([cohort.name, cohort.skipped, [
+    [item.label, item.source, item.series, item.split, item.patient, item.size_mm, len(item.image)] for item in cohort
+]]))
+"""
+PLAIN = """
+import json, sys
+from datasets import load_dataset
+rows = load_dataset(sys.argv[1], split="validation")
+print(json.dumps([rows.column_names, rows.features["label"].names, rows[0]["image"].size, rows[0]["source"]]))
+"""
+
+
+def answer(process):
+    out, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return json.loads(out.splitlines()[-1])
+
+
+def rows_of(cohort):
+    return sorted(
+        [item.label, item.source, item.series, item.split, item.patient, item.size_mm, image_size(item)]
+        for item in cohort
+    )
+
+
+def image_size(sample):
+    return Path(sample.image).stat().st_size
+
+
+def test_a_collection_comes_back_with_its_sources_splits_and_sizes(hub, phantom_folder):
+    repo_id = hub.new_id()
+    cohort = index_cohort(phantom_folder)
+    cohort.push_to_hub(repo_id, private=True)
+    name, skipped, rows = answer(hub.start_python(LOAD, repo_id))
+    assert (name, skipped) == (repo_id, [])
+    assert sorted(rows, key=str) == sorted(rows_of(cohort), key=str)
+    columns, labels, size, source = answer(hub.start_python(PLAIN, repo_id))
+    assert columns == ["image", "label", "source", "series", "split", "patient", "size_mm"]
+    assert labels == ["normal", "fracture"]
+    assert size == [64, 64]
+    assert source.startswith("phantom ")
+
+
+def test_it_goes_up_in_one_commit_with_a_card(hub, phantom_folder):
+    repo_id = hub.new_id()
+    commit = index_cohort(phantom_folder).push_to_hub(repo_id, private=True, message="Phantoms")
+    api = HfApi(token=hub.token, endpoint=hub.endpoint)
+    assert [item.title for item in api.list_repo_commits(repo_id, repo_type="dataset")] == [
+        "Phantoms",
+        "initial commit",
+    ]
+    info = api.dataset_info(repo_id)
+    assert (info.sha, info.private) == (commit.oid, True)
+    assert {item.rfilename for item in info.siblings} == {
+        ".gitattributes", "README.md",
+        *(f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")),
+    }  # fmt: skip
+    card = api.hf_hub_download(repo_id, "README.md", repo_type="dataset", cache_dir=hub.cache)
+    assert "| train | fracture | 12 | 12 |" in Path(card).read_text()
+
+
+def test_a_collection_without_a_split_comes_back_without_one(local_hub, slice_png):
+    samples = tuple(Sample(str(slice_png), label, f"s{label}", name=f"{label}.png") for label in ("fracture", "normal"))
+    Cohort("loose", samples).push_to_hub("hospital/loose")
+    rows = answer(local_hub.start_python(LOAD, "hospital/loose"))[2]
+    assert {row[3] for row in rows} == {None}
+
+
+def test_large_collections_are_cut_into_shards_and_old_shards_go_away(local_hub, loopback, phantom_folder, monkeypatch):
+    cohort = index_cohort(phantom_folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "SHARD_BYTES", 8_000)
+        cohort.push_to_hub("hospital/set")
+    head = loopback.store.repos["dataset", "hospital/set"]
+    assert len([name for name in head.at("main").files if name.startswith("data/train-")]) > 1
+    assert len(answer(local_hub.start_python(LOAD, "hospital/set"))[2]) == len(cohort)
+    cohort.push_to_hub("hospital/set")
+    assert len([name for name in head.at("main").files if name.startswith("data/train-")]) == 1
+
+
+def test_names_of_files_do_not_go_along(local_hub, loopback, tmp_path, slice_png):
+    path = shutil.copy(slice_png, tmp_path / "DOE_JANE.png")
+    Cohort("set", (Sample(str(path), "normal", "s1", split="train", name="DOE_JANE.png"),)).push_to_hub("hospital/set")
+    files = loopback.store.repos["dataset", "hospital/set"].at("main").files
+    assert not [name for name, file in files.items() if b"DOE" in file.content]
+
+
+@pytest.fixture
+def telling(tmp_path):
+    """A collection of DICOM files of which two tell who the patient is."""
+    import pydicom
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+
+    samples = []
+    for index, name in enumerate(("Doe^Jane", "", "Roe^Richard")):
+        dataset = pydicom.Dataset()
+        dataset.PatientName, dataset.PatientID = name, "4711" if name else ""
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+        dataset.PixelData = b"\0\0"
+        dataset["PixelData"].VR = "OW"
+        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, f"1.2.{index + 1}"
+        path = tmp_path / f"slice{index}.dcm"
+        dataset.save_as(path, enforce_file_format=True)
+        samples.append(Sample(str(path), "normal", f"s{index}", split="train", name=path.name))
+    return Cohort("scans", tuple(samples))
+
+
+def test_dicom_with_identifiers_is_refused_by_the_names_of_files_and_not_of_patients(local_hub, loopback, telling):
+    with pytest.raises(CohortError) as caught:
+        telling.push_to_hub("hospital/scans")
+    message = str(caught.value)
+    assert "2 of 3 files" in message
+    assert "slice0.dcm (PatientID, PatientName)" in message
+    assert "slice2.dcm" in message
+    assert "slice1.dcm" not in message
+    assert "Doe" not in message
+    assert "4711" not in message
+    assert not loopback.requests, "nothing was asked or sent"
+
+
+def test_dicom_without_identifiers_goes_up_as_it_is(local_hub, loopback, telling):
+    clean = Cohort("scans", telling.samples[1:2])
+    clean.push_to_hub("hospital/scans")
+    (row,) = answer(local_hub.start_python(LOAD, "hospital/scans"))[2]
+    assert row[-1] == image_size(clean.samples[0])
+
+
+def test_what_cannot_be_pushed_says_why(local_hub, slice_png, monkeypatch):
+    with pytest.raises(CohortError, match="no images to push"):
+        Cohort("empty", ()).push_to_hub("hospital/empty")
+    with pytest.raises(CohortError, match=r"gone\.png cannot be read"):
+        Cohort("set", (Sample("gone.png", "normal", "s", name="gone.png"),)).push_to_hub("hospital/set")
+    monkeypatch.setenv("HF_TOKEN", "hf_reader")
+    with pytest.raises(HubError, match="may only read"):
+        Cohort("set", (Sample(str(slice_png), "normal", "s"),)).push_to_hub("hospital/set")
+
+
+def test_a_dataset_that_may_not_be_seen_says_how_to_get_in(local_hub, loopback, slice_png):
+    Cohort("set", (Sample(str(slice_png), "normal", "s", split="train"),)).push_to_hub("hospital/set", private=True)
+    process = local_hub.start_python(LOAD, "hospital/set", HF_TOKEN="")
+    assert "check the name, your access (hf auth login) and the network" in process.communicate(timeout=120)[1]
