@@ -35,17 +35,17 @@ class Predictions:
 
 
 def plot_evaluation(collections: Sequence[Predictions], path: Path) -> None:
-    """Draw ROC, precision-recall, reliability and confusion, one row for each collection.
+    """Draw ROC, precision-recall, reliability and confusion, two rows for each collection.
 
     Args:
         collections: The predictions, at least one.
         path: The PNG to write.
     """
-    figure = Figure(figsize=(16, 4.6 * len(collections)), layout="constrained")
+    figure = Figure(figsize=(9, 9 * len(collections)), layout="constrained")
     rows = figure.subfigures(len(collections), 1, squeeze=False)[:, 0]
     for row, item in zip(rows, collections):
         row.suptitle(_caption(item.evaluation), fontsize=11, x=0.01, ha="left")
-        ranks, recall, reliability, confusion = row.subplots(1, 4)
+        ranks, recall, reliability, confusion = row.subplots(2, 2).ravel()
         _plot_roc(ranks, item)
         _plot_precision(recall, item)
         _plot_reliability(reliability, item)
@@ -54,11 +54,10 @@ def plot_evaluation(collections: Sequence[Predictions], path: Path) -> None:
 
 
 def _caption(evaluation: Evaluation) -> str:
-    patients = f", {evaluation.units:,} patients" if evaluation.unit == "patient" else ""
     ridge = evaluation.thumbnail_ridge_accuracy
     return (
-        f"{evaluation.collection} ({evaluation.split}): {evaluation.images:,} images of {evaluation.sources:,} "
-        f"distinct sources{patients}; accuracy {_with_interval('accuracy', evaluation)}, "
+        f"{evaluation.collection} ({evaluation.split}): {evaluation.images:,} images of {evaluation.distinct}\n"
+        f"accuracy {_with_interval('accuracy', evaluation)}, "
         f"thumbnail ridge {format_score('accuracy', ridge)}"
     )
 
@@ -108,16 +107,15 @@ def _ridge_scores(evaluation: Evaluation) -> Any:
 
 
 def _plot_reliability(axes: Any, item: Predictions) -> None:
-    _share_axes(axes, "predicted probability (bars: number of images)", "share of positives", "reliability")
+    _share_axes(axes, "predicted probability (size of a dot: images)", "share of positives", "reliability")
     number = calibration_bin(item.probability)
     count = np.bincount(number, minlength=CALIBRATION_BINS)
     filled = count > 0
     mean = np.bincount(number, weights=item.probability, minlength=CALIBRATION_BINS)[filled] / count[filled]
     share = np.bincount(number, weights=item.positive, minlength=CALIBRATION_BINS)[filled] / count[filled]
-    middles = (np.arange(CALIBRATION_BINS) + 0.5) / CALIBRATION_BINS
-    axes.bar(middles, 0.3 * count / count.max(), width=0.9 / CALIBRATION_BINS, color="0.87", zorder=0)
     axes.plot([0, 1], [0, 1], ":", color=_CHANCE, lw=1)
-    axes.plot(mean, share, "o-", color=_MODEL, ms=5, lw=1.5, clip_on=False)
+    sizes = 12 + 300 * count[filled] / count.max()  # a bin of a few images is no evidence, and looks like none
+    axes.scatter(mean, share, sizes, color=_MODEL, alpha=0.75, edgecolor="none", clip_on=False)
     for name, title in (("ece", "ECE"), ("brier", "Brier")):
         axes.plot([], [], " ", label=f"{title} {_with_interval(name, item.evaluation)}")
     axes.legend(loc="best", fontsize=8, edgecolor="none", framealpha=0.8, handlelength=0)
