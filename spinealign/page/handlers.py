@@ -76,5 +76,5 @@ def choose(models: Models, name: str) -> tuple[str, str, str]:
         predictor = models.get(name)
     except (SpineAlignError, OSError) as error:
         return "", f'<p class="sa-note" role="alert">{escape(error)}</p>', about(models.own)
-    said = f"Answers now come from <code>{escape(shown_name(predictor))}</code>."
+    said = f"<span>Answers now come from <code>{escape(shown_name(predictor))}</code>.</span>"
     return name, f'<p class="sa-note" role="status">{said}</p>', about(predictor)

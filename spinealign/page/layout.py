@@ -143,7 +143,7 @@ def _add_batch(models: Models, chosen: gradio.State) -> None:
 
 
 def _add_model(models: Models, chosen: gradio.State, *, allow_models: bool) -> None:
-    said = f'<p class="sa-note">Answers come from <code>{escape(shown_name(models.own))}</code>.</p>'
+    said = f'<p class="sa-note"><span>Answers come from <code>{escape(shown_name(models.own))}</code>.</span></p>'
     if allow_models:
         with gradio.Row(equal_height=True):
             name = gradio.Textbox(label="Another model", info="Hub id (owner/name) or folder of the server", scale=4)

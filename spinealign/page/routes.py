@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradio.route_utils import MultiPartException, upload_fn
 from gradio.routes import API_PREFIX, file_upload_statuses
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -64,6 +64,8 @@ async def receive_uploads(request: Request) -> Response:
         return JSONResponse([os.fspath(path) for path in paths])
     except MultiPartException as error:
         return PlainTextResponse(error.message, status_code=413 if "maximum allowed size" in error.message else 400)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody is there to read it
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)

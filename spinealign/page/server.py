@@ -7,7 +7,9 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
 
 def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool, allow_models: bool) -> None:
     """Serve the page, as `spinealign.page.launch` says."""
+    if threading.current_thread() is threading.main_thread():  # what stops a container shall clean up like Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     accounts = read_accounts(os.environ.get(AUTH_VARIABLE, ""))
     folder = Path(tempfile.mkdtemp(prefix="spinealign-page-"))  # nobody else may look into it
     before = os.environ.get(FOLDER_VARIABLE)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from conftest import ROOT, serve_page
+
+from spinealign import Predictor
+from spinealign._version import __version__
+from spinealign.cli import main
+from spinealign.page.server import read_accounts
+
+
+def test_the_script_of_a_space_serves_the_embedded_model_and_leaves_nothing_when_it_is_stopped(tmp_path, slices):
+    from gradio_client import Client, handle_file
+
+    with serve_page(tmp_path / "uploads", script=str(ROOT / "app.py")) as served:
+        with urllib.request.urlopen(f"{served.url}/health") as answer:
+            assert json.load(answer) == {"status": "ok", "model": "spinealign/default", "version": __version__}
+        given = Client(served.url, verbose=False).predict(handle_file(str(slices["dicom"])), api_name="/predict")
+        expected = Predictor.from_pretrained()(slices["dicom"])
+        assert given["label"] == expected.label
+        assert given["confidence"] == pytest.approx(expected.confidence, abs=1e-6)
+        assert served.files() == []
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_accounts_are_read_from_a_text_and_passwords_may_hold_colons():
+    assert read_accounts("") == []
+    assert read_accounts("ann:one:two, bob:three") == [("ann", "one:two"), ("bob", "three")]
+
+
+@pytest.mark.parametrize("text", ["ann", "ann:", ":secret", "ann:secret,"])
+def test_accounts_of_another_form_are_refused_without_repeating_them(text):
+    with pytest.raises(ValueError, match="must be user:password") as caught:
+        read_accounts(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_without_gradio_the_error_is_the_pip_command():
+    script = "import sys; sys.modules['gradio'] = None\nfrom spinealign.page import build_demo\nbuild_demo(None)"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert 'pip install "spinealign[app]"' in finished.stderr
+
+
+def test_a_model_that_is_not_there_is_an_error_of_one_line(capsys):
+    assert main(["app", "--model", "no/such/folder"]) == 1
+    assert capsys.readouterr().err.startswith("error: There is no folder no/such/folder")
+
+
+def test_a_wrong_login_is_an_error_before_anything_is_served(capsys, monkeypatch, toy_model):
+    monkeypatch.setenv("SPINEALIGN_AUTH", "nobody")
+    assert main(["app", "--model", str(toy_model)]) == 1
+    assert "SPINEALIGN_AUTH must be user:password" in capsys.readouterr().err
