@@ -52,7 +52,7 @@ def launch(
 
     Raises:
         MissingDependencyError: If Gradio, or what it needs for `mcp`, is not installed.
-        ValueError: If SPINEALIGN_AUTH is not of the form user:password,user:password.
+        ValueError: If SPINEALIGN_AUTH is not of the form user:password,user:password, or stands beside `mcp`.
     """
     require("gradio", extra="app")
     if mcp:

@@ -15,10 +15,9 @@ from spinealign.reporting.html import escape, table
 METRICS_FILE = "metrics.json"
 DISCLAIMER = "Research software, not a medical device: no decision about a person may rest on it."
 _IS_NOT = (
-    "No diagnosis: it was never tested on patients of a hospital, and no doctor has checked it.",
+    "No diagnosis: the numbers below are all that is known of it.",
     "No reader of whole studies: it sees one axial slice at a time, and only what stands in it.",
-    "No judge of other images: X-rays, MRI, sagittal slices and photographs are unknown to it. It should say so by "
-    "rejecting them, and will not always.",
+    "No judge of images unlike those that it was trained on: it may answer them with much confidence.",
 )
 
 

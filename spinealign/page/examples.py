@@ -32,7 +32,7 @@ def draw_examples() -> tuple[Example, ...]:
     small = draw_phantom(SEED + 2, fractured=True, break_mm=1.5, size=SIDE)
     return (
         Example("Intact neck", intact.slice),
-        Example("Break of 5 mm", large.slice),
-        Example("Break of 1.5 mm", small.slice),
+        Example("5 mm break", large.slice),
+        Example("1.5 mm break", small.slice),
         Example("No CT at all", Slice(draw_scene(SIDE), origin="drawing")),
     )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from spinealign.page.limits import BODY_SECONDS, MAX_BODY_BYTES, MAX_UPLOAD_BYTES
+from spinealign.page.limits import BODY_SECONDS, MAX_BODY_BYTES, MAX_FILE_BYTES, MAX_UPLOAD_BYTES
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -129,6 +129,8 @@ class _Body:
 
 
 def _limit(scope: Scope) -> int:
+    if scope["path"].startswith("/gradio_api/mcp"):  # agents send a file as text within the request
+        return 2 * MAX_FILE_BYTES
     return MAX_UPLOAD_BYTES if scope["path"].startswith("/gradio_api/upload") else MAX_BODY_BYTES
 
 

@@ -32,6 +32,8 @@ def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool
     if threading.current_thread() is threading.main_thread():  # what stops a container shall clean up like Ctrl-C
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     accounts = read_accounts(os.environ.get(AUTH_VARIABLE, ""))
+    if mcp and accounts:
+        raise ValueError(f"agents cannot log in; leave out either --mcp or {AUTH_VARIABLE}.")
     folder = Path(tempfile.mkdtemp(prefix="spinealign-page-"))  # nobody else may look into it
     before = os.environ.get(FOLDER_VARIABLE)
     os.environ[FOLDER_VARIABLE] = str(folder)  # Gradio asks for it when it is imported and when the page is built

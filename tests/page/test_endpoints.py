@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import shutil
 import subprocess
 from io import BytesIO
 
@@ -85,17 +87,27 @@ def test_explain_gives_the_heat_map_and_both_pictures(client, page, predictor, s
     assert page.files() == []
 
 
-def test_curl_gets_an_answer_as_the_documentation_says(page, slices):
-    def curl(*words):
-        return subprocess.run(["curl", "-sS", *words], capture_output=True, text=True, check=True).stdout
+@pytest.fixture
+def documented(page, root, slices, tmp_path, monkeypatch):
+    """The examples of the documentation that a language runs, and the files that they name."""
+    for name, kind in (("slice.png", "eight"), ("a.png", "eight"), ("b.dcm", "dicom")):
+        shutil.copy(slices[kind], tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    text = (root / "docs" / "api.md").read_text().replace("http://127.0.0.1:7860", page.url)
+    return lambda language: re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
-    (path,) = json.loads(curl("-F", f"files=@{slices['eight']}", f"{page.url}/gradio_api/upload"))
-    body = json.dumps({"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]})
-    event = json.loads(curl("-H", "Content-Type: application/json", "-d", body, f"{page.url}/gradio_api/call/predict"))[
-        "event_id"
-    ]
-    stream = curl("-N", f"{page.url}/gradio_api/call/predict/{event}")
-    (answer,) = json.loads(stream.split("data: ")[-1])
+
+def test_the_documented_python_runs(documented, capsys):
+    (example,) = documented("python")
+    exec(compile(example, "docs/api.md", "exec"), {})
+    assert capsys.readouterr().out.count("'label': 'fracture'") == 3
+
+
+def test_the_documented_curl_runs(documented):
+    example, _ = documented("bash")
+    said = subprocess.run(["bash", "-c", example], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("event: complete")
+    (answer,) = json.loads(said.split("data: ")[-1])
     assert answer["label"] == "fracture"
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -55,3 +57,29 @@ def test_a_wrong_login_is_an_error_before_anything_is_served(capsys, monkeypatch
     monkeypatch.setenv("SPINEALIGN_AUTH", "nobody")
     assert main(["app", "--model", str(toy_model)]) == 1
     assert "SPINEALIGN_AUTH must be user:password" in capsys.readouterr().err
+
+
+def test_agents_cannot_log_in_so_both_together_are_refused(capsys, monkeypatch, toy_model):
+    monkeypatch.setenv("SPINEALIGN_AUTH", "ann:secret")
+    assert main(["app", "--model", str(toy_model), "--mcp"]) == 1
+    assert "leave out either --mcp or SPINEALIGN_AUTH" in capsys.readouterr().err
+
+
+def test_agents_use_the_model_and_fetch_no_address(tmp_path, toy_model, slices):
+    content = base64.b64encode(slices["eight"].read_bytes()).decode()
+
+    async def session(url):
+        from mcp import ClientSession
+        from mcp.client.streamable_http import streamable_http_client
+
+        async with streamable_http_client(url) as (read, write, _), ClientSession(read, write) as agent:
+            await agent.initialize()
+            tools = [tool.name for tool in (await agent.list_tools()).tools]
+            images = (f"data:image/png;base64,{content}", f"{url}slice.png", "/etc/passwd")
+            return tools, [await agent.call_tool("predict", {"image": image}) for image in images]
+
+    with serve_page(tmp_path / "uploads", "--model", str(toy_model), "--mcp") as served:
+        tools, (answer, *refused) = asyncio.run(session(f"{served.url}/gradio_api/mcp/"))
+    assert tools == ["predict", "predict_batch", "explain"]
+    assert "'label': 'fracture'" in answer.content[0].text
+    assert [result.isError for result in refused] == [True, True]
