@@ -1,7 +1,8 @@
 """Put the page under load on loopback, beside the bare predictor: `python benchmarks/page_load.py`.
 
-Clients that upload a phantom and ask `/predict` share the predictions; every request goes through the upload, the queue
-and the stream of events, as a program's does. The server runs in a process of its own, on the same machine.
+Clients that upload a phantom and ask `/predict` share the predictions, and so do as many threads that ask a predictor.
+Every request goes through the upload, the queue and the stream of events, as a program's does. The server runs in a
+process of its own, on the same machine.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import json
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import psutil
@@ -25,7 +28,9 @@ from spinealign.imaging.conditioning import render
 from spinealign.imaging.phantom import draw_phantom
 
 EDGE = "0f2d9c"
-WARM_UP = 40
+WARM_UP = 200
+ROUNDS = 10
+Ask = Callable[[bytes], dict[str, object]]
 
 
 def main() -> None:
@@ -34,26 +39,29 @@ def main() -> None:
     parser.add_argument("--predictions", type=int, default=500, help="in all (default: %(default)s)")
     options = parser.parse_args()
     images = [phantom(seed) for seed in range(20)]
+    predictor = Predictor.from_pretrained()
+    served, bare = [], []
     with tempfile.TemporaryDirectory() as place, served_page(Path(place)) as (url, process):
-        run(url, images, clients=options.clients, count=WARM_UP)
+        load(lambda image: predict(url, image), images, clients=options.clients, count=WARM_UP)
         before = memory(process)
-        seconds, errors, elapsed = run(url, images, clients=options.clients, count=options.predictions)
+        for _ in range(ROUNDS):  # in turns, so that what else the machine does hits both alike
+            share = options.predictions // ROUNDS
+            served.append(load(lambda image: predict(url, image), images, clients=options.clients, count=share))
+            bare.append(load(lambda image: predictor(image).to_dict(), images, clients=options.clients, count=share))
         time.sleep(5)
         after = memory(process)
         left = [path for path in Path(place).rglob("*") if path.is_file()]
-        cores = len(psutil.Process().cpu_affinity())
-    bare = bare_seconds(images, count=options.predictions)
-    rate, bare_rate = options.predictions / elapsed, len(bare) / bare.sum()
+    cores = len(psutil.Process().cpu_affinity())
+    errors = sum(run.errors for run in served)
     print(f"{options.clients} clients, {options.predictions} predictions, {cores} core(s) for all; errors: {errors}\n")
     print("| what | bare predictor | page | ratio |\n|---|---:|---:|---:|")
-    print(f"| predictions a second | {bare_rate:.1f} | {rate:.1f} | {rate / bare_rate:.2f} |")
-    for share in (50, 95):
-        alone, served = np.percentile(bare, share) * 1e3, np.percentile(seconds, share) * 1e3
-        print(f"| {share} % answered within, ms | {alone:.0f} | {served:.0f} | {served / alone:.1f} |")
-    fair = np.percentile(seconds, 95) / (np.percentile(bare, 95) * options.clients)
-    print(f"| 95 %, beside {options.clients} calls in a row, ratio | 1 | | {fair:.2f} |")
+    rates = [options.predictions / sum(run.elapsed for run in runs) for runs in (bare, served)]
+    print(f"| predictions a second | {rates[0]:.1f} | {rates[1]:.1f} | {rates[1] / rates[0]:.2f} |")
+    for part in (50, 95):
+        alone, page = (np.percentile(np.concatenate([run.seconds for run in runs]), part) for runs in (bare, served))
+        print(f"| {part} % answered within, s | {alone:.2f} | {page:.2f} | {page / alone:.2f} |")
     print(
-        f"\nMemory before {before:.0f} MiB, after {after:.0f} MiB ({after / before - 1:+.1%}). Files left: {len(left)}."
+        f"\nMemory before {before:.0f} MiB, after {after:.0f} MiB ({after / before - 1:+.1%}); files left: {len(left)}"
     )
 
 
@@ -63,19 +71,26 @@ def phantom(seed: int) -> bytes:
     return stream.getvalue()
 
 
-def run(url: str, images: list[bytes], *, clients: int, count: int) -> tuple[np.ndarray, int, float]:
-    """Return the seconds of each answer, the number of errors, and the seconds of all together."""
+class Run(NamedTuple):
+    """What a load took: the seconds of each answer, those of all together, and how many answers were none."""
+
+    seconds: np.ndarray
+    elapsed: float
+    errors: int
+
+
+def load(ask: Ask, images: list[bytes], *, clients: int, count: int) -> Run:
     start = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        answers = list(pool.map(lambda number: timed(url, images[number % len(images)]), range(count)))
+        answers = list(pool.map(lambda number: timed(ask, images[number % len(images)]), range(count)))
     elapsed = time.perf_counter() - start
-    return np.array([seconds for seconds, _ in answers]), sum(not right for _, right in answers), elapsed
+    return Run(np.array([seconds for seconds, _ in answers]), elapsed, sum(not right for _, right in answers))
 
 
-def timed(url: str, image: bytes) -> tuple[float, bool]:
+def timed(ask: Ask, image: bytes) -> tuple[float, bool]:
     start = time.perf_counter()
     try:
-        right = "label" in predict(url, image)
+        right = "label" in ask(image)
     except (OSError, ValueError, KeyError, IndexError):
         right = False
     return time.perf_counter() - start, right
@@ -94,16 +109,6 @@ def predict(url: str, image: bytes) -> dict[str, object]:
 def post(url: str, body: bytes, headers: dict[str, str]) -> bytes:
     with urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers)) as answer:
         return answer.read()
-
-
-def bare_seconds(images: list[bytes], *, count: int) -> np.ndarray:
-    predictor = Predictor.from_pretrained()
-    seconds = []
-    for number in range(count + 5):
-        start = time.perf_counter()
-        predictor(images[number % len(images)])
-        seconds.append(time.perf_counter() - start)
-    return np.array(seconds[5:])
 
 
 def memory(process: int) -> float:

@@ -17,6 +17,31 @@ from spinealign.reporting.html import escape
 Shown: TypeAlias = tuple[str, str]  # the markup of the finding and of the viewer
 
 
+class Turn:
+    """Which of the images that one person gave is the latest: the answers to earlier ones end early."""
+
+    def __init__(self) -> None:
+        self._latest = 0
+
+    def take(self) -> int:
+        """Return the number of a new image, which is now the latest."""
+        self._latest += 1
+        return self._latest
+
+    def is_over(self, number: int) -> bool:
+        """Tell whether a later image was given."""
+        return number != self._latest
+
+
+def in_turn(turn: Turn, shown: Iterator[Shown]) -> Iterator[Shown]:
+    """Yield what is shown of an image until the person gives another one."""
+    number = turn.take()
+    for step in shown:
+        if turn.is_over(number):
+            return
+        yield step
+
+
 def show(models: Models, read: Callable[[], Slice], *, chosen: str = "") -> Iterator[Shown]:
     """Answer one image: first the finding, then the heat map.
 

@@ -90,24 +90,25 @@ def _add_single(models: Models, chosen: gradio.State) -> None:
             view = gradio.HTML(markup.EMPTY_VIEW, elem_id="sa-view")
             gradio.HTML(CONTROLS)
 
-    def show_upload(upload: Upload | None, name: str) -> Iterator[tuple[str, str, None]]:
+    def show_upload(upload: Upload | None, name: str, turn: handlers.Turn) -> Iterator[tuple[str, str, None]]:
         if upload is not None:
-            for shown in handlers.show(models, upload.read, chosen=name):
+            for shown in handlers.in_turn(turn, handlers.show(models, upload.read, chosen=name)):
                 yield *shown, None  # the box is free for the next file
 
-    def show_example(example: Example, name: str) -> Iterator[handlers.Shown]:
-        yield from handlers.show(models, lambda: example.slice, chosen=name)
+    def show_example(example: Example, name: str, turn: handlers.Turn) -> Iterator[handlers.Shown]:
+        yield from handlers.in_turn(turn, handlers.show(models, lambda: example.slice, chosen=name))
 
+    turn = gradio.State(handlers.Turn())
     events = {
         "api_visibility": "private",
         "concurrency_id": LANE,
         "show_progress": "minimal",
         "show_progress_on": finding,
-        "trigger_mode": "always_last",
+        "trigger_mode": "multiple",  # a person need not wait for the heat map of the image before
     }
-    upload.upload(show_upload, [upload, chosen], [finding, view, upload], **events)
+    upload.upload(show_upload, [upload, chosen, turn], [finding, view, upload], **events)
     for button, example in zip(buttons, examples):
-        button.click(partial(show_example, example), chosen, [finding, view], **events)
+        button.click(partial(show_example, example), [chosen, turn], [finding, view], **events)
 
 
 def _add_examples(examples: tuple[Example, ...], predictor: Predictor) -> list[gradio.Button]:
@@ -138,7 +139,7 @@ def _add_batch(models: Models, chosen: gradio.State) -> None:
         concurrency_id=LANE,
         show_progress="minimal",
         show_progress_on=table,
-        trigger_mode="always_last",
+        trigger_mode="multiple",
     )
 
 

@@ -11,3 +11,4 @@ SECONDS_KEPT = 300  # of a file that was uploaded and never asked about
 SWEEP_SECONDS = 15.0
 PREDICTIONS_AT_ONCE = 4
 WAITING_PREDICTIONS = 64
+SESSIONS_KEPT = 128  # what a person chose; Gradio counts each call of a program as a session, and keeps 10,000

@@ -89,6 +89,17 @@ def test_each_kind_of_file_shows_its_finding_also_after_a_broken_one_and_leaves_
         assert page.files() == []
 
 
+def test_the_next_image_need_not_wait_for_the_heat_map_of_the_one_before(visit, page, slices):
+    tab = visit()
+    tab.set_input_files(UPLOAD, slices["eight"])
+    finding(tab).wait_for()
+    tab.set_input_files(UPLOAD, slices["small"])
+    tab.wait_for_selector(".sa-card[data-accepted=false] .sa-links")
+    tab.wait_for_timeout(1000)  # in which an answer that comes late would show
+    assert "too small" in finding(tab).inner_text()
+    assert page.files() == []
+
+
 def test_a_rejected_image_says_why_and_that_its_numbers_are_not_to_be_relied_on(visit, slices):
     tab = visit()
     tab.set_input_files(UPLOAD, slices["small"])
