@@ -54,7 +54,7 @@ def show(models: Models, read: Callable[[], Slice], *, chosen: str = "") -> Iter
         Markup of the finding and of the viewer.
     """
     try:
-        predictor, image = models.get(chosen), read()
+        image, predictor = read(), models.get(chosen)  # in this order: what is read is deleted
         yield from _steps(predictor, image)
     except SpineAlignError as error:
         yield markup.failure(str(error)), markup.EMPTY_VIEW
@@ -88,6 +88,8 @@ def show_batch(models: Models, uploads: list[Upload], *, chosen: str = "") -> It
         if not rows:
             yield markup.EMPTY_BATCH
     except SpineAlignError as error:
+        for upload in uploads:
+            upload.delete()
         yield markup.failure(str(error))
 
 
