@@ -90,12 +90,12 @@ def _add_single(models: Models, chosen: gradio.State) -> None:
             view = gradio.HTML(markup.EMPTY_VIEW, elem_id="sa-view")
             gradio.HTML(CONTROLS)
 
-    def show_upload(upload: Upload | None, name: str, turn: handlers.Turn) -> Iterator[tuple[str, str, None]]:
+    def _show_upload(upload: Upload | None, name: str, turn: handlers.Turn) -> Iterator[tuple[str, str, None]]:
         if upload is not None:
             for shown in handlers.in_turn(turn, handlers.show(models, upload.read, chosen=name)):
                 yield *shown, None  # the box is free for the next file
 
-    def show_example(example: Example, name: str, turn: handlers.Turn) -> Iterator[handlers.Shown]:
+    def _show_example(example: Example, name: str, turn: handlers.Turn) -> Iterator[handlers.Shown]:
         yield from handlers.in_turn(turn, handlers.show(models, lambda: example.slice, chosen=name))
 
     turn = gradio.State(handlers.Turn())
@@ -106,9 +106,9 @@ def _add_single(models: Models, chosen: gradio.State) -> None:
         "show_progress_on": finding,
         "trigger_mode": "multiple",  # a person need not wait for the heat map of the image before
     }
-    upload.upload(show_upload, [upload, chosen, turn], [finding, view, upload], **events)
+    upload.upload(_show_upload, [upload, chosen, turn], [finding, view, upload], **events)
     for button, example in zip(buttons, examples):
-        button.click(partial(show_example, example), [chosen, turn], [finding, view], **events)
+        button.click(partial(_show_example, example), [chosen, turn], [finding, view], **events)
 
 
 def _add_examples(examples: tuple[Example, ...], predictor: Predictor) -> list[gradio.Button]:
