@@ -12,3 +12,4 @@ SWEEP_SECONDS = 15.0
 PREDICTIONS_AT_ONCE = 4
 WAITING_PREDICTIONS = 64
 SESSIONS_KEPT = 128  # what a person chose; Gradio counts each call of a program as a session, and keeps 10,000
+THREADS = 8  # each keeps memory of its own, so 40 of them, as Gradio starts, take it without giving it back

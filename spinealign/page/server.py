@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 
 from spinealign.inference.predictor import Predictor
 from spinealign.page.guard import Guard
-from spinealign.page.limits import MAX_FILE_BYTES, SESSIONS_KEPT
+from spinealign.page.limits import MAX_FILE_BYTES, SESSIONS_KEPT, THREADS
 from spinealign.page.models import shown_name
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool
             mcp_server=mcp,
             max_file_size=MAX_FILE_BYTES,
             state_session_capacity=SESSIONS_KEPT,
+            max_threads=THREADS,
             app_kwargs=_parts_of_the_server(shown_name(predictor), folder),
             footer_links=[],
             run_history=False,
