@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 DEFAULT := spinealign/assets/default
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test check default-model default-figures wheel clean
+.PHONY: help demo app test check default-model default-figures screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -15,7 +15,7 @@ demo: $(VENV)/base  ## Install, then predict three images with the embedded mode
 	@$(BIN)/spinealign demo
 
 app: $(VENV)/app  ## Install, then open the page
-	@$(BIN)/python app.py
+	@$(BIN)/spinealign app
 
 test: $(VENV)/dev  ## Install, then run all tests
 	@$(BIN)/python -m pytest --cov --cov-report=term --durations=10
@@ -42,6 +42,9 @@ default-model: build/phantoms/manifest.csv | $(VENV)/dev  ## Rebuild the embedde
 
 default-figures: $(VENV)/dev  ## Measure the embedded model again (needs DATA)
 	@$(BIN)/python benchmarks/default_model.py --data "$(DATA)"
+
+screenshots: $(VENV)/dev  ## Take the pictures of the page in docs/images (needs Chromium)
+	@$(BIN)/python benchmarks/screenshots.py
 
 wheel: $(VENV)/dev  ## Build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .

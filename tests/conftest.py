@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +24,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["loopback.fixtures"]
 DATA = Path(os.environ.get("SPINEALIGN_DATA", ROOT.parent / "shared" / "data"))
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,6 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("data") and not (DATA / "cervical fracture").is_dir():
             item.add_marker(missing)
+        if item.get_closest_marker("browser") and not CHROMIUM:
+            item.add_marker(pytest.mark.skip(reason="no chromium on the path; install it, or name it in CHROMIUM"))
 
 
 @pytest.fixture(scope="session")
@@ -136,3 +148,127 @@ def training_words(data: Path, backbone: Path, output: Path, *more: str) -> list
         *("--data_dir", str(data), "--model_name_or_path", str(backbone), "--output_dir", str(output)),
         *("--from_scratch", "--per_device_train_batch_size", "8", "--use_cpu", "--disable_tqdm", "True", *more),
     ]
+
+
+@dataclass(frozen=True)
+class ServedPage:
+    """The page in a process of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    folder: Path
+    log: Path
+
+    def files(self) -> list[str]:
+        """What lies where uploads go."""
+        return sorted(path.name for path in self.folder.glob("spinealign-page-*/**/*") if path.is_file())
+
+
+@contextlib.contextmanager
+def serve_page(folder: Path, *words: str, script: str | None = None, **changes: str) -> Iterator[ServedPage]:
+    """Run `spinealign app`, or a script, until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder.mkdir(parents=True, exist_ok=True)
+    own = {"TMPDIR": str(folder), "GRADIO_SERVER_PORT": str(port), "PYTHONPATH": str(ROOT), **changes}
+    log, url = folder.parent / f"{folder.name}.log", f"http://127.0.0.1:{port}"
+    program = [script] if script else ["-c", "import sys; from spinealign.cli import main; sys.exit(main())", "app"]
+    start = [sys.executable, *program, *words]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(start, env={**os.environ, **own}, stdout=stream, stderr=stream)
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/health").close()
+                break
+            except OSError:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+        yield ServedPage(url, process, folder, log)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that runs in no time: it calls a fracture where the middle of the image is bright."""
+    import json
+
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    from spinealign.config import ConditioningConfig, DecisionConfig, ModelSettings
+    from spinealign.inference.checkpoint import DEFAULT_FOLDER
+
+    folder = tmp_path_factory.mktemp("models") / "toy"
+    folder.mkdir()
+    middle = np.zeros((1, 3, 64, 64), np.float32)
+    middle[..., 24:40, 24:40] = 1 / (3 * 16 * 16)
+    values = {"middle": middle, "axes": np.array([1, 2, 3]), "weights": np.array([[-100.0, 100.0]], np.float32),
+              "bias": np.array([97.8, 0.0], np.float32)}  # fmt: skip
+    nodes = [
+        helper.make_node("Mul", ["pixel_values", "middle"], ["bright"]),
+        helper.make_node("ReduceSum", ["bright", "axes"], ["sum"], keepdims=0),
+        helper.make_node("Unsqueeze", ["sum", "last"], ["column"]),
+        helper.make_node("Gemm", ["column", "weights", "bias"], ["logits"]),
+    ]
+    values["last"] = np.array([1])
+    graph = helper.make_graph(
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["batch", 3, 64, 64])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
+        [numpy_helper.from_array(value, name) for name, value in values.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    checker.check_model(model)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    (folder / "config.json").write_text(json.dumps({"id2label": {"0": "normal", "1": "fracture"}}))
+    settings = ModelSettings(
+        conditioning=ConditioningConfig(image_size=64, image_mean=(0.0,) * 3, image_std=(1.0,) * 3),
+        decision=DecisionConfig(operating_point=0.6, note="Chosen by hand."),
+    )
+    (folder / "spinealign.json").write_text(settings.to_json())
+    shutil.copy(DEFAULT_FOLDER / "metrics.json", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> Iterator[ServedPage]:
+    with serve_page(tmp_path_factory.mktemp("page") / "uploads", "--model", str(toy_model), "--allow_models") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One fractured phantom as each kind of file, and what is not accepted or no image."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+    from spinealign.imaging.conditioning import render
+    from spinealign.imaging.phantom import draw_phantom
+
+    folder = tmp_path_factory.mktemp("slices")
+    drawn = draw_phantom(3_000_001, fractured=True, break_mm=5.0, size=256).slice
+    gray = Image.fromarray(render(drawn))
+    gray.save(folder / "eight.png")
+    gray.save(folder / "photo.jpg", quality=95)
+    Image.fromarray(np.asarray(gray).astype(np.uint16) * 257).save(folder / "sixteen.png")
+    gray.resize((100, 100)).save(folder / "small.png")
+    (folder / "broken.png").write_bytes((folder / "eight.png").read_bytes()[:2000])
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.PatientName, dataset.PatientID, dataset.Modality = "Smith^Jane", "12345", "CT"
+    dataset.Rows, dataset.Columns = drawn.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1
+    dataset.RescaleSlope, dataset.RescaleIntercept, dataset.PixelSpacing = 1, 0, [0.5, 0.5]
+    dataset.PixelData = drawn.pixels.astype("<i2").tobytes()
+    dataset.save_as(folder / "slice.dcm", enforce_file_format=True)
+    return {path.stem if path.suffix != ".dcm" else "dicom": path for path in folder.iterdir()}

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from spinealign.cli import main
+from spinealign.cli.program import build_parser
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,8 @@ def test_shell_commands_run_or_parse(readme, workplace, root, capsys):
             assert words[2].removeprefix("spinealign[").removesuffix("]") in extras, line
         elif words[:2] == ["spinealign", "train"]:  # its backbone comes from the Hub
             assert parse_training_setup(words[2:]).data.data_dir == ["cervical fracture"]
+        elif words[:2] == ["spinealign", "app"]:  # it would serve until it is stopped
+            assert build_parser().parse_args(words[1:]).port == 7860
         else:
             assert words[0] == "spinealign", line
             assert main(words[1:]) == 0, line

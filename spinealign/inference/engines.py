@@ -41,6 +41,8 @@ class OnnxEngine:
     name: Engine = "onnx"
 
     def __init__(self, path: Path) -> None:
+        # From 1.32 on, the runtime records how it is used below the home folder and sends it to its maker.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -66,3 +69,11 @@ def test_damaged_torch_weights_are_a_typed_error(tmp_path, tiny_checkpoint):
     (folder / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(CheckpointError, match="transformers can load"):
         Predictor.from_pretrained(folder, engine="torch")
+
+
+def test_a_prediction_leaves_no_record_of_its_use(tmp_path):
+    script = "import numpy, spinealign; spinealign.predict(numpy.zeros((64, 64), 'uint8'))"
+    places = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME")}
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", script], env={**environment, **places}, check=True)
+    assert list(tmp_path.rglob("*")) == []

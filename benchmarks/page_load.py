@@ -1,0 +1,119 @@
+"""Put the page under load on loopback, beside the bare predictor: `python benchmarks/page_load.py`.
+
+Clients that upload a phantom and ask `/predict` share the predictions, and so do as many threads that ask a predictor.
+Every request goes through the upload, the queue and the stream of events, as a program's does. The server runs in a
+process of its own, on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+from PIL import Image
+from serving import served_page
+
+from spinealign import Predictor
+from spinealign.imaging.conditioning import render
+from spinealign.imaging.phantom import draw_phantom
+
+EDGE = "0f2d9c"
+WARM_UP = 200
+ROUNDS = 10
+Ask = Callable[[bytes], dict[str, object]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=20, help="at once (default: %(default)s)")
+    parser.add_argument("--predictions", type=int, default=500, help="in all (default: %(default)s)")
+    options = parser.parse_args()
+    images = [phantom(seed) for seed in range(20)]
+    predictor = Predictor.from_pretrained()
+    served, bare = [], []
+    with tempfile.TemporaryDirectory() as place, served_page(Path(place)) as (url, process):
+        load(lambda image: predict(url, image), images, clients=options.clients, count=WARM_UP)
+        before = memory(process)
+        for _ in range(ROUNDS):  # in turns, so that what else the machine does hits both alike
+            share = options.predictions // ROUNDS
+            served.append(load(lambda image: predict(url, image), images, clients=options.clients, count=share))
+            bare.append(load(lambda image: predictor(image).to_dict(), images, clients=options.clients, count=share))
+        time.sleep(5)
+        after = memory(process)
+        left = [path for path in Path(place).rglob("*") if path.is_file()]
+    cores = len(psutil.Process().cpu_affinity())
+    errors = sum(run.errors for run in served)
+    print(f"{options.clients} clients, {options.predictions} predictions, {cores} core(s) for all; errors: {errors}\n")
+    print("| what | bare predictor | page | ratio |\n|---|---:|---:|---:|")
+    rates = [options.predictions / sum(run.elapsed for run in runs) for runs in (bare, served)]
+    print(f"| predictions a second | {rates[0]:.1f} | {rates[1]:.1f} | {rates[1] / rates[0]:.2f} |")
+    for part in (50, 95):
+        alone, page = (np.percentile(np.concatenate([run.seconds for run in runs]), part) for runs in (bare, served))
+        print(f"| {part} % answered within, s | {alone:.2f} | {page:.2f} | {page / alone:.2f} |")
+    print(
+        f"\nMemory before {before:.0f} MiB, after {after:.0f} MiB ({after / before - 1:+.1%}); files left: {len(left)}"
+    )
+
+
+def phantom(seed: int) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(render(draw_phantom(4_000_000 + seed, size=384).slice)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+class Run(NamedTuple):
+    """What a load took: the seconds of each answer, those of all together, and how many answers were none."""
+
+    seconds: np.ndarray
+    elapsed: float
+    errors: int
+
+
+def load(ask: Ask, images: list[bytes], *, clients: int, count: int) -> Run:
+    start = time.perf_counter()
+    with ThreadPoolExecutor(clients) as pool:
+        answers = list(pool.map(lambda number: timed(ask, images[number % len(images)]), range(count)))
+    elapsed = time.perf_counter() - start
+    return Run(np.array([seconds for seconds, _ in answers]), elapsed, sum(not right for _, right in answers))
+
+
+def timed(ask: Ask, image: bytes) -> tuple[float, bool]:
+    start = time.perf_counter()
+    try:
+        right = "label" in ask(image)
+    except (OSError, ValueError, KeyError, IndexError):
+        right = False
+    return time.perf_counter() - start, right
+
+
+def predict(url: str, image: bytes) -> dict[str, object]:
+    head = f'--{EDGE}\r\nContent-Disposition: form-data; name="files"; filename="slice.png"\r\n\r\n'.encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={EDGE}"}
+    (path,) = json.loads(post(f"{url}/gradio_api/upload", head + image + f"\r\n--{EDGE}--\r\n".encode(), kind))
+    body = json.dumps({"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}).encode()
+    event = json.loads(post(f"{url}/gradio_api/call/predict", body, {"Content-Type": "application/json"}))["event_id"]
+    with urllib.request.urlopen(f"{url}/gradio_api/call/predict/{event}") as stream:
+        return json.loads(stream.read().decode().split("data: ")[-1])[0]
+
+
+def post(url: str, body: bytes, headers: dict[str, str]) -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers)) as answer:
+        return answer.read()
+
+
+def memory(process: int) -> float:
+    return psutil.Process(process).memory_info().rss / 1024**2
+
+
+if __name__ == "__main__":
+    main()

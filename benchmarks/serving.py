@@ -1,0 +1,48 @@
+"""The page in a process of its own, for what measures and draws it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+START = "import sys; from spinealign.cli import main; sys.exit(main())"
+
+
+@contextlib.contextmanager
+def served_page(folder: Path) -> Iterator[tuple[str, int]]:
+    """Run `spinealign app` until the block ends.
+
+    Args:
+        folder: Where it puts uploads.
+
+    Yields:
+        Its address and the number of its process.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", START, "app", "--port", str(port)], env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/health").close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit("the page did not start") from None
+                time.sleep(0.2)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait(60)

@@ -1,0 +1,290 @@
+"""What an attacker tries against the page over the network; `docs/security.md` lists it."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import secrets
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import serve_page
+
+UNKNOWN = "This file was not uploaded here, or it is gone; upload it again."
+
+
+def ask(url, *, body=None, headers=None):
+    """Return status and text of the answer."""
+    request = urllib.request.Request(url, data=body, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode("utf-8", "replace")
+
+
+def send_files(page, files):
+    """Upload files, each a name and its content, in one request."""
+    edge = secrets.token_hex(8)
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{{}}"\r\n\r\n'
+    parts = [head.format(name).encode() + content + b"\r\n" for name, content in files]
+    body = b"".join([*parts, f"--{edge}--\r\n".encode()])
+    kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
+    return ask(f"{page.url}/gradio_api/upload", body=body, headers=kind)
+
+
+def send_json(page, body, endpoint="predict"):
+    return ask(f"{page.url}/gradio_api/call/{endpoint}", body=body, headers={"Content-Type": "application/json"})
+
+
+def call(page, data, endpoint="predict"):
+    """Return how the event of a call ended, and with what."""
+    status, text = send_json(page, json.dumps({"data": data}).encode(), endpoint)
+    if status != 200:
+        return status, text
+    _, stream = ask(f"{page.url}/gradio_api/call/{endpoint}/{json.loads(text)['event_id']}")
+    kind, content = stream.strip().splitlines()[-2:]
+    return kind.removeprefix("event: "), content.removeprefix("data: ")
+
+
+def file_data(path, **more):
+    return {"path": str(path), "meta": {"_type": "gradio.FileData"}, **more}
+
+
+@pytest.fixture
+def secret(tmp_path, slices):
+    """An image on the server that nobody uploaded."""
+    path = tmp_path / "secret.png"
+    path.write_bytes(slices["eight"].read_bytes())
+    return path
+
+
+def test_a_path_that_was_not_uploaded_is_refused(page, secret):
+    (own_folder,) = page.folder.glob("spinealign-page-*")
+    link = own_folder / "link.png"
+    link.symlink_to(secret)
+    try:
+        around = f"{own_folder}/../../secret.png"
+        for path in (secret, "/etc/passwd", "secret.png", around, link, own_folder, "", "\0"):
+            for given in (file_data(path), {"path": str(path)}, file_data(path, url=f"{page.url}/x")):
+                kind, content = call(page, [given])
+                assert kind == "error", path
+                assert "fracture" not in content
+                assert str(page.folder) not in content
+    finally:
+        link.unlink()
+    kind, content = call(page, [[file_data(secret)]], "predict_batch")
+    assert kind == "error"
+    assert "fracture" not in content
+
+
+def test_names_with_paths_stay_inside_the_folder_of_their_upload(page, slices):
+    content = slices["eight"].read_bytes()
+    for name in ("../../../a.png", "..\\..\\a.png", "/etc/a.png", "....//a.png", "%2e%2e/a.png"):
+        status, text = send_files(page, [(name, content)])
+        assert status == 200
+        (path,) = json.loads(text)
+        (own_folder,) = page.folder.glob("spinealign-page-*")
+        assert path.startswith(f"{own_folder}/")
+        assert os.path.realpath(path) == path
+        kind, answer = call(page, [file_data(path, orig_name=name)])
+        assert kind == "complete"
+        assert json.loads(answer)[0]["label"] == "fracture"
+    assert page.files() == []
+
+
+def test_no_file_is_served_not_even_an_upload(page, slices):
+    (path,) = json.loads(send_files(page, [("mine.png", slices["eight"].read_bytes())])[1])
+    for place in (path, "/etc/passwd", "app.py", "../pyproject.toml", "%2fetc%2fpasswd", "C:/Windows/win.ini"):
+        for route in ("gradio_api/file=", "file=", "gradio_api/file/", "static/../", "gradio_api/stream/"):
+            status, text = ask(f"{page.url}/{route}{place}")
+            assert status >= 400, (route, place)
+            assert "root:" not in text
+    call(page, [file_data(path)])
+
+
+def test_an_upload_lies_where_nobody_guesses_and_answers_once(page, slices):
+    content = slices["eight"].read_bytes()
+    (first,), (second,) = (json.loads(send_files(page, [("a.png", content)])[1]) for _ in range(2))
+    assert first != second, "the same file of another person lies elsewhere"
+    assert len(first.split("/")[-3]) == 32
+    assert call(page, [file_data(first)])[0] == "complete"
+    kind, answer = call(page, [file_data(first)])
+    assert (kind, UNKNOWN in answer) == ("error", True)
+    assert call(page, [file_data(second)])[0] == "complete", "the answer to one deletes no file of the other"
+
+
+def test_no_address_is_fetched(page, slices):
+    asked = []
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(slices["eight"].read_bytes())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        own = f"http://127.0.0.1:{server.server_address[1]}/slice.png"
+        for address in (own, "https://example.org/slice.png", "file:///etc/passwd", "ftp://127.0.0.1/a.png"):
+            for given in (file_data(address), {"path": address}, file_data("/none", url=address)):
+                kind, answer = call(page, [given])
+                assert kind == "error", address
+                assert "fracture" not in answer
+            for route in ("gradio_api/file=", "gradio_api/proxy=", "file="):
+                assert ask(f"{page.url}/{route}{address}")[0] == 404
+        from gradio_client import Client, handle_file
+        from gradio_client.exceptions import AppError
+
+        with pytest.raises(AppError):
+            Client(page.url, verbose=False).predict(handle_file(own), api_name="/predict")
+    finally:
+        server.shutdown()
+        server.server_close()
+    # The client of Gradio itself looks whether there is such a file; the server never does.
+    assert all(path == "/slice.png" for path in asked)
+
+
+def test_what_is_no_file_is_an_error_and_never_ends_the_server(page):
+    for data in ([], [1], ["text"], [[]], [{}], [{"path": 1}], [{"path": None}], [{"path": ["a"]}], [None, None, None]):
+        kind, answer = call(page, data)
+        assert kind == "error" or kind >= 400, data
+        assert "Traceback" not in answer
+    for body in (b"", b"{", b"[]", b'{"data": 1}', b"\xff"):
+        status, _ = send_json(page, body)
+        assert 400 <= status < 500, body
+    assert ask(f"{page.url}/health")[0] == 200
+
+
+def test_too_large_uploads_are_refused_whether_announced_or_not(page, tmp_path):
+    for megabytes, count in ((33, 1), (30, 9)):
+        path = tmp_path / "big.png"
+        path.write_bytes(b"\0" * (megabytes * 1024**2))
+        assert curl_status(f"{page.url}/gradio_api/upload", *["-F", f"files=@{path}"] * count) == 413
+    host = urlsplit(page.url).netloc
+    address = host.split(":")
+    with socket.create_connection((address[0], int(address[1])), timeout=60) as line:
+        head = "POST /gradio_api/upload HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\nContent-Type: multipart/"
+        line.sendall((head + "form-data; boundary=x\r\n\r\n").format(host).encode())
+        part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        line.sendall(b"%x\r\n%b\r\n" % (len(part), part))
+        megabyte = b"100000\r\n" + b"\0" * 1024**2 + b"\r\n"
+        try:
+            for _ in range(300):
+                line.sendall(megabyte)
+        except OSError:
+            pass  # the server hung up
+        assert b" 413 " in received(line)
+    path.write_text(json.dumps({"data": ["x" * 2 * 1024**2]}))
+    assert curl_status("--json", f"@{path}", f"{page.url}/gradio_api/call/predict") == 413
+    assert page.files() == []
+
+
+def curl_status(*words):
+    """Return the status of an answer that may come before the whole request is sent."""
+    command = ["curl", "-s", "-o", os.devnull, "-w", "%{http_code}", *words]
+    return int(subprocess.run(command, capture_output=True, text=True).stdout)
+
+
+def received(line):
+    try:
+        return line.recv(65536)
+    except OSError:
+        return b" 413 (the connection was reset)"
+
+
+def test_an_upload_that_breaks_off_leaves_no_file(page):
+    host, port = urlsplit(page.url).netloc.split(":")
+    with socket.create_connection((host, int(port))) as line:
+        line.sendall(
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            b'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nhalf of it'
+        )
+        deadline = time.monotonic() + 30
+        while not page.files():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    while page.files():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_two_hundred_files_at_once_are_refused(page, slices):
+    content = slices["small"].read_bytes()
+    status, text = send_files(page, [(f"{number}.png", content) for number in range(200)])
+    assert (status, text) == (413, "At most 100 files at once.")
+    paths = [
+        path
+        for start in (0, 60)
+        for path in json.loads(send_files(page, [(f"{start + number}.png", content) for number in range(60)])[1])
+    ]
+    kind, answer = call(page, [[file_data(path) for path in paths]], "predict_batch")
+    assert kind == "error"
+    assert "120 files are too many at once; send at most 100." in answer
+    assert page.files() == []
+
+
+def test_what_gradio_offers_beyond_the_page_is_closed(page):
+    closed = [
+        "gradio_api/vibe-code", "gradio_api/vibe-starter-queries", "gradio_api/process_recording", "monitoring",
+        "monitoring/summary", "gradio_api/deep_link?session_hash=a", "gradio_api/runs",
+        "gradio_api/run-history/records",
+        "gradio_api/component_server", "gradio_api/dev/reload", "docs", "redoc", "openapi.json", "pwa_icon",
+        "gradio_api/run/predict", "gradio_api/api/predict",
+    ]  # fmt: skip
+    for place in closed:
+        assert ask(f"{page.url}/{place}")[0] == 404, place
+        assert ask(f"{page.url}/{place}", body=b"{}")[0] == 404, place
+
+
+def test_every_answer_carries_the_headers(page):
+    for place in ("", "health", "config", "nothing"):
+        try:
+            answer = urllib.request.urlopen(f"{page.url}/{place}")
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            policy = answer.headers["content-security-policy"]
+            assert "default-src 'self'" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_with_a_login_nothing_but_the_health_answers_without_it(tmp_path, toy_model, slices):
+    from gradio_client import Client, handle_file
+
+    with serve_page(tmp_path / "uploads", "--model", str(toy_model), SPINEALIGN_AUTH="ann:one:two,bob:three") as page:
+        content = slices["eight"].read_bytes()
+        assert json.loads(ask(f"{page.url}/health")[1])["status"] == "ok"
+        assert send_files(page, [("a.png", content)])[0] == 401
+        assert call(page, [None])[0] == 401
+        assert ask(f"{page.url}/config")[0] == 401
+        for place in ("info", "openapi.json", "queue/status", "queue/data?session_hash=a"):
+            assert ask(f"{page.url}/gradio_api/{place}")[0] == 401, place
+        assert ask(f"{page.url}/login", body=b"username=ann&password=two")[0] in (400, 401, 422)
+        client = Client(page.url, auth=("ann", "one:two"), verbose=False)
+        assert client.predict(handle_file(str(slices["eight"])), api_name="/predict")["label"] == "fracture"
+        assert page.files() == []
+
+
+def test_nothing_about_a_file_is_logged(page):
+    said = page.log.read_text()
+    assert "Smith" not in said
+    assert "slice.dcm" not in said
+    assert "eight.png" not in said

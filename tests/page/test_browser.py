@@ -1,0 +1,315 @@
+"""The page as a person uses it, in Chromium."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import shutil
+from io import BytesIO
+
+import pytest
+from conftest import CHROMIUM
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+UPLOAD, UPLOADS = "#sa-upload input[type=file]", "#sa-uploads input[type=file]"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    yield browser
+    browser.close()
+    playwright.stop()
+
+
+@pytest.fixture
+def visit(chromium, page):
+    """Open the page; when the test ends, no error was logged, nothing failed, and no other host was asked."""
+    contexts, faults = [], []
+
+    def opened(**options):
+        contexts.append(chromium.new_context(**{"viewport": {"width": 1240, "height": 900}, **options}))
+        tab = contexts[-1].new_page()
+        tab.set_default_timeout(30_000)
+        tab.on("console", lambda message: message.type == "error" and faults.append(message.text))
+        tab.on("pageerror", lambda error: faults.append(str(error)))
+        tab.on("response", lambda answer: answer.status >= 400 and faults.append(f"{answer.status} {answer.url}"))
+        tab.on("request", lambda request: _elsewhere(request.url, page.url) and faults.append(request.url))
+        tab.goto(page.url)
+        tab.wait_for_selector(UPLOAD, state="attached")
+        return tab
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def _elsewhere(url, own):
+    return not url.startswith((own, "data:", "blob:"))
+
+
+def finding(tab):
+    return tab.locator("#sa-finding .sa-card[data-accepted]")
+
+
+def downloaded(tab, link):
+    with tab.expect_download() as waiting:
+        tab.get_by_role("link", name=link).click()
+    return waiting.value
+
+
+def sort_by(tab, column):
+    tab.locator("[data-sortable] thead button", has_text=column).click()
+
+
+def clear(tab, slices):
+    """Make the next finding a new one: the page shows a message instead."""
+    tab.set_input_files(UPLOAD, slices["broken"])
+    alert = tab.locator("#sa-finding [role=alert]")
+    alert.wait_for()
+    assert "This file is damaged or truncated; copy or export it again." in alert.inner_text()
+
+
+def test_each_kind_of_file_shows_its_finding_also_after_a_broken_one_and_leaves_no_file(visit, page, slices):
+    tab = visit()
+    for kind in ("eight", "sixteen", "photo", "dicom"):
+        tab.set_input_files(UPLOAD, slices[kind])
+        finding(tab).wait_for()
+        assert tab.locator(".sa-badge").inner_text() == "Accepted"
+        assert tab.locator(".sa-label").inner_text() == "fracture"
+        assert "fracture is called from 60.0%" in tab.locator("#sa-finding").inner_text()
+        tab.wait_for_selector(".sa-heat")
+        clear(tab, slices)
+        assert page.files() == []
+
+
+def test_the_next_image_need_not_wait_for_the_heat_map_of_the_one_before(visit, page, slices):
+    tab = visit()
+    tab.set_input_files(UPLOAD, slices["eight"])
+    finding(tab).wait_for()
+    tab.set_input_files(UPLOAD, slices["small"])
+    tab.wait_for_selector(".sa-card[data-accepted=false] .sa-links")
+    tab.wait_for_timeout(1000)  # in which an answer that comes late would show
+    assert "too small" in finding(tab).inner_text()
+    assert page.files() == []
+
+
+def test_a_rejected_image_says_why_and_that_its_numbers_are_not_to_be_relied_on(visit, slices):
+    tab = visit()
+    tab.set_input_files(UPLOAD, slices["small"])
+    finding(tab).wait_for()
+    said = finding(tab).inner_text()
+    assert said.startswith("Not accepted")
+    assert "too small: shorter side 100 pixels (limit 128)" in said
+    assert "Not to be relied on" in said
+    assert tab.locator(".sa-bars li").count() == 2
+
+
+def test_files_of_another_kind_or_above_the_limit_are_refused_with_the_reason(visit, page, tmp_path):
+    pdf, big = tmp_path / "report.pdf", tmp_path / "big.png"
+    pdf.write_bytes(b"%PDF-1.7 no slice")
+    big.write_bytes(b"\0" * (33 * 1024**2))
+    tab = visit()
+    tab.set_input_files(UPLOAD, pdf)
+    alert = tab.locator("#sa-finding [role=alert]")
+    alert.wait_for()
+    assert "This file is a PDF; save the slice as PNG, JPEG or DICOM." in alert.inner_text()
+    tab.set_input_files(UPLOAD, big)
+    tab.get_by_text("maximum allowed size", exact=False).first.wait_for()
+    assert page.files() == []
+
+
+def test_an_image_can_be_pasted_and_dropped(visit, slices):
+    content = base64.b64encode(slices["eight"].read_bytes()).decode()
+    give = """([selector, kind, content]) => {
+        const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], "slice.png", { type: "image/png" }));
+        const options = { bubbles: true, cancelable: true };
+        const event = kind === "paste" ? new ClipboardEvent(kind, { ...options, clipboardData: data })
+            : new DragEvent(kind, { ...options, dataTransfer: data });
+        document.querySelector(selector).dispatchEvent(event);
+    }"""
+    tab = visit()
+    for selector, kind in (("body", "paste"), ("#sa-upload button", "drop")):
+        tab.evaluate(give, [selector, kind, content])
+        finding(tab).wait_for()
+        clear(tab, slices)
+
+
+def test_the_slider_fades_the_heat_map_without_asking_the_server(visit, slices):
+    tab = visit()
+    tab.set_input_files(UPLOAD, slices["eight"])
+    heat = tab.wait_for_selector(".sa-heat")
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+    slider = tab.get_by_label("Heat map", exact=True)
+    for value, opacity in (("0", "0"), ("100", "1"), ("40", "0.4")):
+        slider.fill(value)
+        assert heat.evaluate("element => getComputedStyle(element).opacity") == opacity
+    assert [url for url in asked if not url.startswith("data:")] == []
+
+
+def test_the_image_zooms_by_buttons_and_keys_and_starts_anew_with_the_next_image(visit, slices):
+    tab = visit()
+    tab.set_input_files(UPLOAD, slices["eight"])
+    tab.wait_for_selector(".sa-heat")
+    sheet = tab.locator(".sa-sheet")
+    width = sheet.bounding_box()["width"]
+    tab.get_by_role("button", name="Zoom in").click()
+    assert sheet.bounding_box()["width"] == pytest.approx(1.5 * width, rel=0.01)
+    tab.locator(".sa-stage").press("+")
+    assert sheet.bounding_box()["width"] == pytest.approx(2.25 * width, rel=0.01)
+    left = sheet.bounding_box()["x"]
+    tab.locator(".sa-stage").press("ArrowLeft")
+    assert sheet.bounding_box()["x"] == pytest.approx(left + 40, abs=1)
+    shown = tab.locator(".sa-image").get_attribute("src")
+    tab.get_by_role("button", name="Intact neck").click()
+    tab.wait_for_function("shown => ![null, shown].includes(document.querySelector('.sa-image')?.src)", arg=shown)
+    tab.wait_for_function("!document.querySelector('.sa-stage[data-zoomed]')")
+
+
+def test_result_downloads_as_json_and_as_a_picture(visit, slices):
+    tab = visit()
+    tab.set_input_files(UPLOAD, slices["dicom"])
+    tab.wait_for_selector(".sa-heat")
+    content = json.loads(downloaded(tab, "Result as JSON").path().read_text())
+    assert list(content) == ["label", "confidence", "probabilities", "accepted", "rejection_reasons", "model"]
+    assert content["label"] == "fracture"
+    picture = downloaded(tab, "Result as a picture")
+    assert picture.suggested_filename == "spinealign.png"
+    assert Image.open(BytesIO(picture.path().read_bytes())).size[0] > 600
+
+
+def test_a_batch_gives_a_table_that_sorts_and_a_csv(visit, page, slices):
+    tab = visit()
+    tab.get_by_role("tab", name="Many slices").click()
+    tab.set_input_files(UPLOADS, [slices[kind] for kind in ("small", "broken", "eight", "dicom")])
+    tab.get_by_role("link", name="Table as CSV").wait_for()
+    names = tab.locator(".sa-table tbody th")
+    assert names.all_inner_texts() == ["small.png", "broken.png", "eight.png", "slice.dcm"]
+    sort_by(tab, "File")
+    assert names.all_inner_texts() == ["broken.png", "eight.png", "slice.dcm", "small.png"]
+    sort_by(tab, "Confidence")
+    sort_by(tab, "Confidence")
+    assert names.all_inner_texts()[-1] == "broken.png"
+    assert tab.locator(".sa-table thead th").nth(2).get_attribute("aria-sort") == "descending"
+    with downloaded(tab, "Table as CSV").path().open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["file"] for row in rows] == ["small.png", "broken.png", "eight.png", "slice.dcm"]
+    assert [row["accepted"] for row in rows] == ["no", "", "yes", "yes"]
+    assert rows[1]["error"] == "This file is damaged or truncated; copy or export it again."
+    assert page.files() == []
+
+
+def test_an_example_works_by_keyboard_alone(visit):
+    tab = visit()
+    reached = []
+    for _ in range(30):
+        tab.keyboard.press("Tab")
+        reached.append(
+            tab.evaluate("(document.activeElement.innerText || document.activeElement.ariaLabel || '').trim()")
+        )
+        if reached[-1] == "5 mm break":
+            break
+    assert any("upload" in name.lower() for name in reached)
+    tab.keyboard.press("Enter")
+    finding(tab).wait_for()
+    tab.wait_for_selector(".sa-heat")
+    assert tab.evaluate("document.activeElement.innerText") == "5 mm break", "the focus stays where it was"
+    tab.locator("#sa-opacity").focus()
+    tab.keyboard.press("End")
+    assert tab.evaluate("document.documentElement.style.getPropertyValue('--sa-opacity')") == "1"
+    assert tab.locator("#sa-finding").get_attribute("aria-live") == "polite"
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(visit, slices):
+    tab = visit(**PHONE)
+    tab.set_input_files(UPLOAD, slices["small"])
+    tab.wait_for_selector(".sa-heat")
+    for name in ("One slice", "Many slices", "The model"):
+        tab.get_by_role("tab", name=name).click()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390, name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(visit, slices, scheme):
+    tab = visit(color_scheme=scheme)
+    tab.set_input_files(UPLOAD, slices["small"])
+    finding(tab).wait_for()
+    for selector in (".sa-quiet", ".sa-badge", ".sa-warning", ".sa-reasons li", ".sa-share", ".sa-name"):
+        assert contrast(tab, selector) >= 4.5, selector
+
+
+def contrast(tab, selector):
+    """Return the contrast of WCAG 2 between a text and what lies behind it."""
+    return tab.locator(selector).first.evaluate("""element => {
+        const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+        const light = ([r, g, b]) => [r, g, b].map((value) => value / 255)
+            .map((value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0);
+        const fill = (place) => channels(getComputedStyle(place).backgroundColor);
+        let behind = element;
+        while (behind !== document.body && (fill(behind)[3] ?? 1) < 1) behind = behind.parentElement;
+        const [one, other] = [channels(getComputedStyle(element).color), fill(behind)].map(light);
+        return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    }""")
+
+
+def test_the_finding_does_not_move_what_stands_around_it(visit, slices):
+    tab = visit()
+    before = [tab.locator(place).bounding_box() for place in ("#sa-view .sa-stage", "#sa-finding", ".sa-controls")]
+    tab.set_input_files(UPLOAD, slices["eight"])
+    tab.wait_for_selector(".sa-heat")
+    after = [tab.locator(place).bounding_box() for place in ("#sa-view .sa-stage", "#sa-finding", ".sa-controls")]
+    assert [(box["x"], box["y"]) for box in after] == [(box["x"], box["y"]) for box in before]
+    assert after[0] == before[0]
+
+
+def test_the_model_tab_shows_honest_and_naive_numbers(visit):
+    tab = visit()
+    tab.get_by_role("tab", name="The model").click()
+    said = tab.locator(".sa-about").inner_text()
+    for part in ("toy", "82.0 to 100.0 %", "97.5 to 99.8 %", "96.75 %", "not a medical device"):
+        assert part in said
+
+
+def test_another_model_is_taken_where_it_is_allowed(visit, slices, toy_model, tmp_path):
+    folder = tmp_path / "<i>mine"
+    shutil.copytree(toy_model, folder, ignore=shutil.ignore_patterns("metrics.json"))
+    tab = visit()
+    tab.get_by_role("tab", name="The model").click()
+    box = tab.get_by_label("Another model")
+    box.fill("nobody/nothing here")
+    box.press("Enter")
+    tab.locator("#sa-model [role=alert]").wait_for()
+    assert "it is no Hub id" in tab.locator("#sa-model").inner_text()
+    box.fill(str(folder))
+    tab.get_by_role("button", name="Use it").click()
+    tab.locator("#sa-model [role=status]").wait_for()
+    assert "come from <i>mine." in tab.locator("#sa-model").inner_text()
+    assert "brings no measured numbers" in tab.locator(".sa-about").inner_text()
+    tab.get_by_role("tab", name="One slice").click()
+    tab.set_input_files(UPLOAD, slices["eight"])
+    tab.wait_for_selector(".sa-heat")
+    assert json.loads(downloaded(tab, "Result as JSON").path().read_text())["model"] == "<i>mine"
+
+
+def test_names_of_files_are_shown_as_they_are_and_never_run(visit, slices, tmp_path):
+    names = ["<img src=x onerror=alert(1)>.png", "{{constructor}}${alert(2)}.png", "=cmd.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(slices["broken"].read_bytes())
+    tab = visit()
+    tab.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    tab.get_by_role("tab", name="Many slices").click()
+    tab.set_input_files(UPLOADS, [tmp_path / name for name in names])
+    tab.get_by_role("link", name="Table as CSV").wait_for()
+    assert tab.locator(".sa-table tbody th").all_inner_texts() == names
+    with downloaded(tab, "Table as CSV").path().open(newline="") as stream:
+        assert [row["file"] for row in csv.DictReader(stream)] == [*names[:2], "'=cmd.png"]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from spinealign.page.guard import Guard, security_headers
+
+
+def answer_of(guard, messages, *, path="/gradio_api/upload", headers=()):
+    """Return status and text that the guard lets out; after the messages, nothing more arrives."""
+    sent = []
+
+    async def receive():
+        if messages:
+            return messages.pop(0)
+        await asyncio.sleep(3600)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": path, "headers": list(headers)}
+    asyncio.run(asyncio.wait_for(guard(scope, receive, send), 30))
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+async def reader(scope, receive, send):
+    """An application that reads its whole body, as Gradio does."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RuntimeError("the client is gone")
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(size).encode()})
+
+
+def chunk(size, *, more):
+    return {"type": "http.request", "body": b"x" * size, "more_body": more}
+
+
+def test_a_body_within_its_limits_passes():
+    assert answer_of(Guard(reader), [chunk(5, more=True), chunk(6, more=False)]) == (200, b"11")
+
+
+def test_an_upload_that_never_ends_is_given_up():
+    answer = answer_of(Guard(reader, body_seconds=0.05), [chunk(5, more=True)])
+    assert answer == (408, b"The request took too long.")
+
+
+def test_a_body_that_grows_too_large_is_refused_while_it_arrives():
+    pieces = [chunk(1024**2, more=True) for _ in range(300)]
+    assert answer_of(Guard(reader), pieces) == (413, b"The request is too large.")
+    assert answer_of(Guard(reader), [chunk(2 * 1024**2, more=False)], path="/gradio_api/call/predict")[0] == 413
+
+
+@pytest.mark.parametrize("length", [b"999999999999", b"-1", b"many"])
+def test_a_length_that_cannot_be_is_refused_before_anything_is_read(length):
+    assert answer_of(Guard(reader), [], headers=[(b"content-length", length)])[0] == 413
+
+
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/file=/etc/passwd", "/gradio_api/proxy=http://a", "/anything", "/config/x"]
+)
+def test_what_is_not_on_the_list_is_not_there(path):
+    assert answer_of(Guard(reader), [], path=path) == (404, b"There is nothing here.")
+
+
+def test_faults_of_the_application_are_not_hidden():
+    async def faulty(scope, receive, send):
+        raise KeyError("a fault")
+
+    with pytest.raises(KeyError):
+        answer_of(Guard(faulty), [])
+
+
+def test_only_in_a_space_the_hub_may_show_the_page_in_a_frame(monkeypatch):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    assert "frame-ancestors 'none'" in security_headers()["content-security-policy"]
+    monkeypatch.setenv("SPACE_ID", "owner/name")
+    assert "frame-ancestors 'self' https://huggingface.co" in security_headers()["content-security-policy"]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from spinealign import Predictor
+from spinealign.errors import CheckpointError
+from spinealign.page.handlers import Turn, in_turn, show, show_batch
+from spinealign.page.models import Models, shown_name
+from spinealign.page.uploads import Upload
+
+
+@pytest.fixture
+def models(toy_model):
+    return Models(Predictor.from_pretrained(toy_model), allow_others=True)
+
+
+@pytest.fixture
+def upload(tmp_path, slices, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    path = tmp_path / "token" / "hash" / "a.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(slices["eight"].read_bytes())
+    return Upload("a.png", path)
+
+
+def test_the_finding_comes_before_the_heat_map_and_the_file_is_gone_by_then(models, upload, tmp_path):
+    steps = show(models, upload.read)
+    finding, view = next(steps)
+    assert "fracture" in finding
+    assert "sa-heat" not in view
+    assert list(tmp_path.iterdir()) == []
+    (last,) = steps
+    assert "sa-heat" in last[1]
+    assert "spinealign.json" in last[0]
+
+
+def test_a_model_that_cannot_be_loaded_leaves_no_file_either(models, upload, tmp_path):
+    ((message, _),) = show(models, upload.read, chosen="no/such/folder")
+    assert "it is no Hub id" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_with_a_model_that_cannot_be_loaded_leaves_no_file(models, upload, tmp_path):
+    (message,) = show_batch(models, [upload], chosen="no/such/folder")
+    assert "it is no Hub id" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_later_image_ends_the_answer_to_an_earlier_one():
+    turn = Turn()
+    first, second = (in_turn(turn, iter([("a", ""), ("b", "")])) for _ in range(2))
+    assert next(first) == ("a", "")
+    assert next(second) == ("a", "")
+    assert list(first) == []
+    assert list(second) == [("b", "")]
+
+
+def test_no_other_model_is_loaded_where_the_operator_did_not_allow_it(toy_model):
+    models = Models(Predictor.from_pretrained(toy_model))
+    assert models.get("  ") is models.own
+    with pytest.raises(CheckpointError, match="its own model alone"):
+        models.get(str(toy_model))
+
+
+def test_a_model_is_loaded_once_and_named_without_its_folders(models, toy_model):
+    assert models.get(str(toy_model)) is models.get(str(toy_model))
+    assert shown_name(models.own) == "toy"
+    assert shown_name(Predictor.from_pretrained()) == "spinealign/default"

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from conftest import ROOT, serve_page
+
+from spinealign import Predictor
+from spinealign._version import __version__
+from spinealign.cli import main
+from spinealign.page.server import read_accounts
+
+
+def test_the_script_of_a_space_serves_the_embedded_model_and_leaves_nothing_when_it_is_stopped(tmp_path, slices):
+    from gradio_client import Client, handle_file
+
+    with serve_page(tmp_path / "uploads", script=str(ROOT / "app.py")) as served:
+        with urllib.request.urlopen(f"{served.url}/health") as answer:
+            assert json.load(answer) == {"status": "ok", "model": "spinealign/default", "version": __version__}
+        given = Client(served.url, verbose=False).predict(handle_file(str(slices["dicom"])), api_name="/predict")
+        expected = Predictor.from_pretrained()(slices["dicom"])
+        assert given["label"] == expected.label
+        assert given["confidence"] == pytest.approx(expected.confidence, abs=1e-6)
+        assert served.files() == []
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_accounts_are_read_from_a_text_and_passwords_may_hold_colons():
+    assert read_accounts("") == []
+    assert read_accounts("ann:one:two, bob:three") == [("ann", "one:two"), ("bob", "three")]
+
+
+@pytest.mark.parametrize("text", ["ann", "ann:", ":secret", "ann:secret,"])
+def test_accounts_of_another_form_are_refused_without_repeating_them(text):
+    with pytest.raises(ValueError, match="must be user:password") as caught:
+        read_accounts(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_without_gradio_the_error_is_the_pip_command():
+    script = "import sys; sys.modules['gradio'] = None\nfrom spinealign.page import build_demo\nbuild_demo(None)"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert 'pip install "spinealign[app]"' in finished.stderr
+
+
+def test_a_model_that_is_not_there_is_an_error_of_one_line(capsys):
+    assert main(["app", "--model", "no/such/folder"]) == 1
+    assert capsys.readouterr().err.startswith("error: There is no folder no/such/folder")
+
+
+def test_a_wrong_login_is_an_error_before_anything_is_served(capsys, monkeypatch, toy_model):
+    monkeypatch.setenv("SPINEALIGN_AUTH", "nobody")
+    assert main(["app", "--model", str(toy_model)]) == 1
+    assert "SPINEALIGN_AUTH must be user:password" in capsys.readouterr().err
+
+
+def test_agents_cannot_log_in_so_both_together_are_refused(capsys, monkeypatch, toy_model):
+    monkeypatch.setenv("SPINEALIGN_AUTH", "ann:secret")
+    assert main(["app", "--model", str(toy_model), "--mcp"]) == 1
+    assert "leave out either --mcp or SPINEALIGN_AUTH" in capsys.readouterr().err
+
+
+def test_agents_use_the_model_and_fetch_no_address(tmp_path, toy_model, slices):
+    content = base64.b64encode(slices["eight"].read_bytes()).decode()
+
+    async def session(url):
+        from mcp import ClientSession
+        from mcp.client.streamable_http import streamable_http_client
+
+        async with streamable_http_client(url) as (read, write, _), ClientSession(read, write) as agent:
+            await agent.initialize()
+            tools = [tool.name for tool in (await agent.list_tools()).tools]
+            images = (f"data:image/png;base64,{content}", f"{url}slice.png", "/etc/passwd")
+            return tools, [await agent.call_tool("predict", {"image": image}) for image in images]
+
+    with serve_page(tmp_path / "uploads", "--model", str(toy_model), "--mcp") as served:
+        tools, (answer, *refused) = asyncio.run(session(f"{served.url}/gradio_api/mcp/"))
+    assert tools == ["predict", "predict_batch", "explain"]
+    assert "'label': 'fracture'" in answer.content[0].text
+    assert [result.isError for result in refused] == [True, True]

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from spinealign.errors import SliceError, UnreadableSliceError
+from spinealign.page.uploads import Upload, sweep
+
+
+@pytest.fixture
+def upload(tmp_path, slices, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    path = tmp_path / "token" / "hash" / "a.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(slices["eight"].read_bytes())
+    return Upload("a.png", path)
+
+
+def test_a_file_and_its_folders_are_gone_once_it_was_read(upload, tmp_path):
+    assert upload.read().shape == (256, 256)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SliceError, match="upload it again"):
+        upload.read()
+
+
+def test_a_neighbour_of_the_same_request_stays(upload, tmp_path):
+    other = upload.path.parent.parent / "other" / "b.png"
+    other.parent.mkdir()
+    other.write_bytes(b"b")
+    upload.read()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [other]
+
+
+def test_a_damaged_file_is_deleted_too_and_the_message_names_no_place(upload, tmp_path):
+    upload.path.write_bytes(b"no image")
+    with pytest.raises(UnreadableSliceError) as caught:
+        upload.read()
+    assert str(caught.value) == "This file is no PNG, JPEG or DICOM image, whatever its name says."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_nobody_asked_about_is_swept_when_it_is_old(tmp_path):
+    old, young = tmp_path / "old", tmp_path / "young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "a.png").write_bytes(b"a")
+    os.utime(old, times=(time.time() - 400,) * 2)
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [young]
+    sweep(tmp_path / "no such folder")
