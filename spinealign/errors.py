@@ -8,6 +8,7 @@ SpineAlignError
 ├── CohortError                this collection cannot be used
 │   └── LeakageError               one source stands in two splits
 ├── CheckpointError            this model folder or Hub repository is incomplete or unsafe
+├── HubError                   the Hub refuses to take something, or cannot be reached
 └── MissingDependencyError     an extra is not installed; also an ImportError
 ```
 
@@ -59,6 +60,10 @@ class LeakageError(CohortError):
 
 class CheckpointError(SpineAlignError):
     """This model folder or Hub repository is incomplete or unsafe."""
+
+
+class HubError(SpineAlignError):
+    """The Hub refuses to take something, or cannot be reached."""
 
 
 class MissingDependencyError(SpineAlignError, ImportError):

@@ -13,6 +13,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before any Hugging Face package is importe
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 ROOT = Path(__file__).parent.parent
+pytest_plugins = ["loopback.fixtures"]
 DATA = Path(os.environ.get("SPINEALIGN_DATA", ROOT.parent / "shared" / "data"))
 
 

@@ -16,10 +16,10 @@ from spinealign import errors
 
 FLOORS = {
     "errors": 0, "config": 0, "_version": 0,
-    "imaging": 1, "evaluation": 1, "networks": 1,
+    "imaging": 1, "evaluation": 1, "networks": 1, "repository": 1,
     "cohort": 2, "inference": 2,
     "modeling": 3, "reporting": 3,
-    "demo": 4, "page": 4,
+    "demo": 4, "hub": 4, "page": 4,
     "cli": 5,
 }  # fmt: skip
 HEAVY = ("torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage")

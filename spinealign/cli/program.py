@@ -15,6 +15,7 @@ from spinealign.cli.drawing import add_phantoms
 from spinealign.cli.evaluating import add_evaluate
 from spinealign.cli.options import DISCLAIMER
 from spinealign.cli.predicting import add_demo, add_info, add_predict
+from spinealign.cli.pushing import add_push
 from spinealign.cli.training import run_training
 from spinealign.errors import SpineAlignError
 
@@ -66,5 +67,6 @@ def build_parser() -> argparse.ArgumentParser:
     add_audit(commands.add_parser("audit", help="find copies, leaks and shortcuts in a collection"))
     add_evaluate(commands.add_parser("evaluate", help="score a model on a labelled collection"))
     add_phantoms(commands.add_parser("phantoms", help="write a cohort of phantoms"))
+    add_push(commands.add_parser("push", help="push a checkpoint to the Hub"))
     commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
     return parser

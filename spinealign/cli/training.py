@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from spinealign.errors import require
+import shlex
+from copy import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from spinealign.errors import HubError, require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spinealign.modeling.arguments import TrainingSetup
+    from spinealign.repository import Repository
 
 TRAINING_PACKAGES = (
     "accelerate", "datasets", "evaluate", "matplotlib", "monai", "onnx", "onnxscript", "scipy", "sklearn",
@@ -20,10 +31,72 @@ def run_training(arguments: list[str], prog: str) -> int:
     from spinealign.modeling.training import train
 
     disable_progress_bar()  # of reading and writing weights; long work keeps its own
-    result = train(parse_training_setup(arguments, prog=prog))
-    if result.evaluations:  # of several processes, one prints
+    setup, destination = _apart(parse_training_setup(arguments, prog=prog))
+    result = train(setup)
+    if result.evaluations:  # of several processes, one prints and pushes
         for item in result.cross_validations:
             print(f"{format_cross_validation(item)}\n")
         print(f"{format_evaluations(result.evaluations)}\n\n{format_summary(result.evaluations)}")
         print(f"The checkpoint lies in {result.folder}")
+        if destination is not None:
+            push_trained(result.folder, destination)
     return 0
+
+
+def _apart(setup: TrainingSetup) -> tuple[TrainingSetup, Repository | None]:
+    """Take the push out of what the Trainer is told, for its own would upload pickles, and see that it can work.
+
+    Returns:
+        The setup without it, and where the finished checkpoint is pushed; None where nowhere.
+
+    Raises:
+        HubError: If the push could not succeed; then nothing is trained.
+    """
+    told = setup.training
+    if not told.push_to_hub:
+        return setup, None
+    from spinealign.repository import Repository
+
+    destination = Repository(
+        told.hub_model_id or _name_of(setup),
+        revision=told.hub_revision,
+        private=bool(told.hub_private_repo),
+        token=told.hub_token,
+    ).checked()
+    quiet = copy(told)
+    quiet.push_to_hub = False
+    return replace(setup, training=quiet), destination
+
+
+def _name_of(setup: TrainingSetup) -> str:
+    from pathlib import Path
+
+    return Path(setup.training.output_dir).resolve().name
+
+
+def push_trained(folder: Path, destination: Repository) -> None:
+    """Push a finished checkpoint, and print where it is; where that fails, say how to do it later.
+
+    Args:
+        folder: The checkpoint.
+        destination: Where it goes.
+
+    Raises:
+        HubError: If the Hub refuses or cannot be reached; the checkpoint stays.
+    """
+    from spinealign.hub.pushing import push_to_hub
+
+    try:
+        commit = push_to_hub(
+            folder,
+            destination.repo_id,
+            private=destination.private,
+            revision=destination.revision,
+            token=destination.token,
+        )
+    except HubError as error:
+        words = ["spinealign", "push", str(folder), destination.repo_id]
+        words += ["--private"] if destination.private else []
+        words += ["--revision", destination.revision] if destination.revision else []
+        raise HubError(f"{error} The training is not lost; push it later by: {shlex.join(words)}") from error
+    print(f"Pushed to {commit.url}")

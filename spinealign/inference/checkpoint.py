@@ -13,13 +13,13 @@ from typing import Any, Literal
 from spinealign.config import NOVELTY_FILE, SETTINGS_FILE, ConditioningConfig, ModelSettings
 from spinealign.errors import CheckpointError
 from spinealign.evaluation.novelty import NoveltyStatistics
+from spinealign.inference.fetching import fetch
+from spinealign.inference.files import CONFIG_FILE, ONNX_FILE, PREPROCESSOR_FILE, WEIGHTS_FILE
 
 Engine = Literal["onnx", "torch"]
 
 DEFAULT_MODEL = "spinealign/default"
 DEFAULT_FOLDER = Path(__file__).parent.parent / "assets" / "default"
-CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
-ONNX_FILE, WEIGHTS_FILE = "model.onnx", "model.safetensors"
 PICKLE_SUFFIXES = frozenset({".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"})
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -57,6 +57,24 @@ class Checkpoint:
         if not isinstance(content, dict):
             raise CheckpointError(f"{name} of {self.model} is damaged; fetch the checkpoint again.")
         return content
+
+    def check_kind(self) -> None:
+        """Check that the network classifies images, before its weights are fetched or read.
+
+        Raises:
+            CheckpointError: If it does something else, or does not say what it does.
+        """
+        names = [str(name) for name in self.read_json(CONFIG_FILE).get("architectures") or ()]
+        if names and not any("ForImageClassification" in name or name.endswith("Classifier") for name in names):
+            raise CheckpointError(
+                f"{self.model} is no image classifier: its {CONFIG_FILE} says {', '.join(names)}. Take a model that "
+                "classifies images."
+            )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it knows nothing of spinealign: it is not calibrated, and takes any image for a known one."""
+        return self.path(SETTINGS_FILE) is None
 
     def check(self) -> None:
         """Read everything that lies beside the weights, once, before the first image.
@@ -143,7 +161,7 @@ def find_checkpoint(
         return _checked(Checkpoint(folder, os.fspath(model)))
     if not _HUB_ID.fullmatch(str(model)):
         raise CheckpointError(f"There is no folder {model}, and it is no Hub id of the form owner/name.")
-    return _checked(_fetch(str(model), revision, engine))
+    return _checked(_fetched(str(model), revision, engine))
 
 
 def _refuse_pickles(folder: Path) -> None:
@@ -169,25 +187,22 @@ def weights_file(checkpoint: Checkpoint, engine: Engine) -> str:
 
 
 def _checked(checkpoint: Checkpoint) -> Checkpoint:
-    checkpoint.read_json(CONFIG_FILE)
+    checkpoint.check_kind()
     if not checkpoint.path(ONNX_FILE) and not checkpoint.path(WEIGHTS_FILE):
-        raise CheckpointError(f"{checkpoint.model} has neither {ONNX_FILE} nor {WEIGHTS_FILE}; fetch it again.")
+        raise CheckpointError(
+            f"{checkpoint.model} has neither {ONNX_FILE} nor {WEIGHTS_FILE}, and other weights are not read; fetch it "
+            "again if it was copied in part, or convert its weights to safetensors."
+        )
     return checkpoint
 
 
-def _fetch(model_id: str, revision: str | None, engine: Engine) -> Checkpoint:
-    from huggingface_hub import snapshot_download
-
-    settings = [CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE]
-    try:
-        folder = Path(snapshot_download(
-            model_id, revision=revision, allow_patterns=[*settings, ONNX_FILE if engine == "onnx" else WEIGHTS_FILE]
-        ))  # fmt: skip
-        if engine == "onnx" and not (folder / ONNX_FILE).is_file():
-            folder = Path(snapshot_download(model_id, revision=folder.name, allow_patterns=[*settings, WEIGHTS_FILE]))
-    except Exception as error:  # the client raises its own tree, the transport's, and OSError
-        raise CheckpointError(
-            f"{model_id} cannot be fetched from the Hub ({type(error).__name__}); check the name, the revision, your "
-            "access (hf auth login) and the network."
-        ) from error
-    return Checkpoint(folder, f"{model_id}@{folder.name}")
+def _fetched(model_id: str, revision: str | None, engine: Engine) -> Checkpoint:
+    """Fetch what the engine needs: first what is small and says what the model is, then one file of weights."""
+    folder = fetch(model_id, revision=revision, names=[CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE])
+    checkpoint = Checkpoint(folder, f"{model_id}@{folder.name}")
+    checkpoint.check_kind()
+    for weights in (ONNX_FILE, WEIGHTS_FILE) if engine == "onnx" else (WEIGHTS_FILE,):
+        fetch(model_id, revision=folder.name, names=[CONFIG_FILE, weights])
+        if checkpoint.path(weights):
+            break
+    return checkpoint

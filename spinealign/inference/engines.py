@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.errors import CheckpointError, require
-from spinealign.inference.checkpoint import ONNX_FILE, WEIGHTS_FILE, Checkpoint, Engine, weights_file
+from spinealign.inference.checkpoint import Checkpoint, Engine, weights_file
+from spinealign.inference.files import ONNX_FILE, WEIGHTS_FILE
 
 
 class Output(NamedTuple):

@@ -6,7 +6,8 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from spinealign.inference.checkpoint import ONNX_FILE, Checkpoint, Engine, weights_file
+from spinealign.inference.checkpoint import Checkpoint, Engine, weights_file
+from spinealign.inference.files import ONNX_FILE
 
 _PACKAGES = ("spinealign", "numpy", "Pillow", "pydicom", "onnxruntime", "huggingface_hub")
 
@@ -33,7 +34,23 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
         "engine": "onnx" if weights == ONNX_FILE else "torch",
         "weights": f"{weights}, {(checkpoint.folder / weights).stat().st_size / 1e6:.1f} MB",
         "classes": ", ".join(checkpoint.labels),
+        "calibration": _calibration(checkpoint),
+        "unknown images": _abstention(checkpoint),
         "trained on": ", ".join(checkpoint.settings.training_data) or "not said",
         "input": f"{config.image_size} x {config.image_size} pixels, window "
         f"{config.window_center:g}/{config.window_width:g} HU, denoise {config.denoise}, equalize {config.equalize}",
     }
+
+
+def _calibration(checkpoint: Checkpoint) -> str:
+    if checkpoint.is_plain:
+        return "none: the model knows nothing of spinealign, and its probabilities are those of its training"
+    decision = checkpoint.settings.decision
+    return f"temperature {decision.temperature:.3f}, called from {decision.operating_point:.4f}; {decision.note}"
+
+
+def _abstention(checkpoint: Checkpoint) -> str:
+    novelty = checkpoint.settings.novelty
+    if novelty is None:
+        return "not recognised: the model cannot tell them, and only poor images are not accepted"
+    return f"not accepted beyond a novelty of {novelty.threshold:.2f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -23,6 +24,8 @@ from spinealign.inference.occlusion import HeatMap, occlusion_map
 from spinealign.inference.prediction import Prediction
 
 BATCH_SIZE = 8
+
+logger = logging.getLogger(__name__)
 
 
 class Predictor:
@@ -59,6 +62,12 @@ class Predictor:
         """
         checkpoint = find_checkpoint(model_id_or_folder, revision=revision, engine=engine)
         checkpoint.check()
+        if checkpoint.is_plain:
+            logger.warning(
+                "%s knows nothing of spinealign: its probabilities are not calibrated, and it takes an image of "
+                "anything for one of its classes.",
+                checkpoint.model,
+            )
         return cls(checkpoint, load_engine(checkpoint, engine))
 
     @property

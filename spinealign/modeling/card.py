@@ -10,6 +10,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from spinealign.cohort.cohort import Cohort
 from spinealign.evaluation.evaluation import Evaluation, percent
 from spinealign.evaluation.tables import SCORE_TITLES, format_interval, format_score
+from spinealign.inference.files import CARD_FILE, EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE
 from spinealign.modeling.arguments import TrainingSetup
 from spinealign.modeling.card_sections import (
     abstention_section,
@@ -24,7 +25,6 @@ from spinealign.modeling.checklist import checklist_section
 from spinealign.modeling.record import TrainingRecord, selection_note
 from spinealign.networks.catalog import BACKBONES
 
-LEARNING_CURVES, SIZE_CURVE, EVALUATION_PLOT = "learning_curves.png", "sensitivity_by_size.png", "evaluation.png"
 _HUB_NAMES = {
     "accuracy": "accuracy",
     "sensitivity": "recall",
@@ -71,7 +71,7 @@ def write_card(
         usage_section(name, setup),
         checklist_section(setup, record),
     ]
-    (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    (folder / CARD_FILE).write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
 
 def _metadata(setup: TrainingSetup, evaluations: Sequence[Evaluation], name: str) -> ModelCardData:

@@ -11,9 +11,10 @@ from typing import Any
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import ModelSettings
 from spinealign.evaluation.folds import CrossValidation
+from spinealign.inference.files import EVALUATION_PLOT, LEARNING_CURVES, METRICS_FILE, SIZE_CURVE
 from spinealign.inference.predictor import Predictor
 from spinealign.modeling.arguments import TrainingSetup
-from spinealign.modeling.card import EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE, write_card
+from spinealign.modeling.card import write_card
 from spinealign.modeling.case_sheet import draw_worst_cases
 from spinealign.modeling.decision import learn_decision, learn_novelty
 from spinealign.modeling.evaluation_plots import plot_evaluation
@@ -22,8 +23,6 @@ from spinealign.modeling.record import TrainingRecord, epochs_of
 from spinealign.modeling.saving import save_network, save_settings
 from spinealign.modeling.scoring import WORST_CASES, Scored, score, worst_cases_of
 from spinealign.modeling.staging import staged
-
-METRICS_FILE = "metrics.json"
 
 
 @dataclass(frozen=True, eq=False)

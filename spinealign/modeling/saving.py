@@ -12,7 +12,7 @@ from transformers import ViTImageProcessorPil
 
 from spinealign.config import NOVELTY_FILE, SETTINGS_FILE, ModelSettings
 from spinealign.evaluation.novelty import NoveltyStatistics
-from spinealign.inference.checkpoint import CONFIG_FILE, ONNX_FILE
+from spinealign.inference.files import CONFIG_FILE, ONNX_FILE
 from spinealign.modeling.export import export_onnx
 
 

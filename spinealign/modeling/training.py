@@ -96,7 +96,10 @@ def train(setup: TrainingSetup) -> TrainingResult:
 def _check(setup: TrainingSetup) -> None:
     """Refuse what could not end well, before anything is loaded."""
     if setup.training.push_to_hub:
-        raise ValueError("push_to_hub would upload the Trainer's pickles; push the finished checkpoint folder instead.")
+        raise ValueError(
+            "push_to_hub would upload the Trainer's pickles; push the finished checkpoint with "
+            "spinealign.hub.pushing.push_to_hub, as `spinealign train --push_to_hub` does."
+        )
     if setup.training.resume_from_checkpoint:
         raise ValueError("a killed run goes on by itself when it is started again; leave resume_from_checkpoint out.")
     if setup.training.save_only_model:

@@ -113,6 +113,6 @@ def test_a_name_that_is_neither_folder_nor_hub_id_is_refused(name):
         find_checkpoint(name)
 
 
-def test_a_model_that_the_hub_does_not_give_says_what_to_check():
-    with pytest.raises(CheckpointError, match="cannot be fetched from the Hub"):
+def test_a_model_that_is_not_in_the_cache_says_so_where_the_hub_may_not_be_asked():
+    with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE forbids to ask the Hub, and the cache has not all of it"):
         find_checkpoint("spinealign/there-is-no-such-model")

@@ -1,0 +1,204 @@
+"""A repository of the Hub: who may write to it, one commit to it, and its refusals in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from spinealign._version import __version__
+from spinealign.errors import HubError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+Kind = Literal["model", "dataset"]
+
+# By class of the client's error, with its status where the class has one; the transport has changed its package before,
+# so classes are known by their names.
+_SENTENCES = {
+    "LocalTokenNotFoundError": "there is no token: log in (hf auth login), or set HF_TOKEN to one that may write.",
+    "HFValidationError": "that is no name of a repository: it is owner/name, of letters, digits, '-', '_' and '.'.",
+    "OfflineModeIsEnabled": "HF_HUB_OFFLINE forbids to ask the Hub, and the cache has not all of it: unset it once.",
+    "IncompleteSnapshotError": "only a part of it lies in the cache, and the Hub cannot be asked for the rest: fetch "
+    "it once more with the network, and with HF_HUB_OFFLINE unset.",
+    "GatedRepoError 401": "it is gated: accept its conditions on its page, then log in (hf auth login) or set "
+    "HF_TOKEN.",
+    "GatedRepoError": "it is gated, and your account was not let in: ask for access on its page and wait.",
+    "RepositoryNotFoundError 401": "the Hub shows no such repository without a login: check the name; if it is "
+    "private, log in (hf auth login) or set HF_TOKEN.",
+    "RepositoryNotFoundError": "there is none of this name that your account may see: check the name, and who you are "
+    "(hf auth whoami).",
+    "RevisionNotFoundError": "it has no revision {revision!r}: check the branch, tag or commit.",
+    "DisabledRepoError": "the Hub has disabled it.",
+    "HfHubHTTPError 400": "the Hub refuses the request: {detail}",
+    "HfHubHTTPError 401": "the Hub does not accept your token: make a new one, then log in (hf auth login) or set "
+    "HF_TOKEN.",
+    "HfHubHTTPError 403": "your token may not do this here: give it the right to, on the page of your access tokens.",
+    "HfHubHTTPError 409": "somebody else is changing it at the same time, and nothing of yours was written: try again.",
+    "HfHubHTTPError 412": "somebody else has changed it in the meantime, and nothing of yours was written: look at "
+    "what came, then push again.",
+    "HfHubHTTPError 429": "the Hub asks you to slow down: wait some minutes, then try again.",
+    "HfHubHTTPError 5xx": "the Hub has trouble of its own: try again later.",
+    "HfHubHTTPError": "the Hub answers with an error: {detail}",
+    "FileMetadataError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
+    "JSONDecodeError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
+    "ConnectError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
+    "ProxyError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
+    "TimeoutException": "the Hub does not answer: check the network, then try again.",
+    "TransportError": "the connection broke off, and nothing half is used: try again.",
+}  # fmt: skip
+
+
+def explain(error: BaseException, repo_id: str, *, revision: str | None = None) -> str:
+    """Say what the Hub's client ran into, and what to do.
+
+    Args:
+        error: What it raised.
+        repo_id: The repository that was asked for.
+        revision: The branch, tag or commit that was asked for.
+
+    Example:
+        >>> explain(ConnectionRefusedError(111, "Connection refused"), "org/name")
+        'org/name: Connection refused.'
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        sentence = _sentence(cause)
+        if sentence:
+            detail = getattr(cause, "server_message", None) or str(cause).strip().split("\n", maxsplit=1)[0]
+            return f"{repo_id}: {sentence.format(revision=revision, detail=detail)}"
+        cause = cause.__cause__
+    return f"{repo_id}: {_told_by(error)}"
+
+
+def _sentence(error: BaseException) -> str | None:
+    status = getattr(getattr(error, "response", None), "status_code", 0)
+    for kind in type(error).__mro__:
+        for key in (f"{kind.__name__} {status}", f"{kind.__name__} {status // 100}xx", kind.__name__):
+            if key in _SENTENCES:
+                return _SENTENCES[key]
+    return None
+
+
+def _told_by(error: BaseException) -> str:
+    """Return what an error without a sentence says: of the disk, of damaged metadata, of a size that does not fit."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
+    if isinstance(error, OSError):
+        return "what came is not whole, and nothing of it is used: try again."
+    return f"{' '.join(str(error).split()) or type(error).__name__}"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a push left on the Hub.
+
+    Attributes:
+        repo_id: The repository, owner/name.
+        url: The page of the commit.
+        oid: Its 40 digits; where nothing had changed, those of the commit before.
+        changed: Whether anything was written.
+    """
+
+    repo_id: str
+    url: str
+    oid: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A place on the Hub to which something is pushed.
+
+    Attributes:
+        repo_id: owner/name, or a name alone for the account of the token.
+        kind: What it is a repository of.
+        revision: The branch that is written to; one that is not there grows from the main one.
+        private: Whether nobody else may see it.
+        token: An access token; None takes the one of `hf auth login` or HF_TOKEN.
+    """
+
+    repo_id: str
+    kind: Kind = "model"
+    revision: str | None = None
+    private: bool = False
+    token: str | None = field(default=None, repr=False)
+
+    def checked(self) -> Repository:
+        """Find out, before any work is done, whether a push could succeed.
+
+        Returns:
+            The repository with its owner.
+
+        Raises:
+            HubError: If there is no token, it is not accepted or may only read, or the owner is somebody else.
+        """
+        from huggingface_hub import hf_hub_url
+
+        with self._in_plain_words():
+            hf_hub_url(self.repo_id, "README.md")  # it refuses what can be no name, without a request
+            account = self._api().whoami()
+        user = account["name"]
+        if account.get("auth", {}).get("accessToken", {}).get("role") == "read":
+            raise HubError(f"The token of {user} may only read: make one that may write, and log in with it.")
+        owner, _, name = self.repo_id.rpartition("/")
+        owners = [user, *(item["name"] for item in account.get("orgs", ()))]
+        if owner and owner.lower() not in {known.lower() for known in owners}:
+            raise HubError(
+                f"{self.repo_id}: your token is that of {user}, who does not write for {owner}; {user} writes for "
+                f"{', '.join(owners)}."
+            )
+        return replace(self, repo_id=f"{owner or user}/{name}")
+
+    def push(self, files: Mapping[str, Path | bytes], *, message: str, owned: Collection[str] = ()) -> Commit:
+        """Write files in one commit; the repository is made where there is none.
+
+        Args:
+            files: Name in the repository, and a path or the content.
+            message: What the commit is called.
+            owned: Names that go with these files: those that lie there and are not among them are deleted.
+
+        Raises:
+            HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time; then
+                nothing was written.
+        """
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        api = self._api()
+        with self._in_plain_words():
+            api.create_repo(self.repo_id, repo_type=self.kind, private=self.private or None, exist_ok=True)
+            if self.revision:
+                api.create_branch(self.repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
+            head: Any = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)
+            if self.private and not head.private:
+                raise HubError(f"{self.repo_id} is public already: make it private on its page, or take another name.")
+            there = {item.rfilename for item in head.siblings or ()}
+            commit = api.create_commit(
+                self.repo_id,
+                [
+                    *(CommitOperationAdd(name, content) for name, content in files.items()),
+                    *(CommitOperationDelete(name) for name in sorted(there & set(owned) - files.keys())),
+                ],
+                commit_message=message,
+                repo_type=self.kind,
+                revision=self.revision,
+                parent_commit=head.sha,
+            )
+        return Commit(self.repo_id, str(commit.commit_url), commit.oid, changed=commit.oid != head.sha)
+
+    def _api(self) -> HfApi:
+        from huggingface_hub import HfApi
+
+        return HfApi(token=self.token, library_name="spinealign", library_version=__version__)
+
+    @contextmanager
+    def _in_plain_words(self) -> Iterator[Any]:
+        try:
+            yield
+        except HubError:
+            raise
+        except Exception as error:  # the client raises its own tree, the transport's, ValueError and OSError
+            raise HubError(explain(error, self.repo_id, revision=self.revision)) from error

@@ -1,0 +1,89 @@
+"""From a training to a prediction by somebody else, over the Hub."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from conftest import training_words
+from huggingface_hub import HfApi, ModelCard
+
+from spinealign import Predictor
+from spinealign.cli import main
+from spinealign.hub.pushing import push_to_hub
+
+PIPELINE = """
+import json, sys
+from transformers import pipeline
+classify = pipeline("image-classification", model=sys.argv[1])
+print(json.dumps({row["label"]: row["score"] for row in classify(sys.argv[2])}))
+"""
+
+
+def test_train_push_empty_the_cache_load_by_id_and_predict(hub, tmp_path, phantom_folder, tiny_backbone, capsys):
+    repo_id, folder = hub.new_id(), tmp_path / "trained"
+    words = training_words(
+        phantom_folder, tiny_backbone, folder, "--num_train_epochs", "1",
+        "--push_to_hub", "--hub_model_id", repo_id, "--hub_private_repo", "True",
+    )  # fmt: skip
+    assert main(["train", *words]) == 0
+    commit = HfApi(token=hub.token, endpoint=hub.endpoint).model_info(repo_id)
+    assert f"Pushed to {hub.endpoint or ''}" in capsys.readouterr().out
+    assert commit.private
+    assert not [file.rfilename for file in commit.siblings if file.rfilename.endswith((".bin", ".pt", ".pkl"))]
+    image = sorted((phantom_folder / "test").iterdir())[0]
+    expected = Predictor.from_pretrained(folder)(image)
+    shutil.rmtree(folder)
+    shutil.rmtree(hub.cache, ignore_errors=True)
+    prediction = Predictor.from_pretrained(repo_id)(image)
+    assert prediction.probabilities == expected.probabilities
+    assert prediction.model == f"{repo_id}@{commit.sha}"
+
+
+def test_the_pushed_repository_works_in_a_pipeline_of_transformers(hub, tiny_checkpoint, phantom_folder):
+    repo_id = hub.new_id()
+    push_to_hub(tiny_checkpoint, repo_id, private=True)
+    image = str(sorted((phantom_folder / "test").iterdir())[0])
+    process = hub.start_python(PIPELINE, repo_id, image)
+    out, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    expected = Predictor.from_pretrained(tiny_checkpoint)
+    assert expected.settings.decision.temperature == 1, "transformers does not know of another"
+    assert json.loads(out.splitlines()[-1]) == pytest.approx(dict(expected(image).probabilities), abs=1e-3)
+
+
+def test_the_page_of_the_model_publishes_what_was_measured(hub, tiny_checkpoint):
+    repo_id = hub.new_id()
+    push_to_hub(tiny_checkpoint, repo_id, private=True)
+    path = HfApi(token=hub.token, endpoint=hub.endpoint).hf_hub_download(repo_id, "README.md", cache_dir=hub.cache)
+    card = ModelCard.load(path)
+    measured = json.loads((tiny_checkpoint / "metrics.json").read_text())["evaluations"][0]
+    published = {row.metric_type: row.metric_value for row in card.data.eval_results}
+    assert published["accuracy"] == pytest.approx(measured["scores"]["accuracy"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("token", "repo_id", "words"),
+    [("hf_reader", "hospital/x", "may only read"), ("hf_owner", "elsewhere/x", "does not write for elsewhere")],
+)
+def test_a_push_that_could_not_work_is_told_before_the_training_starts(
+    local_hub, phantom_folder, tiny_backbone, tmp_path, capsys, monkeypatch, token, repo_id, words
+):
+    monkeypatch.setenv("HF_TOKEN", token)
+    told = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--push_to_hub", "--hub_model_id", repo_id)
+    assert main(["train", *told]) == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_push_that_fails_after_the_training_says_how_to_go_on(local_hub, loopback, tiny_checkpoint, tmp_path, capsys):
+    from spinealign.cli.training import push_trained
+    from spinealign.errors import HubError
+    from spinealign.repository import Repository
+
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
+    loopback.trouble = 503
+    with pytest.raises(HubError, match=rf"trouble of its own.* spinealign push {folder} hospital/x --private"):
+        push_trained(folder, Repository("hospital/x", private=True))
+    assert not capsys.readouterr().out

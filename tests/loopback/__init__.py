@@ -1,0 +1,1 @@
+"""A Hub on loopback: it speaks the Hub's protocol to the real client."""
