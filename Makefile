@@ -15,7 +15,7 @@ demo: $(VENV)/base  ## Install, then predict three images with the embedded mode
 	@$(BIN)/spinealign demo
 
 app: $(VENV)/app  ## Install, then open the page
-	@$(BIN)/python app.py
+	@$(BIN)/spinealign app
 
 test: $(VENV)/dev  ## Install, then run all tests
 	@$(BIN)/python -m pytest --cov --cov-report=term --durations=10

@@ -1,4 +1,4 @@
-"""The demo page: build it and launch it. Hugging Face Spaces runs this file."""
+"""The page in the browser: load the embedded model and serve it. Hugging Face Spaces runs this file."""
 
 from spinealign import Predictor
 from spinealign.page import launch

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinealign.imaging.phantom import Phantom, draw_phantom
 from spinealign.imaging.pictures import Tile, draw_sheet, overlay_heat, save_picture
+from spinealign.imaging.scene import draw_scene
 from spinealign.imaging.slice import Slice
 from spinealign.inference.batch import BatchResult
 from spinealign.inference.predictor import Predictor
@@ -59,13 +59,3 @@ def _ring(phantom: Phantom) -> tuple[float, float, float] | None:
     rows, columns = np.nonzero(phantom.fracture.mask)
     side = phantom.fracture.mask.shape[0]
     return float(rows.mean() / side), float(columns.mean() / side), 0.07
-
-
-def draw_scene(size: int = 384) -> NDArray[np.float32]:
-    """Draw hills under a sun in gray levels of shape (size, size): an image that is no CT."""
-    y, x = np.mgrid[0:size, 0:size] / size
-    scene = 215 - 90 * y
-    scene[np.hypot(x - 0.72, y - 0.25) < 0.11] = 250
-    for height, depth, level in ((0.55, 0.10, 130.0), (0.68, 0.07, 90.0), (0.82, 0.05, 55.0)):
-        scene[y > height + depth * np.sin(2 * np.pi * (x / (3 * depth + 0.4) + 7 * height))] = level
-    return scene.astype(np.float32)

@@ -4,7 +4,6 @@ import numpy as np
 from PIL import Image
 
 from spinealign.cli import main
-from spinealign.demo import draw_scene
 
 
 def test_the_demo_predicts_three_images_and_shows_where_the_model_looked(tmp_path, capsys):
@@ -20,9 +19,3 @@ def test_the_demo_predicts_three_images_and_shows_where_the_model_looked(tmp_pat
     assert min(pixels.shape[:2]) > 500
     assert np.ptp(pixels, axis=-1).max() > 100, "heat is colored"
     assert list(picture.parent.iterdir()) == [picture]
-
-
-def test_the_drawing_is_no_ct():
-    scene = draw_scene(64)
-    assert scene.shape == (64, 64)
-    assert len(np.unique(scene)) > 10

@@ -16,6 +16,7 @@ from spinealign.cli.evaluating import add_evaluate
 from spinealign.cli.options import DISCLAIMER
 from spinealign.cli.predicting import add_demo, add_info, add_predict
 from spinealign.cli.pushing import add_push
+from spinealign.cli.serving import add_app
 from spinealign.cli.training import run_training
 from spinealign.errors import SpineAlignError
 
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_predict(commands.add_parser("predict", help="predict images"))
     add_demo(commands.add_parser("demo", help="predict two phantoms and an image that is no CT"))
+    add_app(commands.add_parser("app", help="serve the page in the browser"))
     add_info(commands.add_parser("info", help="say versions, engine and model"))
     add_audit(commands.add_parser("audit", help="find copies, leaks and shortcuts in a collection"))
     add_evaluate(commands.add_parser("evaluate", help="score a model on a labelled collection"))

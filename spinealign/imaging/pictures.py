@@ -44,10 +44,26 @@ def overlay_heat(gray: NDArray[np.uint8], heat: NDArray[np.floating], *, opacity
     Returns:
         RGB of shape (H, W, 3).
     """
-    stops = np.linspace(0, 1, len(_HEAT_STOPS))
-    color = np.stack([np.interp(heat, stops, _HEAT_STOPS[:, channel]) for channel in range(3)], axis=-1)
     share = opacity * np.clip(heat, 0, 1)[..., None]
-    return np.round(gray[..., None] * (1 - share) + color * share).astype(np.uint8)
+    return np.round(gray[..., None] * (1 - share) + _heat_color(heat) * share).astype(np.uint8)
+
+
+def heat_layer(heat: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Draw a heat map to be laid over an image elsewhere: the hotter a place, the less transparent.
+
+    Args:
+        heat: Values in [0, 1], of shape (H, W).
+
+    Returns:
+        RGBA of shape (H, W, 4).
+    """
+    opacity = 255 * np.clip(heat, 0, 1)[..., None]
+    return np.round(np.concatenate([_heat_color(heat), opacity], axis=-1)).astype(np.uint8)
+
+
+def _heat_color(heat: NDArray[np.floating]) -> NDArray[np.float64]:
+    stops = np.linspace(0, 1, len(_HEAT_STOPS))
+    return np.stack([np.interp(heat, stops, _HEAT_STOPS[:, channel]) for channel in range(3)], axis=-1)
 
 
 def draw_sheet(rows: Sequence[Sequence[Tile]], *, side: int = 320, heading: str = "", footer: str = "") -> Image.Image:

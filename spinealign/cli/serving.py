@@ -1,0 +1,30 @@
+"""The command `app`."""
+
+from __future__ import annotations
+
+import argparse
+
+from spinealign.cli.options import DISCLAIMER, add_model_options
+
+
+def add_app(parser: argparse.ArgumentParser) -> None:
+    """Describe `spinealign app`."""
+    parser.description = f"Serve the page in the browser, and its interface for programs. {DISCLAIMER}"
+    parser.epilog = "Login: set SPINEALIGN_AUTH to user:password, or to several of them divided by commas."
+    add_model_options(parser)
+    parser.add_argument("--host", help="address to listen on (default: GRADIO_SERVER_NAME, or this machine alone)")
+    parser.add_argument("--port", type=int, help="port (default: GRADIO_SERVER_PORT, or the first free one from 7860)")
+    parser.add_argument("--mcp", action="store_true", help="let agents use the model, by the Model Context Protocol")
+    parser.add_argument(
+        "--allow_models", action="store_true", help="let people choose a model of the Hub or a folder of this machine"
+    )
+    parser.set_defaults(run=_app)
+
+
+def _app(options: argparse.Namespace) -> int:
+    from spinealign.inference.predictor import Predictor
+    from spinealign.page import launch
+
+    predictor = Predictor.from_pretrained(options.model, options.revision, options.engine)
+    launch(predictor, host=options.host, port=options.port, mcp=options.mcp, allow_models=options.allow_models)
+    return 0

@@ -1,0 +1,62 @@
+"""The page in the browser, and the interface for programs behind it; Gradio loads when it is built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinealign.errors import require
+
+if TYPE_CHECKING:
+    import gradio
+
+    from spinealign.inference.predictor import Predictor
+
+__all__ = ["build_demo", "launch"]
+
+
+def build_demo(predictor: Predictor, *, allow_models: bool = False) -> gradio.Blocks:
+    """Build the page.
+
+    Args:
+        predictor: The model that answers; any engine will do, also one without weights.
+        allow_models: Whether a person may choose another model, by its Hub id or a folder of this machine.
+
+    Returns:
+        The page, not yet launched; `launch` serves it with limits, headers and login.
+
+    Raises:
+        MissingDependencyError: If Gradio is not installed.
+    """
+    require("gradio", extra="app")
+    from spinealign.page.layout import build_page
+
+    return build_page(predictor, allow_models=allow_models)
+
+
+def launch(
+    predictor: Predictor,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    mcp: bool = False,
+    allow_models: bool = False,
+) -> None:
+    """Serve the page until it is interrupted.
+
+    Args:
+        predictor: The model that answers.
+        host: Address to listen on; None takes GRADIO_SERVER_NAME, or this machine alone.
+        port: Port to listen on; None takes GRADIO_SERVER_PORT, or the first free one from 7860 on.
+        mcp: Whether agents may use the model too, by the Model Context Protocol.
+        allow_models: Whether a person may choose another model.
+
+    Raises:
+        MissingDependencyError: If Gradio, or what it needs for `mcp`, is not installed.
+        ValueError: If SPINEALIGN_AUTH is not of the form user:password,user:password.
+    """
+    require("gradio", extra="app")
+    if mcp:
+        require("mcp", extra="mcp")
+    from spinealign.page.server import serve
+
+    serve(predictor, host=host, port=port, mcp=mcp, allow_models=allow_models)

@@ -1,0 +1,38 @@
+"""Images to try the page with: drawn when it starts, so that no patient is among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spinealign.imaging.phantom import draw_phantom
+from spinealign.imaging.scene import draw_scene
+from spinealign.imaging.slice import Slice
+
+SEED = 1_000_007
+SIDE = 384
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An image and what it shows.
+
+    Attributes:
+        name: A few words for the button.
+        slice: The image.
+    """
+
+    name: str
+    slice: Slice
+
+
+def draw_examples() -> tuple[Example, ...]:
+    """Draw an intact neck, a large and a small break, and an image that is no CT."""
+    intact = draw_phantom(SEED, fractured=False, size=SIDE)
+    large = draw_phantom(SEED + 1, fractured=True, break_mm=5.0, size=SIDE)
+    small = draw_phantom(SEED + 2, fractured=True, break_mm=1.5, size=SIDE)
+    return (
+        Example("Intact neck", intact.slice),
+        Example("Break of 5 mm", large.slice),
+        Example("Break of 1.5 mm", small.slice),
+        Example("No CT at all", Slice(draw_scene(SIDE), origin="drawing")),
+    )

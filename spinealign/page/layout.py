@@ -1,0 +1,160 @@
+"""The page: what stands where, and what starts what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from importlib.resources import files
+
+import gradio
+
+from spinealign.inference.predictor import Predictor
+from spinealign.page import handlers, markup
+from spinealign.page.about import DISCLAIMER, about
+from spinealign.page.endpoints import LANE, add_endpoints
+from spinealign.page.examples import Example, draw_examples
+from spinealign.page.images import thumbnail
+from spinealign.page.limits import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    PREDICTIONS_AT_ONCE,
+    SECONDS_KEPT,
+    SWEEP_SECONDS,
+    WAITING_PREDICTIONS,
+)
+from spinealign.page.models import Models, shown_name
+from spinealign.page.uploads import Upload, slice_file
+from spinealign.reporting.html import escape
+
+KINDS = "PNG (8 or 16 bit), JPEG or DICOM"
+HINT = '<p class="sa-quiet">{} Each file is deleted as soon as it has been read.</p>'
+CONTROLS = """
+<div class="sa-controls" role="group" aria-label="View">
+<label for="sa-opacity">Heat map</label>
+<input id="sa-opacity" type="range" min="0" max="100" value="75" aria-valuetext="75 %">
+<span class="sa-zooms"><button type="button" data-zoom="out" aria-label="Zoom out">&minus;</button>
+<button type="button" data-zoom="reset" aria-label="Reset the view">Reset</button>
+<button type="button" data-zoom="in" aria-label="Zoom in">+</button></span></div>
+<p class="sa-quiet">Bright: what the answer rests on. It is no outline of a finding.</p>
+"""
+HEADER = (
+    '<header class="sa-header"><h1>spinealign</h1><p>Axial CT slices of the neck: is there a fracture, and may the '
+    'model be asked about this image at all?</p><p class="sa-warning">{}</p></header>'
+)
+
+
+def build_page(predictor: Predictor, *, allow_models: bool) -> gradio.Blocks:
+    """Build the page, as `spinealign.page.build_demo` says."""
+    models = Models(predictor, allow_others=allow_models)
+    with gradio.Blocks(
+        title="spinealign", analytics_enabled=False, delete_cache=(int(SWEEP_SECONDS), SECONDS_KEPT), fill_width=True
+    ) as page:
+        chosen = gradio.State("")
+        gradio.HTML(HEADER.format(DISCLAIMER))
+        # Series, volumes and reports get a tab of their own beside these.
+        with gradio.Tabs():
+            with gradio.Tab("One slice"):
+                _add_single(models, chosen)
+            with gradio.Tab("Many slices"):
+                _add_batch(models, chosen)
+            with gradio.Tab("The model"):
+                _add_model(models, chosen, allow_models=allow_models)
+        add_endpoints(predictor)
+    page.queue(max_size=WAITING_PREDICTIONS, default_concurrency_limit=PREDICTIONS_AT_ONCE, api_open=False)
+    return page
+
+
+def look() -> dict[str, object]:
+    """Return what the page looks like, for Gradio's `launch`: fonts of the system, none from another host."""
+    folder = files("spinealign.page")
+    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    theme = gradio.themes.Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        radius_size="md",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+    return {"theme": theme, "css": style, "head": f"<script>{script}</script>"}
+
+
+def _add_single(models: Models, chosen: gradio.State) -> None:
+    examples = draw_examples()
+    with gradio.Row(elem_classes="sa-columns"):
+        with gradio.Column(min_width=320):
+            upload = slice_file(label="A slice", show_label=False, height=130, elem_id="sa-upload")
+            gradio.HTML(HINT.format(f"{KINDS}, up to {MAX_FILE_BYTES // 1024**2} MiB. Drop it, paste it or choose it."))
+            buttons = _add_examples(examples, models.own)
+            finding = gradio.HTML(markup.EMPTY_FINDING, elem_id="sa-finding")
+        with gradio.Column(min_width=320):
+            view = gradio.HTML(markup.EMPTY_VIEW, elem_id="sa-view")
+            gradio.HTML(CONTROLS)
+
+    def show_upload(upload: Upload | None, name: str) -> Iterator[tuple[str, str, None]]:
+        if upload is not None:
+            for shown in handlers.show(models, upload.read, chosen=name):
+                yield *shown, None  # the box is free for the next file
+
+    def show_example(example: Example, name: str) -> Iterator[handlers.Shown]:
+        yield from handlers.show(models, lambda: example.slice, chosen=name)
+
+    events = {
+        "api_visibility": "private",
+        "concurrency_id": LANE,
+        "show_progress": "minimal",
+        "show_progress_on": finding,
+        "trigger_mode": "always_last",
+    }
+    upload.upload(show_upload, [upload, chosen], [finding, view, upload], **events)
+    for button, example in zip(buttons, examples):
+        button.click(partial(show_example, example), chosen, [finding, view], **events)
+
+
+def _add_examples(examples: tuple[Example, ...], predictor: Predictor) -> list[gradio.Button]:
+    places = [f"sa-example-{number}" for number in range(len(examples))]
+    pictures = "".join(
+        f'#{place}::before{{background-image:url("{thumbnail(example.slice, predictor)}")}}'
+        for place, example in zip(places, examples)
+    )
+    gradio.HTML(f"<style>{pictures}</style><h2 class='sa-small'>Or try a drawn one</h2>")
+    with gradio.Row(elem_classes="sa-examples"):
+        return [gradio.Button(example.name, size="sm", elem_id=place) for place, example in zip(places, examples)]
+
+
+def _add_batch(models: Models, chosen: gradio.State) -> None:
+    upload = slice_file(label="Slices", show_label=False, several=True, height=130, elem_id="sa-uploads")
+    gradio.HTML(HINT.format(f"Up to {MAX_FILES} files: {KINDS}. One bad file never ends the rest."))
+    table = gradio.HTML(markup.EMPTY_BATCH, elem_id="sa-batch")
+
+    def show_uploads(uploads: list[Upload], name: str) -> Iterator[tuple[str, None]]:
+        for shown in handlers.show_batch(models, uploads, chosen=name):
+            yield shown, None
+
+    upload.upload(
+        show_uploads,
+        [upload, chosen],
+        [table, upload],
+        api_visibility="private",
+        concurrency_id=LANE,
+        show_progress="minimal",
+        show_progress_on=table,
+        trigger_mode="always_last",
+    )
+
+
+def _add_model(models: Models, chosen: gradio.State, *, allow_models: bool) -> None:
+    said = f'<p class="sa-note">Answers come from <code>{escape(shown_name(models.own))}</code>.</p>'
+    if allow_models:
+        with gradio.Row(equal_height=True):
+            name = gradio.Textbox(label="Another model", info="Hub id (owner/name) or folder of the server", scale=4)
+            use = gradio.Button("Use it", scale=1)
+    state = gradio.HTML(said, elem_id="sa-model")
+    facts = gradio.HTML(about(models.own))
+    if allow_models:
+        gradio.on(
+            [use.click, name.submit],
+            partial(handlers.choose, models),
+            name,
+            [chosen, state, facts],
+            api_visibility="private",
+        )

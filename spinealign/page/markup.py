@@ -1,0 +1,154 @@
+"""What the page shows of an answer, as markup; text of models and files is escaped here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from PIL import Image
+
+from spinealign.config import POSITIVE_LABEL
+from spinealign.inference.prediction import Prediction
+from spinealign.inference.predictor import Predictor
+from spinealign.page.answers import Row, to_csv
+from spinealign.page.images import as_data_url, data_url
+from spinealign.reporting.html import escape
+
+EMPTY_FINDING = (
+    '<div class="sa-card"><p class="sa-quiet">Upload a slice, or try an example. The finding appears here.</p></div>'
+)
+EMPTY_VIEW = '<div class="sa-stage sa-empty"><p>No image yet</p></div>'
+EMPTY_BATCH = '<div class="sa-card"><p class="sa-quiet">The table of results appears here.</p></div>'
+WORKING = '<p class="sa-note"><progress aria-label="Working"></progress> {}</p>'
+
+
+def failure(message: str) -> str:
+    """Return a message about an input that cannot be used."""
+    return (
+        '<div class="sa-card sa-failed" role="alert"><p class="sa-badge sa-no">This image cannot be used</p>'
+        f"<p>{escape(message)}</p></div>"
+    )
+
+
+def finding(prediction: Prediction, predictor: Predictor, *, note: str = "") -> str:
+    """Return the finding with its bars, and whether the image was accepted.
+
+    Args:
+        prediction: What the model says.
+        predictor: The model, for its operating point.
+        note: Markup below it.
+    """
+    if prediction.accepted:
+        verdict = '<p class="sa-badge sa-yes">Accepted</p>'
+        caution = ""
+    else:
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in prediction.rejection_reasons)
+        verdict = '<p class="sa-badge sa-no">Not accepted</p>'
+        caution = (
+            f'<ul class="sa-reasons">{reasons}</ul>'
+            "<p><strong>Not to be relied on:</strong> the model would answer this, but should not be asked.</p>"
+        )
+    kind = "sa-card" if prediction.accepted else "sa-card sa-rejected"
+    return (
+        f'<div class="{kind}" data-accepted="{str(prediction.accepted).lower()}">{verdict}{caution}'
+        f'<p class="sa-finding"><span class="sa-label">{escape(prediction.label)}</span> '
+        f'<span class="sa-share">{prediction.confidence:.1%}</span></p>'
+        f"{_bars(prediction, predictor)}{note}</div>"
+    )
+
+
+def _bars(prediction: Prediction, predictor: Predictor) -> str:
+    point = predictor.settings.decision.operating_point
+    called = POSITIVE_LABEL in prediction.probabilities and len(prediction.probabilities) == 2
+    rows = []
+    for label, share in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
+        mark = f'<i class="sa-mark" style="left:{point:.2%}"></i>' if called and label == POSITIVE_LABEL else ""
+        rows.append(
+            f'<li><span class="sa-name">{escape(label)}</span><span class="sa-value">{share:.1%}</span>'
+            f'<span class="sa-bar" aria-hidden="true"><i style="width:{share:.2%}"></i>{mark}</span></li>'
+        )
+    rule = f"A {POSITIVE_LABEL} is called from {point:.1%} on; the line marks it. " if called else ""
+    calibration = escape(predictor.settings.decision.note)
+    return (
+        f'<ul class="sa-bars" aria-label="Probabilities">{"".join(rows)}</ul>'
+        f'<p class="sa-quiet">{rule}Calibration: {calibration}</p>'
+    )
+
+
+def view(picture: Image.Image, heat: str | None = None) -> str:
+    """Return the image with the heat map over it.
+
+    Args:
+        picture: The image.
+        heat: The heat map as a data URL, once it is there.
+    """
+    layer = f'<img class="sa-heat" alt="" src="{heat}">' if heat else ""
+    filled = "width" if picture.width >= picture.height else "height"
+    shape = f"aspect-ratio:{picture.width}/{picture.height};{filled}:100%"
+    return (
+        '<div class="sa-stage" tabindex="0" role="img" aria-label="The slice in the window of the model'
+        f'{", with the heat map over it" if heat else ""}. Plus and minus zoom, arrows move, zero resets.">'
+        f'<div class="sa-sheet" style="{shape}"><img class="sa-image" alt="" src="{data_url(picture)}">{layer}</div>'
+        "</div>"
+    )
+
+
+def downloads(prediction: Prediction, sheet: str) -> str:
+    """Return links to the result as JSON and as a picture, which the page holds by itself.
+
+    Args:
+        prediction: What the model says.
+        sheet: The picture as a data URL.
+    """
+    text = json.dumps(prediction.to_dict(), indent=2) + "\n"
+    content = as_data_url(text.encode(), "application/json")
+    return (
+        '<p class="sa-links">'
+        f'<a class="sa-button" download="spinealign.json" href="{content}">Result as JSON</a> '
+        f'<a class="sa-button" download="spinealign.png" href="{sheet}">Result as a picture</a></p>'
+    )
+
+
+def batch(rows: Sequence[Row], predictor: Predictor, *, total: int) -> str:
+    """Return the table of a batch; its columns sort by a click, and the CSV follows when it is complete.
+
+    Args:
+        rows: What is there so far.
+        predictor: The model.
+        total: Number of files.
+    """
+    done = len(rows) == total
+    failed = sum(row.error is not None for row in rows)
+    rejected = sum(row.prediction is not None and not row.prediction.accepted for row in rows)
+    count = f"{len(rows)} of {total} files" if not done else f"{total} file{'s' if total > 1 else ''}"
+    state = f'<progress max="{total}" value="{len(rows)}" aria-label="Files done"></progress> ' if not done else ""
+    head = "".join(
+        f'<th scope="col" aria-sort="none"><button type="button">{title}</button></th>'
+        for title in ("File", "Finding", "Confidence", "Accepted", "Why")
+    )
+    link = ""
+    if done:
+        content = as_data_url(to_csv(rows, predictor.labels).encode(), "text/csv")
+        link = (
+            f'<p class="sa-links"><a class="sa-button" download="spinealign.csv" href="{content}">Table as CSV</a></p>'
+        )
+    return (
+        f'<div class="sa-card"><p class="sa-note" role="status">{state}{count}: {rejected} not accepted, '
+        f'{failed} unusable</p><div class="sa-scroll" tabindex="0" role="region" aria-label="Results">'
+        f'<table class="sa-table" data-sortable><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(map(_line, rows))}</tbody></table></div>{link}</div>"
+    )
+
+
+def _line(row: Row) -> str:
+    name = f'<th scope="row">{escape(row.name)}</th>'
+    found = row.prediction
+    if found is None:
+        cells = f'<td>-</td><td data-value="-1">-</td><td>-</td><td>{escape(row.error)}</td>'
+        return f'<tr class="sa-failed">{name}{cells}</tr>'
+    kind = "" if found.accepted else ' class="sa-rejected"'
+    reasons = escape("; ".join(found.rejection_reasons))
+    return (
+        f'<tr{kind}>{name}<td>{escape(found.label)}</td><td data-value="{found.confidence:.6f}">{found.confidence:.1%}'
+        f"</td><td>{'yes' if found.accepted else 'no'}</td><td>{reasons}</td></tr>"
+    )

@@ -1,0 +1,153 @@
+"""What becomes of an uploaded file: it is read once, and deleted before anyone gets an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio
+from gradio.data_classes import FileData, ListFiles
+from gradio.utils import get_upload_folder
+
+from spinealign.errors import SliceError
+from spinealign.imaging.reading import read_slice
+from spinealign.imaging.slice import Slice
+from spinealign.page.limits import MAX_FILE_BYTES, MAX_FILES, SECONDS_KEPT, SWEEP_SECONDS
+
+UNKNOWN_FILE = "This file was not uploaded here, or it is gone; upload it again."
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that a person sent.
+
+    Attributes:
+        name: What the person calls it, without folders.
+        path: Where it lies until it is read.
+    """
+
+    name: str
+    path: Path
+
+    def read(self) -> Slice:
+        """Read the image and delete the file.
+
+        Raises:
+            SliceError: If it cannot be used; the message names neither the file nor a place on this machine.
+        """
+        try:
+            content = self.path.read_bytes() if self.path.stat().st_size <= MAX_FILE_BYTES else None
+        except OSError as error:
+            raise SliceError(UNKNOWN_FILE) from error
+        finally:
+            self.delete()
+        if content is None:
+            raise SliceError(f"This file is larger than {MAX_FILE_BYTES // 1024**2} MiB; this is no single slice.")
+        try:
+            return read_slice(content)
+        except SliceError as error:
+            raise type(error)(_about_this_file(str(error))) from error
+
+    def delete(self) -> None:
+        """Delete the file, and the folder that was made for it if nothing else is left there."""
+        self.path.unlink(missing_ok=True)
+        for folder in (self.path.parent, self.path.parent.parent):
+            if folder == upload_folder() or not _is_empty(folder):
+                return
+            folder.rmdir()
+
+
+def slice_file(*, several: bool = False, **options: Any) -> gradio.File:
+    """Return a place to upload to, which neither fetches an address nor reads what was not uploaded.
+
+    Functions get an `Upload` or None from it, or a list of them. It is no subclass of `gradio.File`, because Gradio
+    writes a file beside the source of each.
+
+    Args:
+        several: Whether it takes several files.
+        options: What `gradio.File` takes.
+    """
+    component = gradio.File(file_count="multiple" if several else "single", **options)
+    component.preprocess = _received_all if several else _received
+    component.async_move_resource_to_block_cache = _stay
+    return component
+
+
+async def _stay(place: str | Path | None) -> str | None:
+    """Let the path of an upload pass, where Gradio fetches an address and copies a file from elsewhere."""
+    return None if place is None else str(_uploaded(str(place)))
+
+
+def _received(file: FileData | None) -> Upload | None:
+    return None if file is None else _upload(file)
+
+
+def _received_all(files: ListFiles | None) -> list[Upload]:
+    uploads = [] if files is None else [_upload(file) for file in files.root]
+    if len(uploads) <= MAX_FILES:
+        return uploads
+    for upload in uploads:
+        upload.delete()
+    raise gradio.Error(f"{len(uploads)} files are too many at once; send at most {MAX_FILES}.", print_exception=False)
+
+
+def _upload(file: FileData) -> Upload:
+    name = str(file.orig_name or os.path.basename(file.path)).replace("\\", "/").rsplit("/", 1)[-1]
+    return Upload("".join(letter for letter in name if letter.isprintable())[:120] or "file", _uploaded(file.path))
+
+
+def _uploaded(path: str) -> Path:
+    """Return the path of an upload.
+
+    Raises:
+        gradio.Error: If it is an address, a link, a folder or a file from elsewhere.
+    """
+    folder, place = upload_folder(), Path(path)
+    real = Path(os.path.realpath(place))
+    if not place.is_absolute() or real != place or folder not in real.parents or not real.is_file():
+        raise gradio.Error(UNKNOWN_FILE, print_exception=False)
+    return real
+
+
+def upload_folder() -> Path:
+    """Return the folder in which uploads lie."""
+    return Path(os.path.realpath(get_upload_folder()))
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _about_this_file(message: str) -> str:
+    """Name the file as the person knows it: what was read from memory is called `bytes`."""
+    return f"This file {message.removeprefix('bytes ')}" if message.startswith("bytes ") else message
+
+
+def sweep(folder: Path, *, older_than: float = SECONDS_KEPT) -> None:
+    """Delete what was uploaded and never asked about.
+
+    Args:
+        folder: Where uploads lie.
+        older_than: Age in seconds.
+    """
+    for entry in list(folder.iterdir()) if folder.is_dir() else []:
+        try:
+            if time.time() - entry.stat().st_mtime > older_than:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        except OSError:  # a request was quicker
+            continue
+
+
+async def keep_sweeping(folder: Path) -> None:
+    """Sweep until cancelled."""
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.to_thread(sweep, folder)
