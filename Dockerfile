@@ -7,7 +7,7 @@ COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY spinealign ./spinealign
 RUN pip install --no-cache-dir --constraint constraints.txt ".[app]"
 
-USER spinealign
+USER 1000
 ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
