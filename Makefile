@@ -20,10 +20,11 @@ app: $(VENV)/app  ## Install, then open the page
 test: $(VENV)/dev  ## Install, then run all tests
 	@$(BIN)/python -m pytest --cov --cov-report=term --durations=10
 
-check: $(VENV)/dev  ## Lint, formatting and types
+check: $(VENV)/dev  ## Lint, formatting and types, of the Dockerfile too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/hadolint Dockerfile
 
 # Seeds 0 to 7,399 are the phantoms of the embedded model; other work draws higher ones.
 build/phantoms/manifest.csv: spinealign/cohort/phantoms.py spinealign/imaging/phantom.py spinealign/imaging/neck.py \

@@ -12,6 +12,7 @@ POSITIVE_LABEL, NEGATIVE_LABEL = "fracture", "normal"
 SETTINGS_FILE = "spinealign.json"
 NOVELTY_FILE = "novelty.safetensors"
 FORMAT_VERSION = 1
+DISCLAIMER = "Research software, not a medical device: no decision about a person may rest on it."
 
 DENOISE_METHODS = ("none", "gaussian", "median", "wavelet")
 EQUALIZE_METHODS = ("none", "histogram", "clahe")

@@ -15,7 +15,7 @@ from spinealign.errors import HubError
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-Kind = Literal["model", "dataset"]
+Kind = Literal["model", "dataset", "space"]
 
 # By class of the client's error, with its status where the class has one; the transport has changed its package before,
 # so classes are known by their names.
@@ -173,7 +173,13 @@ class Repository:
 
         api = self._api()
         with self._in_plain_words():
-            api.create_repo(self.repo_id, repo_type=self.kind, private=self.private or None, exist_ok=True)
+            api.create_repo(
+                self.repo_id,
+                repo_type=self.kind,
+                private=self.private or None,
+                exist_ok=True,
+                space_sdk="gradio" if self.kind == "space" else None,
+            )
             if self.revision:
                 api.create_branch(self.repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
             head: Any = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)

@@ -15,7 +15,7 @@ import spinealign
 from spinealign import errors
 
 FLOORS = {
-    "errors": 0, "config": 0, "_version": 0,
+    "errors": 0, "config": 0, "staging": 0, "_version": 0,
     "imaging": 1, "evaluation": 1, "networks": 1, "repository": 1,
     "cohort": 2, "inference": 2,
     "modeling": 3, "reporting": 3,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-DISCLAIMER = "Research software, not a medical device: no decision about a person may rest on it."
-
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a model, its revision and the engine."""

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spinealign.cli.options import DISCLAIMER, add_model_options
+from spinealign.cli.options import add_model_options
+from spinealign.config import DISCLAIMER
 
 if TYPE_CHECKING:
     from spinealign.inference.batch import BatchResult

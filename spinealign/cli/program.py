@@ -13,11 +13,12 @@ from spinealign._version import __version__
 from spinealign.cli.auditing import add_audit
 from spinealign.cli.drawing import add_phantoms
 from spinealign.cli.evaluating import add_evaluate
-from spinealign.cli.options import DISCLAIMER
+from spinealign.cli.hosting import add_space
 from spinealign.cli.predicting import add_demo, add_info, add_predict
 from spinealign.cli.pushing import add_push
 from spinealign.cli.serving import add_app
 from spinealign.cli.training import run_training
+from spinealign.config import DISCLAIMER
 from spinealign.errors import SpineAlignError
 
 
@@ -70,5 +71,6 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate(commands.add_parser("evaluate", help="score a model on a labelled collection"))
     add_phantoms(commands.add_parser("phantoms", help="write a cohort of phantoms"))
     add_push(commands.add_parser("push", help="push a checkpoint to the Hub"))
+    add_space(commands.add_parser("space", help="build a Space with the page and a model, and push it"))
     commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
     return parser

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from spinealign.cli.options import DISCLAIMER, add_model_options
+from spinealign.cli.options import add_model_options
+from spinealign.config import DISCLAIMER
 
 
 def add_app(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -19,6 +17,7 @@ from spinealign.cohort.indexing import MANIFEST_NAME
 from spinealign.config import EnhancementConfig
 from spinealign.imaging.conditioning import render
 from spinealign.imaging.phantom import draw_phantom
+from spinealign.staging import new_folder
 
 COLUMNS = ("path", "split", "label", "source", "series", "size_mm", "kind", "site", "level", "seed")
 
@@ -39,16 +38,11 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
         FileExistsError: If the folder holds something.
         ValueError: If a count is negative, or none is positive.
     """
-    folder = Path(folder).resolve()
     if any(count < 0 for count in counts.values()) or not sum(counts.values()):
         raise ValueError(f"numbers of phantoms must not be negative, and one must be positive: {dict(counts)}.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} is not empty; choose another folder or delete it.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     jobs = [(split, index) for split in counts for index in range(counts[split])]
     seeds = range(seed, seed + len(jobs))
-    try:
+    with new_folder(Path(folder)) as staging:
         for split in counts:
             (staging / split).mkdir()
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:  # forks and threads do not mix
@@ -58,14 +52,7 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
-        staging.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(staging, folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    return folder / MANIFEST_NAME
+    return Path(folder).resolve() / MANIFEST_NAME
 
 
 def _write_phantom(folder: Path, job: tuple[str, int], seed: int, size: int) -> dict[str, object]:

@@ -14,7 +14,7 @@ from spinealign.config import NOVELTY_FILE, SETTINGS_FILE, ConditioningConfig, M
 from spinealign.errors import CheckpointError
 from spinealign.evaluation.novelty import NoveltyStatistics
 from spinealign.inference.fetching import fetch
-from spinealign.inference.files import CONFIG_FILE, ONNX_FILE, PREPROCESSOR_FILE, WEIGHTS_FILE
+from spinealign.inference.files import CONFIG_FILE, METRICS_FILE, ONNX_FILE, PREPROCESSOR_FILE, WEIGHTS_FILE
 
 Engine = Literal["onnx", "torch"]
 
@@ -197,8 +197,9 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def _fetched(model_id: str, revision: str | None, engine: Engine) -> Checkpoint:
-    """Fetch what the engine needs: first what is small and says what the model is, then one file of weights."""
-    folder = fetch(model_id, revision=revision, names=[CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE])
+    """Fetch what the engine needs: first what is small and says what the model is and scores, then the weights."""
+    small = [CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE, METRICS_FILE]
+    folder = fetch(model_id, revision=revision, names=small)
     checkpoint = Checkpoint(folder, f"{model_id}@{folder.name}")
     checkpoint.check_kind()
     for weights in (ONNX_FILE, WEIGHTS_FILE) if engine == "onnx" else (WEIGHTS_FILE,):

@@ -22,7 +22,7 @@ from spinealign.modeling.plots import plot_learning_curves, plot_sensitivity_by_
 from spinealign.modeling.record import TrainingRecord, epochs_of
 from spinealign.modeling.saving import save_network, save_settings
 from spinealign.modeling.scoring import WORST_CASES, Scored, score, worst_cases_of
-from spinealign.modeling.staging import staged
+from spinealign.staging import staged
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from spinealign.modeling.assessment import (
 )
 from spinealign.modeling.case_sheet import Case, draw_worst_cases
 from spinealign.modeling.evaluation_plots import Predictions, plot_evaluation
-from spinealign.modeling.staging import staged
+from spinealign.staging import staged
 
 EVALUATION_FILE, EVALUATION_PLOT, WORST_CASES = "evaluation.json", "evaluation.png", "worst_cases.png"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spinealign.config import DISCLAIMER
 from spinealign.errors import CheckpointError
 from spinealign.evaluation.evaluation import Evaluation, percent
 from spinealign.evaluation.tables import format_interval
 from spinealign.inference.checkpoint import Checkpoint
+from spinealign.inference.files import METRICS_FILE
 from spinealign.inference.predictor import Predictor
 from spinealign.page.models import shown_name
 from spinealign.reporting.html import escape, table
 
-METRICS_FILE = "metrics.json"
-DISCLAIMER = "Research software, not a medical device: no decision about a person may rest on it."
 _IS_NOT = (
     "No diagnosis: the numbers below are all that is known of it.",
     "No reader of whole studies: it sees one axial slice at a time, and only what stands in it.",

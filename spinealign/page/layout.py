@@ -8,9 +8,10 @@ from importlib.resources import files
 
 import gradio
 
+from spinealign.config import DISCLAIMER
 from spinealign.inference.predictor import Predictor
 from spinealign.page import handlers, markup
-from spinealign.page.about import DISCLAIMER, about
+from spinealign.page.about import about
 from spinealign.page.endpoints import LANE, add_endpoints
 from spinealign.page.examples import Example, draw_examples
 from spinealign.page.images import thumbnail

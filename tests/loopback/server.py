@@ -14,8 +14,8 @@ import yaml
 from loopback.connection import Connection, Cut
 from loopback.store import LARGE, File, RefusalError, Store
 
-REPO = r"(?P<kind>models|datasets)/(?P<id>[^/]+/[^/]+)"
-PLAIN = r"(?P<kind>datasets/)?(?P<id>[^/]+/[^/]+)"
+REPO = r"(?P<kind>models|datasets|spaces)/(?P<id>[^/]+/[^/]+)"
+PLAIN = r"(?P<kind>datasets/|spaces/)?(?P<id>[^/]+/[^/]+)"
 
 
 class LoopbackHub(ThreadingHTTPServer):
@@ -73,7 +73,7 @@ class Handler(Connection):
         told = json.loads(body)
         owner = told.get("organization") or (self.account.name if self.account else "")
         repo_id, kind = f"{owner}/{told['name']}", told.get("type") or "model"
-        url = f"{self.server.endpoint}/{'datasets/' if kind == 'dataset' else ''}{repo_id}"
+        url = f"{self.server.endpoint}/{'' if kind == 'model' else f'{kind}s/'}{repo_id}"
         try:
             self.server.store.create(kind, repo_id, self.account, private=told.get("visibility") == "private")
         except RefusalError as refusal:

@@ -1,0 +1,126 @@
+"""Run a Space as Hugging Face would, and say what it takes: disk, memory, and the time to the first answer.
+
+    python benchmarks/space_footprint.py                    # with the embedded model
+    python benchmarks/space_footprint.py --model my-model --json
+
+A new virtual environment holds nothing but what `requirements.txt` of the Space asks for. The page runs there as user
+1000 on port 7860 where this is run by root, without the Hub; the first prediction comes through the interface for
+programs. (Gradio says that it misses the package `spaces`: Hugging Face installs it beside, for reloading alone.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import venv
+from pathlib import Path
+
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from spinealign.hub.space import build_space
+from spinealign.imaging.conditioning import render
+from spinealign.imaging.phantom import draw_phantom
+
+USER = 1000
+PORT = 7860
+PATIENCE_S = 120
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="Hub id or checkpoint folder (default: the embedded model)")
+    parser.add_argument("--port", type=int, default=PORT, help="port of the page (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), options.model, options.port)
+    if options.json:
+        print(json.dumps(found))
+        return
+    print(f"packages installed             {found['packages']}")
+    print(f"disk, environment and Space    {found['disk_mib']:.0f} MiB")
+    print(f"memory, peak                   {found['memory_mib']:.0f} MiB")
+    print(f"start to first answer          {found['seconds']:.1f} s")
+    print(f"the answer                     {found['prediction']}")
+
+
+def measure(folder: Path, model: str | None, port: int) -> dict[str, object]:
+    """Build, install, run, ask once, and stop."""
+    space = build_space(folder / "space", model=model)
+    venv.create(folder / "env", with_pip=True)
+    python = folder / "env" / "bin" / "python"
+    pip = [os.fspath(python), "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", "--requirement", "requirements.txt"], cwd=space, check=True)
+    packages = subprocess.run([*pip, "list", "--format=json"], capture_output=True, check=True).stdout
+    image = folder / "slice.png"
+    Image.fromarray(render(draw_phantom(40_000_000, fractured=True).slice)).save(image)
+    (folder / "home").mkdir()
+    if os.getuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, USER, USER, follow_symlinks=False)
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [python, "app.py"], cwd=space, env=_environment(folder, port), user=USER if os.getuid() == 0 else None
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(f"{url}/health", process)
+        prediction = Client(url, verbose=False).predict(handle_file(image), api_name="/predict")
+        seconds = time.monotonic() - start
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    finally:
+        process.terminate()
+        process.wait(timeout=PATIENCE_S)
+    return {
+        "packages": len(json.loads(packages)),
+        "torch": b'"torch"' in packages,
+        "disk_mib": sum(_size(folder / part) for part in ("env", "space")) / 2**20,
+        "memory_mib": int(peak[1]) / 1024 if peak else float("nan"),
+        "seconds": seconds,
+        "prediction": prediction,
+    }
+
+
+def _environment(folder: Path, port: int) -> dict[str, str]:
+    """Return what Spaces sets, and nothing of this shell."""
+    return {
+        "HOME": os.fspath(folder / "home"),
+        "PATH": f"{folder / 'env' / 'bin'}:/usr/bin:/bin",
+        "SYSTEM": "spaces",
+        "SPACE_ID": "owner/name",
+        "SPACE_HOST": f"127.0.0.1:{port}",
+        "GRADIO_SERVER_NAME": "0.0.0.0",
+        "GRADIO_SERVER_PORT": str(port),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            sys.exit(f"the page ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    sys.exit(f"nothing answers at {url}")
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_symlink() and path.is_file())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+from huggingface_hub import HfApi, SpaceCard
+
+from spinealign.cli import main
+from spinealign.errors import CheckpointError
+from spinealign.hub.pushing import push_to_hub
+from spinealign.hub.space import build_space, push_space, space_files
+
+
+def requirements_of(folder):
+    return [re.split(r"[=<>~!]", line)[0] for line in (folder / "requirements.txt").read_text().split()]
+
+
+def test_a_space_installs_no_torch_and_pins_gradio(tmp_path):
+    folder = build_space(tmp_path / "space")
+    names = requirements_of(folder)
+    assert {"onnxruntime", "numpy", "gradio", "pydicom"} <= set(names)
+    assert not {"torch", "transformers", "spinealign", "scikit-image"} & set(names)
+    card = SpaceCard.load(folder / "README.md").data
+    assert f"gradio=={card.sdk_version}" in (folder / "requirements.txt").read_text()
+    assert (card.sdk, card.app_file, card.license) == ("gradio", "app.py", "apache-2.0")
+    assert len(card.short_description) <= 60
+
+
+def test_the_embedded_model_travels_without_the_weights_of_the_torch_engine(tmp_path):
+    folder = build_space(tmp_path / "space")
+    names = {path.name for path in (folder / "spinealign" / "assets" / "default").iterdir()}
+    assert {"model.onnx", "metrics.json", "novelty.safetensors"} <= names
+    assert "model.safetensors" not in names
+    assert not list(folder.rglob("__pycache__"))
+
+
+def test_a_checkpoint_folder_travels_in_the_space_and_is_what_the_app_loads(tmp_path, tiny_checkpoint):
+    folder = build_space(tmp_path / "space", model=str(tiny_checkpoint), title="neck")
+    assert (folder / "checkpoints" / "tiny" / "model.onnx").is_file()
+    assert not list(folder.rglob("model.safetensors"))
+    assert not (folder / "spinealign" / "assets" / "default").exists()
+    assert 'Path(__file__).parent / "checkpoints/tiny"' in (folder / "app.py").read_text()
+    assert str(tiny_checkpoint.parent) not in "".join(
+        (folder / name).read_text() for name in ("README.md", "app.py", "requirements.txt")
+    )
+
+
+def test_a_model_that_enhances_its_input_brings_the_filters(tmp_path, tiny_checkpoint):
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    settings = json.loads((model / "spinealign.json").read_text())
+    settings["conditioning"]["denoise"] = "median"
+    (model / "spinealign.json").write_text(json.dumps(settings))
+    assert "scikit-image" in requirements_of(build_space(tmp_path / "space", model=str(model)))
+
+
+def test_a_model_without_onnx_is_refused(tmp_path, tiny_checkpoint):
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    (model / "model.onnx").unlink()
+    with pytest.raises(CheckpointError, match=r"no model\.onnx.*without torch"):
+        space_files(str(model))
+
+
+def test_a_folder_that_holds_something_is_not_touched(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["space", "me/demo", "--output", str(tmp_path)]) == 1
+    assert "not empty" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_space_keeps_to_the_commit_of_its_model_and_is_pushed_in_one_commit(hub, tiny_checkpoint):
+    model, space = hub.new_id(), hub.new_id()
+    pushed = push_to_hub(tiny_checkpoint, model, private=True)
+    commit = push_space(space, model=model, private=True)
+    api = HfApi(token=hub.token, endpoint=hub.endpoint)
+    newest, *_ = api.list_repo_commits(space, repo_type="space")
+    assert newest.title == "Build with spinealign"
+    assert commit.oid in commit.url
+    app = api.hf_hub_download(space, "app.py", repo_type="space", cache_dir=hub.cache)
+    with open(app) as stream:
+        assert f'"{model}", revision="{pushed.oid}"' in stream.read()
+    card = api.hf_hub_download(space, "README.md", repo_type="space", cache_dir=hub.cache)
+    assert SpaceCard.load(card).data.models == [model]
+
+
+@pytest.mark.slow
+def test_a_space_runs_with_nothing_but_its_requirements(root):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    command = [sys.executable, "benchmarks/space_footprint.py", "--json", "--port", str(port)]
+    process = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=580)
+    assert process.returncode == 0, process.stderr
+    found = json.loads(process.stdout.splitlines()[-1])
+    assert found["prediction"]["label"] == "fracture"
+    assert found["prediction"]["accepted"]
+    assert not found["torch"]
+    assert found["disk_mib"] < 1536
+    assert found["memory_mib"] < 700
