@@ -79,7 +79,8 @@ def test_a_branch_and_a_commit_are_loaded_as_they_were(hub, pushed, gray):
 @pytest.mark.parametrize(("engine", "weights"), [("onnx", "model.onnx"), ("torch", "model.safetensors")])
 def test_only_what_the_engine_needs_is_fetched(hub, pushed, engine, weights):
     checkpoint = find_checkpoint(pushed[0], engine=engine)
-    wanted = {"config.json", "preprocessor_config.json", "spinealign.json", "novelty.safetensors", weights}
+    small = {"config.json", "preprocessor_config.json", "spinealign.json", "novelty.safetensors", "metrics.json"}
+    wanted = {*small, weights}
     assert {path.name for path in checkpoint.folder.iterdir()} == wanted
 
 
