@@ -140,6 +140,7 @@ def test_an_image_can_be_pasted_and_dropped(visit, slices):
     for selector, kind in (("body", "paste"), ("#sa-upload button", "drop")):
         tab.evaluate(give, [selector, kind, content])
         finding(tab).wait_for()
+        tab.wait_for_selector(".sa-heat")
         clear(tab, slices)
 
 
