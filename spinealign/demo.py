@@ -42,7 +42,8 @@ def run_demo(output: Path, *, seed: int = 1_000_007) -> list[BatchResult]:
         explained = predictor.explain(image)
         inputs.append(Tile(explained.gray, f"Truth: {truth}", "ringed: the break" if ring else "", ring))
         answer = f"Model: {prediction.label}, {prediction.confidence:.1%}"
-        maps.append(Tile(overlay_heat(explained.gray, explained.heat), answer, "bright: what the answer rests on"))
+        below = "bright: what the answer rests on" if prediction.accepted else "NOT ACCEPTED: not to be relied on"
+        maps.append(Tile(overlay_heat(explained.gray, explained.heat), answer, below))
     sheet = draw_sheet([inputs, maps], heading=f"spinealign demo - {predictor.model}", footer=FOOTER)
     save_picture(sheet, output)
     return results
