@@ -40,9 +40,9 @@ nothing about how well it finds fractures."""
 PHANTOM_NOTE = """The positive control: drawn necks, half of them with a break of 1 to 8 mm, in which nothing else gives
 the label away. A model that does well here can find a real finding; the thumbnail ridge cannot."""
 
-STEPS_NOTE = """Each row trains the same network for the same time with one step changed. `default` is the embedded model,
-which never saw the steps before: a row says what a step costs or brings within this time, not what it would be worth
-from the start. "No balancing" is meant for the collection in which one training image in six is a fracture."""
+STEPS_NOTE = """Each row trains the same network for the same time with one step changed. `default` is the embedded
+model, which never saw the steps before: a row says what a step costs or brings within this time, not what it would be
+worth from the start. "No balancing" is meant for the collection in which one training image in six is a fracture."""
 
 
 @dataclass(frozen=True)
