@@ -75,17 +75,22 @@ def fit_novelty(features: NDArray[np.floating], groups: Sequence[Hashable]) -> N
 
 
 def rejection_limit(distances: NDArray[np.floating], *, weights: NDArray[np.floating], share: float) -> float:
-    """Return the smallest distance beyond which at most a share of the images lies.
+    """Return a distance beyond which at most a share of the images lies, and as much of it as that allows.
 
     Args:
         distances: Of held-out images, shape (N,).
         weights: Weight of each image, shape (N,).
         share: The share, in [0, 1).
 
+    Returns:
+        The limit, half-way between the last distance within and the first beyond, so that rounding moves no image.
+
     Example:
         >>> rejection_limit(np.array([1.0, 2.0, 3.0, 4.0]), weights=np.ones(4), share=0.25)
-        3.0
+        3.5
     """
     order = np.argsort(distances)
-    within = np.cumsum(weights[order]) / weights.sum()
-    return float(distances[order][np.searchsorted(within, 1 - share - 1e-9)])
+    ordered, within = distances[order], np.cumsum(weights[order]) / weights.sum()
+    last = ordered[np.searchsorted(within, 1 - share - 1e-9)]
+    beyond = ordered[ordered > last]
+    return float((last + beyond[0]) / 2 if len(beyond) else last)

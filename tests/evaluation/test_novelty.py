@@ -62,5 +62,5 @@ def test_one_image_is_not_enough():
 def test_copies_of_one_source_do_not_choose_the_limit():
     distances = np.concatenate([np.full(80, 9.0), np.arange(1.0, 20.0)])
     weights = np.concatenate([np.full(80, 1 / 80), np.ones(19)])
-    assert rejection_limit(distances, weights=weights, share=0.05) == 18.0
-    assert rejection_limit(distances, weights=np.ones(99), share=0.05) == 15.0
+    assert rejection_limit(distances, weights=weights, share=0.05) == 18.5
+    assert rejection_limit(distances, weights=np.ones(99), share=0.05) == 15.5
