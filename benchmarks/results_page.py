@@ -41,7 +41,7 @@ PHANTOM_NOTE = """The positive control: drawn necks, half of them with a break o
 the label away. A model that does well here can find a real finding; the thumbnail ridge cannot. It takes time: after
 one epoch of 800 no network calls breaks better than guessing, and only the pretrained one begins to rank them, while
 those that are right on the real images got there in the same time without a fracture to see. The embedded model saw
-6,000 in each of five epochs; `model_card.md` has its numbers. A network that is missing here was too slow to be trained."""
+6,000 in each of five epochs; `model_card.md` has its numbers. A network that is missing here was too slow to train."""
 
 STEPS_NOTE = """Each row trains the same network for the same time with one step changed. `default` is the embedded
 model, which never saw the steps before: a row says what a step costs or brings within this time, not what it would be
