@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from spinealign.modeling.arguments import DEFAULTS, TrainingSetup
 from spinealign.modeling.record import PACKAGES, TrainingRecord
 from spinealign.networks.catalog import BACKBONES
 
-_UNTOLD = re.compile("output_dir|disable_tqdm|report_to|run_name|push_to_hub|hub_|log|local_rank|trackio")
+_UNTOLD = re.compile(
+    "output_dir|disable_tqdm|report_to|run_name|push_to_hub|hub_|log|local_rank|trackio|do_eval|accelerator_config"
+)
 
 
 def intended_use_section() -> str:
@@ -166,12 +168,18 @@ def command_line(setup: TrainingSetup) -> str:
             value = getattr(group, item.name)
             if item.name not in ("data_dir", "model_name_or_path", "card_notes") and value != item.default:
                 words += _option(item.name, value)
-    standard = TrainingArguments(**DEFAULTS)
     for item in fields(TrainingArguments):
-        value = getattr(setup.training, item.name)
-        if item.init and not _UNTOLD.match(item.name) and value != getattr(standard, item.name):
+        value, standard = getattr(setup.training, item.name), _standard(item)
+        told = value != standard and (value or standard)  # transformers makes False of None, and a list of nothing
+        if item.init and told and not _UNTOLD.match(item.name):
             words += _option(item.name, value)
     return shlex.join(words)
+
+
+def _standard(item: Field[Any]) -> Any:
+    """Return the default of a training argument; making them all would end the group of processes that trains."""
+    default = item.default if item.default_factory is MISSING else item.default_factory()
+    return DEFAULTS.get(item.name, default)
 
 
 def _name(data: str) -> str:
