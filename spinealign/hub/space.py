@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import requires, version
@@ -18,6 +19,7 @@ from spinealign.staging import new_folder
 
 MESSAGE = "Build with spinealign"
 PACKAGE = Path(__file__).parent.parent
+_SUFFIXES = {".py", ".typed", ".css", ".js", ".json", ".onnx", ".safetensors", ".md", ".png"}  # of the package
 _APP = '''"""The page with its model; Spaces runs this file."""
 
 {imports}from spinealign import Predictor
@@ -31,7 +33,7 @@ _README = """
 
 Axial CT slices of the neck: fracture or normal, with a confidence, reasons to abstain and a heat map. **Research
 software, not a medical device: no decision about a person may rest on it.** What the model is worth stands on the page
-itself, under "About the model".
+itself, under "The model".
 
 Model: {model}. An uploaded file is read once and deleted before the answer is shown; nothing is logged.
 
@@ -93,7 +95,7 @@ def push_space(
     """
     files = space_files(model, revision=revision, title=repo_id.rsplit("/", maxsplit=1)[-1])
     repository = Repository(repo_id, kind="space", private=private, token=token).checked()
-    return repository.push(files, message=MESSAGE)
+    return repository.push(files, message=MESSAGE, owned=("spinealign/*", "checkpoints/*"))
 
 
 def space_files(
@@ -107,12 +109,12 @@ def space_files(
         raise CheckpointError(f"{predictor.model} has no {ONNX_FILE}, and a Space runs without torch.")
     models, own, imports, arguments = [], {}, "", ""
     if model is not None and Path(model).is_dir():
-        place = f"checkpoints/{Path(model).resolve().name}"
+        place = f"checkpoints/{_plain(Path(model))}"
         own = {f"{place}/{name}": path for name, path in checkpoint_files(Path(model)).items() if name != WEIGHTS_FILE}
         imports, arguments = "from pathlib import Path\n\n", f'Path(__file__).parent / "{place}"'
     elif model is not None:
         models, arguments = [model], f'"{model}", revision="{checkpoint.folder.name}"'
-    named = predictor.model if not own else Path(model or "").resolve().name
+    named = predictor.model if not own else _plain(Path(model or ""))
     return {
         "README.md": _readme(title, named, models).encode(),
         "requirements.txt": "".join(f"{line}\n" for line in _requirements(predictor)).encode(),
@@ -120,6 +122,11 @@ def space_files(
         **own,
         **dict(_package(with_default=model is None)),
     }
+
+
+def _plain(folder: Path) -> str:
+    """Return the name of a folder without what would mean something in code or Markdown."""
+    return re.sub(r"[^\w.-]", "_", folder.resolve().name)
 
 
 def _readme(title: str, model: str, models: list[str]) -> str:
@@ -163,6 +170,6 @@ def _package(*, with_default: bool) -> Iterator[tuple[str, Path]]:
     from a file beside it; it is imported from the folder of the app instead.
     """
     for path in sorted(PACKAGE.rglob("*")):
-        unused = path.name == WEIGHTS_FILE or "__pycache__" in path.parts
-        if path.is_file() and not unused and (with_default or DEFAULT_FOLDER not in path.parents):
+        wanted = path.suffix in _SUFFIXES and path.name != WEIGHTS_FILE
+        if path.is_file() and wanted and (with_default or DEFAULT_FOLDER not in path.parents):
             yield path.relative_to(PACKAGE.parent).as_posix(), path

@@ -50,7 +50,11 @@ def security_headers() -> dict[str, str]:
 
 
 class Guard:
-    """ASGI middleware: refuses what the page does not need, and adds the headers."""
+    """ASGI middleware: refuses what the page does not need and what other sites ask, and adds the headers.
+
+    Gradio lets every site ask, with the person's cookies and free to read the answer, unless the page runs on a host
+    called localhost.
+    """
 
     def __init__(self, app: App, *, body_seconds: float = BODY_SECONDS) -> None:
         self._app = app
@@ -65,6 +69,9 @@ class Guard:
         answer = self._with_headers(scope, send)
         if not _OPEN.fullmatch(scope["path"]):
             await _refuse(answer, 404, "There is nothing here.")
+            return
+        if _is_foreign(scope):
+            await _refuse(answer, 403, "This page answers no other site.")
             return
         body = _Body(receive, answer, limit=_limit(scope), deadline=self._body_seconds)
         if body.is_announced_too_large(scope):
@@ -83,7 +90,11 @@ class Guard:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                kept = [header for header in message.get("headers", []) if header[0].lower() not in ours]
+                kept = [
+                    header
+                    for header in message.get("headers", [])
+                    if header[0].lower() not in ours and not header[0].lower().startswith(b"access-control-")
+                ]
                 message = {**message, "headers": [*kept, *added]}
             await send(message)
 
@@ -126,6 +137,16 @@ class _Body:
         if not self.refused:
             self._started = True
             await self._send(message)
+
+
+def _is_foreign(scope: Scope) -> bool:
+    """Tell whether a browser asks for another site; programs do not say where they come from.
+
+    A proxy may say by which name the page was asked; another site cannot, for the browser would ask here first.
+    """
+    headers = dict(scope["headers"])
+    own = {headers.get(b"host"), headers.get(b"x-forwarded-host"), os.environ.get("SPACE_HOST", "").encode()}
+    return b"origin" in headers and headers[b"origin"].partition(b"://")[2] not in own - {b""}
 
 
 def _limit(scope: Scope) -> int:

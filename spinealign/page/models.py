@@ -7,7 +7,6 @@ from functools import lru_cache
 from threading import Lock
 
 from spinealign.errors import CheckpointError
-from spinealign.inference.checkpoint import DEFAULT_MODEL
 from spinealign.inference.predictor import Predictor
 
 MODELS_KEPT = 2
@@ -45,7 +44,5 @@ class Models:
 
 def shown_name(predictor: Predictor) -> str:
     """Return the name of a model without the folders of this machine."""
-    name = predictor.model
-    if name == DEFAULT_MODEL or "@" in name:  # embedded, or a Hub id with its commit
-        return name
-    return os.path.basename(os.path.abspath(name))
+    name = predictor.model  # embedded, a Hub id with its commit, or a folder
+    return os.path.basename(os.path.abspath(name)) if os.path.isdir(name) else name

@@ -31,7 +31,8 @@ def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool
     """Serve the page, as `spinealign.page.launch` says."""
     if threading.current_thread() is threading.main_thread():  # what stops a container shall clean up like Ctrl-C
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    accounts = read_accounts(os.environ.get(AUTH_VARIABLE, ""))
+    told = os.environ.get(AUTH_VARIABLE)
+    accounts = [] if told is None else read_accounts(told)
     if mcp and accounts:
         raise ValueError(f"agents cannot log in; leave out either --mcp or {AUTH_VARIABLE}.")
     folder = Path(tempfile.mkdtemp(prefix="spinealign-page-"))  # nobody else may look into it
@@ -74,12 +75,13 @@ def read_accounts(text: str) -> list[tuple[str, str]]:
     """Return users with their passwords.
 
     Args:
-        text: `user:password`, several of them divided by commas; empty where everyone may look.
+        text: `user:password`, several of them divided by commas.
 
     Raises:
-        ValueError: If it is of another form; the message does not repeat it.
+        ValueError: If it is of another form, or empty, as a variable that was to be filled and was not; the message
+            does not repeat it.
     """
-    accounts = [part.strip().partition(":") for part in text.split(",")] if text.strip() else []
+    accounts = [part.strip().partition(":") for part in text.split(",")]
     if any(not user or not password for user, _, password in accounts):
         raise ValueError(f"{AUTH_VARIABLE} must be user:password, or several of them divided by commas.")
     return [(user, password) for user, _, password in accounts]

@@ -50,6 +50,18 @@ def test_a_checkpoint_folder_travels_in_the_space_and_is_what_the_app_loads(tmp_
     )
 
 
+def test_the_name_of_a_folder_is_no_code(tmp_path, tiny_checkpoint):
+    name = 'my"+__import__("os").getcwd()+"x'
+    folder = build_space(tmp_path / "space", model=str(shutil.copytree(tiny_checkpoint, tmp_path / name)))
+    place = re.search(r'parent / "([^"]*)"\)', (folder / "app.py").read_text())[1]
+    assert (folder / place / "model.onnx").is_file()
+
+
+def test_only_what_belongs_to_the_package_goes_up():
+    kept = {".py", ".typed", ".css", ".js", ".json", ".onnx", ".safetensors", ".md", ".png", ".txt"}
+    assert {name[name.rindex(".") :] for name in space_files()} == kept
+
+
 def test_a_model_that_enhances_its_input_brings_the_filters(tmp_path, tiny_checkpoint):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     settings = json.loads((model / "spinealign.json").read_text())
@@ -83,6 +95,13 @@ def test_a_space_keeps_to_the_commit_of_its_model_and_is_pushed_in_one_commit(hu
     app = api.hf_hub_download(space, "app.py", repo_type="space", cache_dir=hub.cache)
     with open(app) as stream:
         assert f'"{model}", revision="{pushed.oid}"' in stream.read()
+    push_space(space, private=True)
+    assert "checkpoints" not in "".join(api.list_repo_files(space, repo_type="space"))
+    push_space(space, model=str(tiny_checkpoint), private=True)
+    names = api.list_repo_files(space, repo_type="space")
+    assert "checkpoints/tiny/model.onnx" in names
+    assert not [name for name in names if "assets/default" in name], "what an earlier Space had is gone"
+    push_space(space, model=model, private=True)
     card = api.hf_hub_download(space, "README.md", repo_type="space", cache_dir=hub.cache)
     assert SpaceCard.load(card).data.models == [model]
 

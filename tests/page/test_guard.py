@@ -68,6 +68,40 @@ def test_what_is_not_on_the_list_is_not_there(path):
     assert answer_of(Guard(reader), [], path=path) == (404, b"There is nothing here.")
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([(b"host", b"neck.example.org")], 200),
+        ([(b"host", b"neck.example.org"), (b"origin", b"https://neck.example.org")], 200),
+        ([(b"host", b"10.0.0.1"), (b"x-forwarded-host", b"neck.org"), (b"origin", b"https://neck.org")], 200),
+        ([(b"host", b"10.0.0.1"), (b"origin", b"https://me-neck.hf.space")], 200),
+        ([(b"host", b"neck.example.org"), (b"origin", b"https://evil.example")], 403),
+        ([(b"host", b"neck.example.org"), (b"origin", b"null")], 403),
+        ([(b"origin", b"")], 403),
+    ],
+)  # fmt: skip
+def test_no_other_site_gets_an_answer(monkeypatch, headers, status):
+    monkeypatch.setenv("SPACE_HOST", "me-neck.hf.space")
+    found = answer_of(Guard(reader), [chunk(1, more=False)], path="/gradio_api/token", headers=headers)
+    assert found[0] == status
+
+
+def test_no_other_site_may_read_an_answer():
+    sent = []
+
+    async def generous(scope, receive, send):
+        headers = [(b"Access-Control-Allow-Origin", b"https://evil.example"), (b"x-kept", b"1")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(Guard(generous)({"type": "http", "path": "/", "headers": []}, None, send))
+    names = {name.lower() for name, _ in sent[0]["headers"]}
+    assert b"x-kept" in names
+    assert not [name for name in names if name.startswith(b"access-control")]
+
+
 def test_faults_of_the_application_are_not_hidden():
     async def faulty(scope, receive, send):
         raise KeyError("a fault")
