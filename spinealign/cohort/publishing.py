@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
     if not samples:
         raise CohortError(f"{name} has no images to push.")
     _refuse_identifiers(samples)
+    samples = _without_file_names(samples)
     repository = repository.checked()
     with tempfile.TemporaryDirectory(prefix="spinealign-") as folder:
         files: dict[str, Path | bytes] = {}
@@ -72,6 +74,16 @@ def _refuse_identifiers(samples: Sequence[Sample]) -> None:
             f"{len(found)} of {len(samples)} files hold what may tell who a patient is, and nothing was pushed: {named}"
             f"{more}. Empty these elements with a de-identification tool, index the collection again, and push then."
         )
+
+
+def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:
+    """Number the sources that are named after files, for the name of a file may be that of a patient."""
+    names = {sample.name for sample in samples}
+    number: dict[str, str] = {}
+    for sample in samples:
+        if any(part in names for part in sample.source.split(" = ")):
+            number.setdefault(sample.source, f"source {len(number) + 1}")
+    return [replace(sample, source=number.get(sample.source, sample.source)) for sample in samples]
 
 
 def _hub_split(sample: Sample) -> str:

@@ -103,6 +103,18 @@ def test_names_of_files_do_not_go_along(local_hub, loopback, tmp_path, slice_png
     assert not [name for name, file in files.items() if b"DOE" in file.content]
 
 
+def test_a_source_that_is_known_by_its_file_alone_goes_up_as_a_number(local_hub, loopback, tmp_path, slice_png):
+    for name in ("a", "b"):
+        for place in ("train/fracture", "train/normal", "val/fracture", "val/normal"):
+            (tmp_path / "set" / place).mkdir(parents=True, exist_ok=True)
+            shutil.copy(slice_png, tmp_path / "set" / place / f"DOE_JANE_{name}.png")
+    index_cohort(tmp_path / "set").push_to_hub("hospital/set")
+    files = loopback.store.repos["dataset", "hospital/set"].at("main").files
+    assert not [name for name, file in files.items() if b"DOE" in file.content]
+    rows = answer(local_hub.start_python(LOAD, "hospital/set"))[2]
+    assert len({row[1] for row in rows}) == 8
+
+
 @pytest.fixture
 def telling(tmp_path):
     """A collection of DICOM files of which two tell who the patient is."""

@@ -46,6 +46,16 @@ HEADERS = {
     "a hospital and an accession": (
         {"InstitutionName": "General", "AccessionNumber": "7"}, ("AccessionNumber", "InstitutionName"),
     ),
+    "a comment": ({"ImageComments": "Jane Doe, born 1950"}, ("ImageComments",)),
+    "a description of the study": ({"StudyDescription": "C-spine Doe"}, ("StudyDescription",)),
+    "a number of an order": ({"RequestedProcedureID": "4711"}, ("RequestedProcedureID",)),
+    "a birth date that is said to be shifted": (
+        {"PatientBirthDate": "19700101", "LongitudinalTemporalInformationModified": "MODIFIED"}, ("PatientBirthDate",),
+    ),
+    "a date that is said to be gone": (
+        {"StudyDate": "20260101", "LongitudinalTemporalInformationModified": "REMOVED"}, ("StudyDate",),
+    ),
+    "machine and kernel": ({"Manufacturer": "ACME", "ConvolutionKernel": "B60s"}, ()),
     "a private element": ({"private": "Jane Doe"}, ("private elements",)),
     "text in the image": ({"BurnedInAnnotation": "YES"}, ("BurnedInAnnotation",)),
     "nothing of a person": (
@@ -64,3 +74,9 @@ def test_other_files_have_none_and_a_damaged_header_is_not_trusted():
     assert identifiers_in(b"\x89PNG and so on") == ()
     assert identifiers_in(b"\0" * 128 + b"DICM" + b"\xff" * 40) == ("unreadable header",)
     assert identifiers_in(dicom(Modality="CT")[:-20]) == ("unreadable header",)
+
+
+def test_what_stands_before_the_header_counts():
+    clean = dicom(Modality="CT")
+    assert identifiers_in(clean) == ()
+    assert identifiers_in(b"Jane Doe".ljust(128, b"\0") + clean[128:]) == ("preamble",)
