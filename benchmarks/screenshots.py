@@ -55,7 +55,7 @@ def take(browser: Browser, url: str, *, name: str, options: dict[str, object], a
 
 
 def example(tab: Page, name: str) -> None:
-    tab.get_by_role("button", name=name).click()
+    tab.get_by_role("button", name=name, exact=True).click()
     tab.wait_for_selector(".sa-heat", timeout=120_000)
 
 
