@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import requires, version
 from pathlib import Path
 
+from spinealign._version import __version__
 from spinealign.errors import CheckpointError, require
 from spinealign.hub.contents import checkpoint_files
 from spinealign.inference.checkpoint import DEFAULT_FOLDER
@@ -35,7 +36,7 @@ Axial CT slices of the neck: fracture or normal, with a confidence, reasons to a
 software, not a medical device: no decision about a person may rest on it.** What the model is worth stands on the page
 itself, under "The model".
 
-Model: {model}. An uploaded file is read once and deleted before the answer is shown; nothing is logged.
+Model: {model}. An uploaded file is read once and deleted before the answer is shown.
 
 This folder was written by `spinealign space`; run it again to update model or software. `spinealign/` is the package,
 release {release}, without the weights of the torch engine. To ask for a login, set the secret `SPINEALIGN_AUTH` to
@@ -90,7 +91,7 @@ def push_space(
 
     Raises:
         CheckpointError: As for `build_space`.
-        HubError: If the Hub refuses or cannot be reached; then nothing was written.
+        HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
         MissingDependencyError: As for `build_space`.
     """
     files = space_files(model, revision=revision, title=repo_id.rsplit("/", maxsplit=1)[-1])
@@ -146,7 +147,7 @@ def _readme(title: str, model: str, models: list[str]) -> str:
         tags=["spinealign", "medical", "ct", "cervical-spine"],
         short_description="CT slices of the neck; research, no medical device",
     )
-    return f"---\n{data.to_yaml()}\n---\n{_README.format(title=title, model=model, release=version('spinealign'))}"
+    return f"---\n{data.to_yaml()}\n---\n{_README.format(title=title, model=model, release=__version__)}"
 
 
 def _requirements(predictor: Predictor) -> Iterator[str]:
