@@ -28,7 +28,7 @@ from spinealign.imaging.conditioning import render
 from spinealign.imaging.phantom import draw_phantom
 
 EDGE = "0f2d9c"
-WARM_UP = 200
+WARM_UP = 40
 ROUNDS = 10
 Ask = Callable[[bytes], dict[str, object]]
 
@@ -42,6 +42,7 @@ def main() -> None:
     predictor = Predictor.from_pretrained()
     served, bare = [], []
     with tempfile.TemporaryDirectory() as place, served_page(Path(place)) as (url, process):
+        start = memory(process)
         load(lambda image: predict(url, image), images, clients=options.clients, count=WARM_UP)
         before = memory(process)
         for _ in range(ROUNDS):  # in turns, so that what else the machine does hits both alike
@@ -61,7 +62,8 @@ def main() -> None:
         alone, page = (np.percentile(np.concatenate([run.seconds for run in runs]), part) for runs in (bare, served))
         print(f"| {part} % answered within, s | {alone:.2f} | {page:.2f} | {page / alone:.2f} |")
     print(
-        f"\nMemory before {before:.0f} MiB, after {after:.0f} MiB ({after / before - 1:+.1%}); files left: {len(left)}"
+        f"\nMemory {start:.0f} MiB when started, {before:.0f} MiB after {WARM_UP} predictions, {after:.0f} MiB after "
+        f"all ({after / before - 1:+.1%}); files left: {len(left)}"
     )
 
 

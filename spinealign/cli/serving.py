@@ -19,6 +19,9 @@ def add_app(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow_models", action="store_true", help="let people choose a model of the Hub or a folder of this machine"
     )
+    parser.add_argument(
+        "--hostnames", nargs="+", default=(), metavar="NAME", help="names by which others reach it, through a proxy"
+    )
     parser.set_defaults(run=_app)
 
 
@@ -27,5 +30,12 @@ def _app(options: argparse.Namespace) -> int:
     from spinealign.page import launch
 
     predictor = Predictor.from_pretrained(options.model, options.revision, options.engine)
-    launch(predictor, host=options.host, port=options.port, mcp=options.mcp, allow_models=options.allow_models)
+    launch(
+        predictor,
+        host=options.host,
+        port=options.port,
+        mcp=options.mcp,
+        allow_models=options.allow_models,
+        hostnames=options.hostnames,
+    )
     return 0

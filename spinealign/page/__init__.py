@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from spinealign.errors import require
@@ -40,6 +41,7 @@ def launch(
     port: int | None = None,
     mcp: bool = False,
     allow_models: bool = False,
+    hostnames: Collection[str] = (),
 ) -> None:
     """Serve the page until it is interrupted.
 
@@ -49,6 +51,8 @@ def launch(
         port: Port to listen on; None takes GRADIO_SERVER_PORT, or the first free one from 7860 on.
         mcp: Whether agents may use the model too, by the Model Context Protocol.
         allow_models: Whether a person may choose another model.
+        hostnames: Names by which the page may be asked, besides those of this machine. None given, it takes any, but
+            where it listens to this machine alone and asks for no login, it takes no other.
 
     Raises:
         MissingDependencyError: If Gradio, or what it needs for `mcp`, is not installed.
@@ -59,4 +63,4 @@ def launch(
         require("mcp", extra="mcp")
     from spinealign.page.server import serve
 
-    serve(predictor, host=host, port=port, mcp=mcp, allow_models=allow_models)
+    serve(predictor, host=host, port=port, mcp=mcp, allow_models=allow_models, hostnames=hostnames)

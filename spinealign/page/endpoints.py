@@ -1,4 +1,4 @@
-"""The named endpoints for programs and agents: `/predict`, `/predict_batch` and `/explain`."""
+"""The named endpoints for programs: `/predict`, `/predict_batch` and `/explain`."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""What stands between the network and Gradio: closed addresses, limits of size and time, headers."""
+"""What stands between the network and Gradio: who may ask, limits of size and time, headers."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeAlias
 
-from spinealign.page.limits import BODY_SECONDS, MAX_BODY_BYTES, MAX_FILE_BYTES, MAX_UPLOAD_BYTES
+from spinealign.page.access import refusal
+from spinealign.page.limits import BODY_SECONDS, MAX_AGENT_BYTES, MAX_BODY_BYTES, MAX_UPLOAD_BYTES
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -16,15 +16,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# What the page, its clients and agents ask for. Gradio has more, above all ways to fetch files and addresses.
-_OPEN = re.compile(
-    r"/|/health|/config/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/login/?|/logout"
-    r"|/(assets|static|svelte)/.+"
-    r"|/gradio_api/(info|openapi\.json|app_id|token|user|login_check|startup-events|upload|upload_progress|theme\.css)/?"
-    r"|/gradio_api/(queue/(join|data|status)|cancel|reset)/?"
-    r"|/gradio_api/(heartbeat|call)/.+"
-    r"|/gradio_api/mcp(/.*)?"
-)
+AGENTS_ROUTE = "/mcp"
 _HUB = "https://huggingface.co"
 
 
@@ -50,14 +42,20 @@ def security_headers() -> dict[str, str]:
 
 
 class Guard:
-    """ASGI middleware: refuses what the page does not need and what other sites ask, and adds the headers.
+    """ASGI middleware: refuses whom the page does not answer, and what is too large or too slow; adds the headers.
 
     Gradio lets every site ask, with the person's cookies and free to read the answer, unless the page runs on a host
     called localhost.
+
+    Args:
+        app: What answers the rest.
+        names: Names by which the page may be asked; None takes any.
+        body_seconds: Seconds until a request has arrived as a whole.
     """
 
-    def __init__(self, app: App, *, body_seconds: float = BODY_SECONDS) -> None:
+    def __init__(self, app: App, *, names: Collection[str] | None = None, body_seconds: float = BODY_SECONDS) -> None:
         self._app = app
+        self._names = names
         self._body_seconds = body_seconds
         self._headers = [(name.encode(), value.encode()) for name, value in security_headers().items()]
 
@@ -67,15 +65,13 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = self._with_headers(scope, send)
-        if not _OPEN.fullmatch(scope["path"]):
-            await _refuse(answer, 404, "There is nothing here.")
-            return
-        if _is_foreign(scope):
-            await _refuse(answer, 403, "This page answers no other site.")
+        refused = refusal(scope, names=self._names)
+        if refused:
+            await refuse(answer, *refused)
             return
         body = _Body(receive, answer, limit=_limit(scope), deadline=self._body_seconds)
         if body.is_announced_too_large(scope):
-            await _refuse(answer, 413, "The request is too large.")
+            await refuse(answer, 413, "The request is too large.")
             return
         try:
             await self._app(scope, body.receive, body.send)
@@ -130,7 +126,7 @@ class _Body:
     async def _refuse(self, status: int, text: str) -> Message:
         self._complete = self.refused = True
         if not self._started:
-            await _refuse(self._send, status, text)
+            await refuse(self._send, status, text)
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -139,23 +135,14 @@ class _Body:
             await self._send(message)
 
 
-def _is_foreign(scope: Scope) -> bool:
-    """Tell whether a browser asks for another site; programs do not say where they come from.
-
-    A proxy may say by which name the page was asked; another site cannot, for the browser would ask here first.
-    """
-    headers = dict(scope["headers"])
-    own = {headers.get(b"host"), headers.get(b"x-forwarded-host"), os.environ.get("SPACE_HOST", "").encode()}
-    return b"origin" in headers and headers[b"origin"].partition(b"://")[2] not in own - {b""}
-
-
 def _limit(scope: Scope) -> int:
-    if scope["path"].startswith("/gradio_api/mcp"):  # agents send a file as text within the request
-        return 2 * MAX_FILE_BYTES
+    if scope["path"] == AGENTS_ROUTE:
+        return MAX_AGENT_BYTES
     return MAX_UPLOAD_BYTES if scope["path"].startswith("/gradio_api/upload") else MAX_BODY_BYTES
 
 
-async def _refuse(send: Send, status: int, text: str) -> None:
+async def refuse(send: Send, status: int, text: str) -> None:
+    """Answer a request by a status and a sentence."""
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -10,6 +11,7 @@ from spinealign.imaging.slice import Slice
 from spinealign.inference.predictor import Predictor
 from spinealign.page import answers, images, markup
 from spinealign.page.about import about
+from spinealign.page.limits import PEOPLE_KEPT
 from spinealign.page.models import Models, shown_name
 from spinealign.page.uploads import Upload
 from spinealign.reporting.html import escape
@@ -17,29 +19,27 @@ from spinealign.reporting.html import escape
 Shown: TypeAlias = tuple[str, str]  # the markup of the finding and of the viewer
 
 
-class Turn:
-    """Which of the images that one person gave is the latest: the answers to earlier ones end early."""
+class Turns:
+    """Which of the images that a person gave is the latest: the answers to earlier ones end early."""
 
     def __init__(self) -> None:
-        self._latest = 0
+        self._latest: OrderedDict[str, object] = OrderedDict()
 
-    def take(self) -> int:
-        """Return the number of a new image, which is now the latest."""
-        self._latest += 1
-        return self._latest
+    def until_next(self, person: str, shown: Iterator[Shown]) -> Iterator[Shown]:
+        """Yield what is shown of an image until the person gives another one.
 
-    def is_over(self, number: int) -> bool:
-        """Tell whether a later image was given."""
-        return number != self._latest
-
-
-def in_turn(turn: Turn, shown: Iterator[Shown]) -> Iterator[Shown]:
-    """Yield what is shown of an image until the person gives another one."""
-    number = turn.take()
-    for step in shown:
-        if turn.is_over(number):
-            return
-        yield step
+        Args:
+            person: Somebody who looks at the page, by the name of the session.
+            shown: What there is to show.
+        """
+        mine = self._latest[person] = object()
+        self._latest.move_to_end(person)
+        if len(self._latest) > PEOPLE_KEPT:
+            self._latest.popitem(last=False)
+        for step in shown:
+            if self._latest.get(person, mine) is not mine:
+                return
+            yield step
 
 
 def show(models: Models, read: Callable[[], Slice], *, chosen: str = "") -> Iterator[Shown]:
@@ -48,7 +48,7 @@ def show(models: Models, read: Callable[[], Slice], *, chosen: str = "") -> Iter
     Args:
         models: The models.
         read: Gives the image.
-        chosen: The model that the person chose; empty for the operator's.
+        chosen: The model that the person chose, by the name that `choose` gave; empty for the operator's.
 
     Yields:
         Markup of the finding and of the viewer.
@@ -97,11 +97,13 @@ def choose(models: Models, name: str) -> tuple[str, str, str]:
     """Load the model that a person asks for.
 
     Returns:
-        The name that is kept, markup that says what became of it, and what the model is.
+        The name that the page keeps, markup that says what became of it, and what the model is.
     """
     try:
-        predictor = models.get(name)
+        predictor = models.load(name)
     except (SpineAlignError, OSError) as error:
-        return "", f'<p class="sa-note" role="alert">{escape(error)}</p>', about(models.own)
+        said = f"{escape(error)} Answers come from <code>{escape(shown_name(models.own))}</code>."
+        return "", f'<p class="sa-note" role="alert"><span>{said}</span></p>', about(models.own)
     said = f"<span>Answers now come from <code>{escape(shown_name(predictor))}</code>.</span>"
-    return name, f'<p class="sa-note" role="status">{said}</p>', about(predictor)
+    kept = "" if predictor is models.own else predictor.model
+    return kept, f'<p class="sa-note" role="status">{said}</p>', about(predictor)

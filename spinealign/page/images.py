@@ -46,11 +46,16 @@ def result_sheet(explained: HeatMap, prediction: Prediction) -> Image.Image:
     return draw_sheet([tiles], footer=FOOTER)
 
 
-def data_url(picture: Image.Image) -> str:
-    """Return a picture as PNG in a data URL."""
+def png(picture: Image.Image) -> bytes:
+    """Return a picture as the content of a PNG file."""
     stream = BytesIO()
     picture.save(stream, format="PNG", optimize=True)
-    return as_data_url(stream.getvalue(), "image/png")
+    return stream.getvalue()
+
+
+def data_url(picture: Image.Image) -> str:
+    """Return a picture as PNG in a data URL."""
+    return as_data_url(png(picture), "image/png")
 
 
 def as_data_url(content: bytes, kind: str) -> str:

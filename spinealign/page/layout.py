@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.resources import files
 
@@ -12,6 +12,7 @@ from spinealign.config import DISCLAIMER
 from spinealign.inference.predictor import Predictor
 from spinealign.page import handlers, markup
 from spinealign.page.about import about
+from spinealign.page.blocks import Page
 from spinealign.page.endpoints import LANE, add_endpoints
 from spinealign.page.examples import Example, draw_examples
 from spinealign.page.images import thumbnail
@@ -44,13 +45,13 @@ HEADER = (
 )
 
 
-def build_page(predictor: Predictor, *, allow_models: bool) -> gradio.Blocks:
+def build_page(predictor: Predictor, *, allow_models: bool) -> Page:
     """Build the page, as `spinealign.page.build_demo` says."""
     models = Models(predictor, allow_others=allow_models)
-    with gradio.Blocks(
+    with Page(
         title="spinealign", analytics_enabled=False, delete_cache=(int(SWEEP_SECONDS), SECONDS_KEPT), fill_width=True
     ) as page:
-        chosen = gradio.State("")
+        chosen = gradio.Textbox(visible=False, label="Chosen model")  # in the page, for Gradio forgets its sessions
         gradio.HTML(HEADER.format(DISCLAIMER))
         # Series, volumes and reports get a tab of their own beside these.
         with gradio.Tabs():
@@ -79,7 +80,7 @@ def look() -> dict[str, object]:
     return {"theme": theme, "css": style, "head": f"<script>{script}</script>"}
 
 
-def _add_single(models: Models, chosen: gradio.State) -> None:
+def _add_single(models: Models, chosen: gradio.Textbox) -> None:
     examples = draw_examples()
     with gradio.Row(elem_classes="sa-columns"):
         with gradio.Column(min_width=320):
@@ -91,15 +92,19 @@ def _add_single(models: Models, chosen: gradio.State) -> None:
             view = gradio.HTML(markup.EMPTY_VIEW, elem_id="sa-view")
             gradio.HTML(CONTROLS)
 
-    def _show_upload(upload: Upload | None, name: str, turn: handlers.Turn) -> Iterator[tuple[str, str, None]]:
+    turns = handlers.Turns()
+
+    def _show_upload(upload: Upload | None, name: str, asked: gradio.Request) -> Iterator[tuple[str, str, None]]:
         if upload is not None:
-            for shown in handlers.in_turn(turn, handlers.show(models, upload.read, chosen=name)):
+            for shown in turns.until_next(_person(asked), handlers.show(models, upload.read, chosen=name)):
                 yield *shown, None  # the box is free for the next file
 
-    def _show_example(example: Example, name: str, turn: handlers.Turn) -> Iterator[handlers.Shown]:
-        yield from handlers.in_turn(turn, handlers.show(models, lambda: example.slice, chosen=name))
+    def showing(example: Example) -> Callable[[str, gradio.Request], Iterator[handlers.Shown]]:
+        def _show_example(name: str, asked: gradio.Request) -> Iterator[handlers.Shown]:
+            yield from turns.until_next(_person(asked), handlers.show(models, lambda: example.slice, chosen=name))
 
-    turn = gradio.State(handlers.Turn())
+        return _show_example
+
     events = {
         "api_visibility": "private",
         "concurrency_id": LANE,
@@ -107,9 +112,13 @@ def _add_single(models: Models, chosen: gradio.State) -> None:
         "show_progress_on": finding,
         "trigger_mode": "multiple",  # a person need not wait for the heat map of the image before
     }
-    upload.upload(_show_upload, [upload, chosen, turn], [finding, view, upload], **events)
+    upload.upload(_show_upload, [upload, chosen], [finding, view, upload], **events)
     for button, example in zip(buttons, examples):
-        button.click(partial(_show_example, example), [chosen, turn], [finding, view], **events)
+        button.click(showing(example), chosen, [finding, view], **events)
+
+
+def _person(asked: gradio.Request) -> str:
+    return str(asked.session_hash)
 
 
 def _add_examples(examples: tuple[Example, ...], predictor: Predictor) -> list[gradio.Button]:
@@ -123,7 +132,7 @@ def _add_examples(examples: tuple[Example, ...], predictor: Predictor) -> list[g
         return [gradio.Button(example.name, size="sm", elem_id=place) for place, example in zip(places, examples)]
 
 
-def _add_batch(models: Models, chosen: gradio.State) -> None:
+def _add_batch(models: Models, chosen: gradio.Textbox) -> None:
     upload = slice_file(label="Slices", show_label=False, several=True, height=130, elem_id="sa-uploads")
     gradio.HTML(HINT.format(f"Up to {MAX_FILES} files: {KINDS}. One bad file never ends the rest."))
     table = gradio.HTML(markup.EMPTY_BATCH, elem_id="sa-batch")
@@ -144,7 +153,7 @@ def _add_batch(models: Models, chosen: gradio.State) -> None:
     )
 
 
-def _add_model(models: Models, chosen: gradio.State, *, allow_models: bool) -> None:
+def _add_model(models: Models, chosen: gradio.Textbox, *, allow_models: bool) -> None:
     said = f'<p class="sa-note"><span>Answers come from <code>{escape(shown_name(models.own))}</code>.</span></p>'
     if allow_models:
         with gradio.Row(equal_height=True):

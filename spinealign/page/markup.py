@@ -72,6 +72,7 @@ def _bars(prediction: Prediction, predictor: Predictor) -> str:
     return (
         f'<ul class="sa-bars" aria-label="Probabilities">{"".join(rows)}</ul>'
         f'<p class="sa-quiet">{rule}Calibration: {calibration}</p>'
+        f'<p class="sa-quiet">Model: <code>{escape(prediction.model)}</code></p>'
     )
 
 

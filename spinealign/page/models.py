@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from collections import OrderedDict
 from threading import Lock
 
 from spinealign.errors import CheckpointError
 from spinealign.inference.predictor import Predictor
-
-MODELS_KEPT = 2
+from spinealign.page.limits import MODELS_KEPT
 
 
 class Models:
@@ -23,23 +22,51 @@ class Models:
         self.own = own
         self._allow_others = allow_others
         self._loading = Lock()  # two people who ask for one model wait for one loading
-        self._load = lru_cache(maxsize=MODELS_KEPT)(Predictor.from_pretrained)
+        self._kept: OrderedDict[str, Predictor] = OrderedDict()
 
     def get(self, name: str = "") -> Predictor:
-        """Return a model.
+        """Return a model, which is loaded again if others were used in the meantime.
 
         Args:
-            name: A Hub id or a folder; empty for the operator's model.
+            name: What `load` found, by its own name; empty for the operator's model.
+
+        Raises:
+            CheckpointError: As for `load`.
+        """
+        if not name:
+            return self.own
+        with self._loading:
+            return self._kept.get(name) or self._load(name)
+
+    def load(self, name: str) -> Predictor:
+        """Load a model that a person asks for.
+
+        Args:
+            name: A Hub id, alone or with a revision (owner/name@revision), or a folder; empty for the operator's model.
 
         Raises:
             CheckpointError: If it cannot be used, or no other model is allowed.
         """
         if not name.strip():
             return self.own
-        if not self._allow_others:
-            raise CheckpointError("This page answers with its own model alone.")
         with self._loading:
             return self._load(name.strip())
+
+    def _load(self, name: str) -> Predictor:
+        if not self._allow_others:
+            raise CheckpointError("This page answers with its own model alone.")
+        model, revision = (name, None) if os.path.isdir(name) else _divided(name)
+        predictor = Predictor.from_pretrained(model, revision)
+        self._kept[predictor.model] = predictor
+        self._kept.move_to_end(predictor.model)
+        if len(self._kept) > MODELS_KEPT:
+            self._kept.popitem(last=False)
+        return predictor
+
+
+def _divided(name: str) -> tuple[str, str | None]:
+    model, _, revision = name.partition("@")
+    return model, revision or None
 
 
 def shown_name(predictor: Predictor) -> str:

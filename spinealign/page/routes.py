@@ -1,11 +1,10 @@
-"""The two addresses that are ours: uploads, each into a folder that nobody can guess, and the health of the server."""
+"""The addresses that are ours: uploads, each into a folder that nobody can guess, and the health of the server."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import shutil
-from typing import TYPE_CHECKING
 
 from gradio.route_utils import MultiPartException, upload_fn
 from gradio.routes import API_PREFIX, file_upload_statuses
@@ -14,11 +13,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from spinealign._version import __version__
-from spinealign.page.limits import MAX_FILE_BYTES, MAX_FILES
+from spinealign.page.limits import MAX_FILE_BYTES, MAX_FILES, MAX_UPLOAD_BYTES
+from spinealign.page.storage import Storage
 from spinealign.page.uploads import upload_folder
-
-if TYPE_CHECKING:
-    from gradio.routes import App
 
 UPLOAD_ROUTE = f"{API_PREFIX}/upload"
 HEALTH_ROUTE = "/health"
@@ -30,17 +27,18 @@ def own_routes(model: str) -> list[Route]:
     Args:
         model: The name of the model as people may see it.
     """
+    storage = Storage()
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok", "model": model, "version": __version__})
 
-    return [
-        Route(HEALTH_ROUTE, health, methods=["GET"]),
-        Route(UPLOAD_ROUTE, receive_uploads, methods=["POST"]),
-    ]
+    async def upload(request: Request) -> Response:
+        return await receive_uploads(request, storage)
+
+    return [Route(HEALTH_ROUTE, health, methods=["GET"]), Route(UPLOAD_ROUTE, upload, methods=["POST"])]
 
 
-async def receive_uploads(request: Request) -> Response:
+async def receive_uploads(request: Request, storage: Storage) -> Response:
     """Store the files of a request.
 
     Gradio names the folder of an upload after its content, so that two people who send the same file share it, and it
@@ -49,9 +47,9 @@ async def receive_uploads(request: Request) -> Response:
     Returns:
         The paths of the files, which `slice_file` takes.
     """
-    if not _is_logged_in(request.app, request):
-        return JSONResponse({"detail": "Not authenticated"}, status_code=401)
     folder = upload_folder() / secrets.token_hex(16)
+    if not storage.take(folder, int(request.headers.get("content-length", MAX_UPLOAD_BYTES))):
+        return PlainTextResponse("Too many files wait to be read; try again in some minutes.", status_code=503)
     upload_id = request.query_params.get("upload_id")
     kept = False
     try:
@@ -60,7 +58,7 @@ async def receive_uploads(request: Request) -> Response:
         )
         if len(paths) > MAX_FILES:
             return PlainTextResponse(f"At most {MAX_FILES} files at once.", status_code=413)
-        kept = True
+        kept = bool(paths)
         return JSONResponse([os.fspath(path) for path in paths])
     except MultiPartException as error:
         return PlainTextResponse(error.message, status_code=413 if "maximum allowed size" in error.message else 400)
@@ -69,10 +67,3 @@ async def receive_uploads(request: Request) -> Response:
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_logged_in(app: App, request: Request) -> bool:
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(app.tokens.get(request.cookies.get(name)) is not None for name in names)

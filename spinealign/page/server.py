@@ -4,41 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
 import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 
 from spinealign.inference.predictor import Predictor
+from spinealign.page.access import LOOPBACK
 from spinealign.page.guard import Guard
 from spinealign.page.limits import MAX_FILE_BYTES, SESSIONS_KEPT, THREADS
+from spinealign.page.login import AUTH_VARIABLE, LoginGuard, read_accounts
 from spinealign.page.models import shown_name
+
+if TYPE_CHECKING:
+    from spinealign.page.blocks import Page
 
 logger = logging.getLogger(__name__)
 
-AUTH_VARIABLE = "SPINEALIGN_AUTH"
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
+_M_ARENA_MAX = -8  # of malloc.h
 
 
-def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool, allow_models: bool) -> None:
+def serve(
+    predictor: Predictor,
+    *,
+    host: str | None,
+    port: int | None,
+    mcp: bool,
+    allow_models: bool,
+    hostnames: Collection[str],
+) -> None:
     """Serve the page, as `spinealign.page.launch` says."""
     if threading.current_thread() is threading.main_thread():  # what stops a container shall clean up like Ctrl-C
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    told = os.environ.get(AUTH_VARIABLE)
-    accounts = [] if told is None else read_accounts(told)
+    accounts = read_accounts()
     if mcp and accounts:
         raise ValueError(f"agents cannot log in; leave out either --mcp or {AUTH_VARIABLE}.")
-    folder = Path(tempfile.mkdtemp(prefix="spinealign-page-"))  # nobody else may look into it
-    before = os.environ.get(FOLDER_VARIABLE)
-    os.environ[FOLDER_VARIABLE] = str(folder)  # Gradio asks for it when it is imported and when the page is built
-    try:
+    _share_memory()
+    names = _names(host or os.environ.get("GRADIO_SERVER_NAME"), hostnames, login=bool(accounts))
+    with _upload_folder() as folder:
         from spinealign.page.layout import build_page, look
 
         page = build_page(predictor, allow_models=allow_models)
@@ -46,11 +58,14 @@ def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool
             server_name=host,
             server_port=port,
             auth=accounts or None,
-            mcp_server=mcp,
+            mcp_server=False,
             max_file_size=MAX_FILE_BYTES,
             state_session_capacity=SESSIONS_KEPT,
             max_threads=THREADS,
-            app_kwargs=_parts_of_the_server(shown_name(predictor), folder),
+            app_kwargs={
+                **_answers(predictor, page, folder=folder, mcp=mcp),
+                "middleware": [Middleware(Guard, names=names), *([Middleware(LoginGuard)] if accounts else [])],
+            },
             footer_links=[],
             run_history=False,
             enable_monitoring=False,
@@ -63,6 +78,33 @@ def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool
         )
         logger.info("The page is at %s", page.local_url)
         page.block_thread()
+
+
+def _names(host: str | None, given: Collection[str], *, login: bool) -> frozenset[str] | None:
+    """Return the names by which the page may be asked, or None for any.
+
+    A site may point its own name at this machine, and then ask the page in the browser of whoever looks at it. With a
+    login, that browser has no cookie for the name.
+    """
+    if given:
+        return LOOPBACK | {name.lower() for name in given}
+    return LOOPBACK if not login and (host or "localhost") in LOOPBACK else None
+
+
+def _share_memory() -> None:
+    """Let all threads take memory from two places: the C library of Linux gives each its own, and gets little back."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # other C libraries have no such setting
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
+@contextlib.contextmanager
+def _upload_folder() -> Iterator[Path]:
+    """Give Gradio a folder that nobody else may look into, until the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix="spinealign-page-"))
+    before = os.environ.get(FOLDER_VARIABLE)
+    os.environ[FOLDER_VARIABLE] = str(folder)  # Gradio asks for it when it is imported and when the page is built
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if before is None:
@@ -71,32 +113,25 @@ def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool
             os.environ[FOLDER_VARIABLE] = before
 
 
-def read_accounts(text: str) -> list[tuple[str, str]]:
-    """Return users with their passwords.
-
-    Args:
-        text: `user:password`, several of them divided by commas.
-
-    Raises:
-        ValueError: If it is of another form, or empty, as a variable that was to be filled and was not; the message
-            does not repeat it.
-    """
-    accounts = [part.strip().partition(":") for part in text.split(",")]
-    if any(not user or not password for user, _, password in accounts):
-        raise ValueError(f"{AUTH_VARIABLE} must be user:password, or several of them divided by commas.")
-    return [(user, password) for user, _, password in accounts]
-
-
-def _parts_of_the_server(model: str, folder: Path) -> dict[str, Any]:
+def _answers(predictor: Predictor, page: Page, *, folder: Path, mcp: bool) -> dict[str, Any]:
+    """Return the routes that come before Gradio's, and what runs beside them."""
     from spinealign.page.routes import own_routes
     from spinealign.page.uploads import keep_sweeping
 
+    routes, agents = own_routes(shown_name(predictor)), None
+    if mcp:
+        from spinealign.page.agents import Agents
+
+        agents = Agents(predictor)
+        routes.append(agents.route)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(keep_sweeping(folder))
+        sweeping = asyncio.create_task(keep_sweeping(folder, page.waiting))
         try:
-            yield
+            async with agents.running() if agents else contextlib.nullcontext():
+                yield
         finally:
             sweeping.cancel()
 
-    return {"routes": own_routes(model), "middleware": [Middleware(Guard)], "lifespan": lifespan}
+    return {"routes": routes, "lifespan": lifespan}

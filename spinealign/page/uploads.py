@@ -17,9 +17,11 @@ from gradio.utils import get_upload_folder
 from spinealign.errors import SliceError
 from spinealign.imaging.reading import read_slice
 from spinealign.imaging.slice import Slice
+from spinealign.page.blocks import UNKNOWN_FILE
 from spinealign.page.limits import MAX_FILE_BYTES, MAX_FILES, SECONDS_KEPT, SWEEP_SECONDS
+from spinealign.page.waiting import Waiting
 
-UNKNOWN_FILE = "This file was not uploaded here, or it is gone; upload it again."
+TOO_LARGE = f"This file is larger than {MAX_FILE_BYTES // 1024**2} MiB; this is no single slice."
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,42 @@ class Upload:
             SliceError: If it cannot be used; the message names neither the file nor a place on this machine.
         """
         try:
-            content = self.path.read_bytes() if self.path.stat().st_size <= MAX_FILE_BYTES else None
+            if self.path.stat().st_size > MAX_FILE_BYTES:
+                raise SliceError(TOO_LARGE)
+            content = self.path.read_bytes()
         except OSError as error:
             raise SliceError(UNKNOWN_FILE) from error
         finally:
             self.delete()
-        if content is None:
-            raise SliceError(f"This file is larger than {MAX_FILE_BYTES // 1024**2} MiB; this is no single slice.")
-        try:
-            return read_slice(content)
-        except SliceError as error:
-            raise type(error)(_about_this_file(str(error))) from error
+        return read_content(content)
 
     def delete(self) -> None:
         """Delete the file, and the folder that was made for it if nothing else is left there."""
         self.path.unlink(missing_ok=True)
         for folder in (self.path.parent, self.path.parent.parent):
-            if folder == upload_folder() or not _is_empty(folder):
+            if folder == upload_folder():
                 return
-            folder.rmdir()
+            try:
+                folder.rmdir()
+            except OSError:  # something else lies there, or another thread was quicker
+                return
+
+
+def read_content(content: bytes) -> Slice:
+    """Read the image that somebody sent.
+
+    Raises:
+        SliceError: If it cannot be used; the message calls it "this file".
+    """
+    if len(content) > MAX_FILE_BYTES:
+        raise SliceError(TOO_LARGE)
+    try:
+        return read_slice(content)
+    except SliceError as error:
+        message = str(error)
+        if message.startswith("bytes "):  # so is called what was read from memory
+            message = f"This file {message.removeprefix('bytes ')}"
+        raise type(error)(message) from error
 
 
 def slice_file(*, several: bool = False, **options: Any) -> gradio.File:
@@ -119,35 +138,25 @@ def upload_folder() -> Path:
     return Path(os.path.realpath(get_upload_folder()))
 
 
-def _is_empty(folder: Path) -> bool:
-    try:
-        return not any(folder.iterdir())
-    except OSError:
-        return False
-
-
-def _about_this_file(message: str) -> str:
-    """Name the file as the person knows it: what was read from memory is called `bytes`."""
-    return f"This file {message.removeprefix('bytes ')}" if message.startswith("bytes ") else message
-
-
-def sweep(folder: Path, *, older_than: float = SECONDS_KEPT) -> None:
+def sweep(folder: Path, *, asked_about: str = "", older_than: float = SECONDS_KEPT) -> None:
     """Delete what was uploaded and never asked about.
 
     Args:
         folder: Where uploads lie.
+        asked_about: What calls say that are not answered yet; a file whose path stands there stays.
         older_than: Age in seconds.
     """
     for entry in list(folder.iterdir()) if folder.is_dir() else []:
         try:
-            if time.time() - entry.stat().st_mtime > older_than:
+            if time.time() - entry.stat().st_mtime > older_than and entry.name not in asked_about:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         except OSError:  # a request was quicker
             continue
 
 
-async def keep_sweeping(folder: Path) -> None:
-    """Sweep until cancelled."""
+async def keep_sweeping(folder: Path, waiting: Waiting) -> None:
+    """Forget files and answers that nobody asks for, until cancelled."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
-        await asyncio.to_thread(sweep, folder)
+        waiting.forget_unread()
+        await asyncio.to_thread(sweep, folder, asked_about=waiting.uploads())

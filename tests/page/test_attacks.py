@@ -210,7 +210,7 @@ def test_an_upload_that_breaks_off_leaves_no_file(page):
     host, port = urlsplit(page.url).netloc.split(":")
     with socket.create_connection((host, int(port))) as line:
         line.sendall(
-            b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             b'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nhalf of it'
         )
@@ -275,16 +275,56 @@ def test_with_a_login_nothing_but_the_health_answers_without_it(tmp_path, toy_mo
         assert send_files(page, [("a.png", content)])[0] == 401
         assert call(page, [None])[0] == 401
         assert ask(f"{page.url}/config")[0] == 401
-        for place in ("info", "openapi.json", "queue/status", "queue/data?session_hash=a"):
+        for place in ("info", "openapi.json", "queue/status", "queue/data?session_hash=a", "token", "app_id", "user",
+                      "heartbeat/a", "call/predict/a"):  # fmt: skip
             assert ask(f"{page.url}/gradio_api/{place}")[0] == 401, place
-        assert ask(f"{page.url}/login", body=b"username=ann&password=two")[0] in (400, 401, 422)
         client = Client(page.url, auth=("ann", "one:two"), verbose=False)
         assert client.predict(handle_file(str(slices["eight"])), api_name="/predict")["label"] == "fracture"
         assert page.files() == []
+        assert ask(f"{page.url}/health", headers={"Host": "neck.example.org"})[0] == 200, "a proxy may stand before it"
 
 
-def test_nothing_about_a_file_is_logged(page):
+def test_guesses_of_a_password_are_slowed_and_the_cookie_stays_with_this_site(tmp_path, toy_model):
+    with serve_page(tmp_path / "uploads", "--model", str(toy_model), SPINEALIGN_AUTH="ann:right") as page:
+
+        def log_in(password):
+            try:
+                return urllib.request.urlopen(f"{page.url}/login", data=f"username=ann&password={password}".encode())
+            except urllib.error.HTTPError as error:
+                return error
+
+        with log_in("right") as answer:
+            cookies = answer.headers.get_all("set-cookie")
+            assert answer.status == 200
+        assert len(cookies) == 2
+        assert all("HttpOnly" in cookie and "SameSite=lax" in cookie for cookie in cookies)
+        statuses = []
+        for number in range(12):
+            with log_in(f"wrong{number}") as answer:
+                statuses.append(answer.status)
+        assert statuses == [400] * 10 + [429] * 2
+        with log_in("right") as answer:
+            assert answer.status == 429
+
+
+def test_a_name_that_another_site_points_here_is_not_answered(page, tmp_path, toy_model):
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "[::1"):
+        assert ask(f"{page.url}/health", headers={"Host": host})[0] in (400, 421), host
+    for host in ("localhost", "LOCALHOST:1", "[::1]:7860"):
+        assert ask(f"{page.url}/health", headers={"Host": host})[0] == 200, host
+    with serve_page(tmp_path / "uploads", "--model", str(toy_model), "--hostnames", "neck.example.org") as proxied:
+        assert ask(f"{proxied.url}/health", headers={"Host": "neck.example.org:443"})[0] == 200
+        assert ask(f"{proxied.url}/health", headers={"Host": "evil.example"})[0] == 421
+
+
+def test_nothing_about_a_call_is_logged(page, secret):
+    for data in (
+        [file_data(secret)],
+        [file_data(f"{secret}.gone")],
+        [{"path": "Smith^Jane", "meta": 1}],
+        [["Smith^Jane"]],
+    ):
+        assert call(page, data)[0] == "error"
     said = page.log.read_text()
-    assert "Smith" not in said
-    assert "slice.dcm" not in said
-    assert "eight.png" not in said
+    for word in ("Smith", "slice.dcm", "eight.png", "secret", "Traceback", "/etc/passwd"):
+        assert word not in said

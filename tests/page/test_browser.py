@@ -10,6 +10,7 @@ from io import BytesIO
 
 import pytest
 from conftest import CHROMIUM
+from gradio_client import Client, handle_file
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -300,6 +301,35 @@ def test_another_model_is_taken_where_it_is_allowed(visit, slices, toy_model, tm
     tab.set_input_files(UPLOAD, slices["eight"])
     tab.wait_for_selector(".sa-heat")
     assert json.loads(downloaded(tab, "Result as JSON").path().read_text())["model"] == "<i>mine"
+
+
+def test_the_model_that_a_person_chose_stays_and_never_gives_way_to_another(visit, page, slices, toy_model, tmp_path):
+    folder = tmp_path / "mine"
+    shutil.copytree(toy_model, folder)
+    tab = visit()
+    tab.get_by_role("tab", name="The model").click()
+    tab.get_by_label("Another model").fill(str(folder))
+    tab.get_by_role("button", name="Use it").click()
+    tab.locator("#sa-model [role=status]").wait_for()
+    client = Client(page.url, verbose=False)
+    for _ in range(40):  # more sessions than the server keeps
+        client.predict(handle_file(str(slices["small"])), api_name="/predict")
+    tab.get_by_role("tab", name="One slice").click()
+    tab.set_input_files(UPLOAD, slices["eight"])
+    tab.wait_for_selector(".sa-heat")
+    assert "Model: mine" in finding(tab).inner_text()
+    for name in ("other", "third"):  # the server keeps two
+        shutil.copytree(toy_model, tmp_path / name)
+        other = visit()
+        other.get_by_role("tab", name="The model").click()
+        other.get_by_label("Another model").fill(str(tmp_path / name))
+        other.get_by_role("button", name="Use it").click()
+        other.locator("#sa-model [role=status]").wait_for()
+    shutil.rmtree(folder)
+    tab.set_input_files(UPLOAD, slices["small"])
+    tab.locator("#sa-finding [role=alert]").wait_for()
+    assert "mine" in tab.locator("#sa-finding").inner_text()
+    assert page.files() == []
 
 
 def test_names_of_files_are_shown_as_they_are_and_never_run(visit, slices, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from spinealign import Predictor
 from spinealign.errors import CheckpointError
-from spinealign.page.handlers import Turn, in_turn, show, show_batch
+from spinealign.page.handlers import Turns, show, show_batch
 from spinealign.page.models import Models, shown_name
 from spinealign.page.uploads import Upload
 
@@ -47,22 +47,23 @@ def test_a_batch_with_a_model_that_cannot_be_loaded_leaves_no_file(models, uploa
 
 
 def test_a_later_image_ends_the_answer_to_an_earlier_one():
-    turn = Turn()
-    first, second = (in_turn(turn, iter([("a", ""), ("b", "")])) for _ in range(2))
-    assert next(first) == ("a", "")
-    assert next(second) == ("a", "")
+    turns, steps = Turns(), [("a", ""), ("b", "")]
+    first, second = (turns.until_next("ann", iter(steps)) for _ in range(2))
+    other = turns.until_next("bob", iter(steps))
+    assert next(first) == next(second) == next(other) == ("a", "")
     assert list(first) == []
-    assert list(second) == [("b", "")]
+    assert list(second) == list(other) == [("b", "")]
 
 
 def test_no_other_model_is_loaded_where_the_operator_did_not_allow_it(toy_model):
     models = Models(Predictor.from_pretrained(toy_model))
-    assert models.get("  ") is models.own
-    with pytest.raises(CheckpointError, match="its own model alone"):
-        models.get(str(toy_model))
+    assert models.get("") is models.load("  ") is models.own
+    for ask in (models.get, models.load):
+        with pytest.raises(CheckpointError, match="its own model alone"):
+            ask(str(toy_model))
 
 
 def test_a_model_is_loaded_once_and_named_without_its_folders(models, toy_model):
-    assert models.get(str(toy_model)) is models.get(str(toy_model))
+    assert models.load(str(toy_model)) is models.get(str(toy_model))
     assert shown_name(models.own) == "toy"
     assert shown_name(Predictor.from_pretrained()) == "spinealign/default"

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-import base64
 import json
 import subprocess
 import sys
@@ -13,7 +11,7 @@ from conftest import ROOT, serve_page
 from spinealign import Predictor
 from spinealign._version import __version__
 from spinealign.cli import main
-from spinealign.page.server import read_accounts
+from spinealign.page.login import read_accounts
 
 
 def test_the_script_of_a_space_serves_the_embedded_model_and_leaves_nothing_when_it_is_stopped(tmp_path, slices):
@@ -30,14 +28,18 @@ def test_the_script_of_a_space_serves_the_embedded_model_and_leaves_nothing_when
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_accounts_are_read_from_a_text_and_passwords_may_hold_colons():
-    assert read_accounts("ann:one:two, bob:three") == [("ann", "one:two"), ("bob", "three")]
+def test_accounts_are_read_from_the_environment_and_passwords_may_hold_colons(monkeypatch):
+    monkeypatch.setenv("SPINEALIGN_AUTH", "ann:one:two, bob:three")
+    assert read_accounts() == [("ann", "one:two"), ("bob", "three")]
+    monkeypatch.delenv("SPINEALIGN_AUTH")
+    assert read_accounts() == []
 
 
 @pytest.mark.parametrize("text", ["", "  ", "ann", "ann:", ":secret", "ann:secret,"])
-def test_accounts_of_another_form_are_refused_without_repeating_them(text):
+def test_accounts_of_another_form_are_refused_without_repeating_them(text, monkeypatch):
+    monkeypatch.setenv("SPINEALIGN_AUTH", text)
     with pytest.raises(ValueError, match="must be user:password") as caught:
-        read_accounts(text)
+        read_accounts()
     assert "secret" not in str(caught.value)
 
 
@@ -62,23 +64,3 @@ def test_agents_cannot_log_in_so_both_together_are_refused(capsys, monkeypatch, 
     monkeypatch.setenv("SPINEALIGN_AUTH", "ann:secret")
     assert main(["app", "--model", str(toy_model), "--mcp"]) == 1
     assert "leave out either --mcp or SPINEALIGN_AUTH" in capsys.readouterr().err
-
-
-def test_agents_use_the_model_and_fetch_no_address(tmp_path, toy_model, slices):
-    content = base64.b64encode(slices["eight"].read_bytes()).decode()
-
-    async def session(url):
-        from mcp import ClientSession
-        from mcp.client.streamable_http import streamable_http_client
-
-        async with streamable_http_client(url) as (read, write, _), ClientSession(read, write) as agent:
-            await agent.initialize()
-            tools = [tool.name for tool in (await agent.list_tools()).tools]
-            images = (f"data:image/png;base64,{content}", f"{url}slice.png", "/etc/passwd")
-            return tools, [await agent.call_tool("predict", {"image": image}) for image in images]
-
-    with serve_page(tmp_path / "uploads", "--model", str(toy_model), "--mcp") as served:
-        tools, (answer, *refused) = asyncio.run(session(f"{served.url}/gradio_api/mcp/"))
-    assert tools == ["predict", "predict_batch", "explain"]
-    assert "'label': 'fracture'" in answer.content[0].text
-    assert [result.isError for result in refused] == [True, True]

@@ -47,6 +47,8 @@ def test_what_nobody_asked_about_is_swept_when_it_is_old(tmp_path):
         folder.mkdir()
         (folder / "a.png").write_bytes(b"a")
     os.utime(old, times=(time.time() - 400,) * 2)
+    sweep(tmp_path, asked_about=f"[{{'path': '{old}/a.png'}}]")
+    assert sorted(tmp_path.iterdir()) == [old, young], "a call that waits will come to it"
     sweep(tmp_path)
     assert list(tmp_path.iterdir()) == [young]
     sweep(tmp_path / "no such folder")

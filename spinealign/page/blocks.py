@@ -1,0 +1,46 @@
+"""Gradio's Blocks, which here keep and log nothing of a call."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import gradio
+
+from spinealign.page.waiting import Waiting
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN_FILE = "This file was not uploaded here, or it is gone; upload it again."
+
+
+class Page(gradio.Blocks):
+    """Blocks whose queue forgets, and whose log says nothing of what a call carries.
+
+    Gradio prints a traceback with the paths and values of a call that it cannot take.
+
+    Attributes:
+        waiting: What waits in the queue.
+    """
+
+    waiting: Waiting
+
+    def queue(self, *arguments: Any, **options: Any) -> Page:
+        """Make the queue, as Gradio's documentation says."""
+        super().queue(*arguments, **options)
+        self.waiting = Waiting(self._queue)
+        return self
+
+    async def preprocess_data(self, *arguments: Any, **options: Any) -> list[Any]:
+        """Turn what came over the network into what a function takes.
+
+        Raises:
+            gradio.Error: If it is of another form, or names a file that was not uploaded.
+        """
+        try:
+            return await super().preprocess_data(*arguments, **options)
+        except gradio.Error:
+            raise
+        except Exception as error:
+            logger.info("A call was refused: %s", type(error).__name__)
+            raise gradio.Error(UNKNOWN_FILE, print_exception=False) from None

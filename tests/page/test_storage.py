@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from spinealign.page.storage import Storage
+
+
+@pytest.mark.parametrize("limits", [{"most_bytes": 100}, {"most_requests": 2}])
+def test_there_is_room_until_it_is_taken_and_again_when_a_folder_is_gone(tmp_path, limits):
+    storage = Storage(**limits)
+    assert storage.take(tmp_path / "a", 40)
+    assert storage.take(tmp_path / "b", 40)
+    assert not storage.take(tmp_path / "c", 40)
+    assert not (tmp_path / "c").exists()
+    shutil.rmtree(tmp_path / "a")
+    assert storage.take(tmp_path / "c", 40)
+    assert not storage.take(tmp_path / "d", 40)
+
+
+def test_what_could_never_fit_is_refused(tmp_path):
+    assert not Storage(most_bytes=100).take(tmp_path / "a", 101)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+from spinealign.page.blocks import Page
+
+
+async def queue_of(*sessions):
+    """Return a page in whose queue a call of each of these waits; Gradio needs a running loop to build one."""
+    import gradio
+    from gradio.data_classes import PredictBodyInternal
+
+    with Page() as page:
+        gradio.on([], lambda value: value, gradio.Textbox(), gradio.Textbox(), api_name="echo")
+    for session in sessions:
+        data = [{"path": f"/uploads/{session}/a.png"}]
+        body = PredictBodyInternal(session_hash=session, data=data, fn_index=0)
+        await page._queue.push(body, SimpleNamespace(), None)
+    return page
+
+
+def answers(page):
+    return set(page._queue.pending_messages_per_session) | set(page._queue.pending_event_ids_session)
+
+
+def test_uploads_of_calls_that_wait_are_known():
+    page = asyncio.run(queue_of("ann", "bob"))
+    assert "/uploads/ann/a.png" in page.waiting.uploads()
+
+
+def test_an_answer_that_nobody_fetches_is_forgotten_but_no_call_that_waits():
+    page = asyncio.run(queue_of("ann", "bob"))
+    calls = page._queue.event_ids_to_events
+    answered = next(number for number, call in calls.items() if call.session_hash == "ann")
+    del calls[answered]  # as Gradio does when it has answered
+    page.waiting.forget_unread(older_than=3600)
+    assert answers(page) == {"ann", "bob"}
+    page.waiting.forget_unread(older_than=0)
+    assert answers(page) == {"bob"}
+
+
+def test_the_queue_keeps_no_record_of_calls():
+    page = asyncio.run(queue_of("ann", "bob", "eve"))
+    assert page._queue.event_analytics == {}
