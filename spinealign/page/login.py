@@ -6,10 +6,12 @@ import os
 import time
 from collections import Counter
 
+from spinealign.config import DISCLAIMER
 from spinealign.page.guard import App, Message, Receive, Scope, Send, refuse
 from spinealign.page.limits import ALL_LOGINS, LOGIN_SECONDS, LOGINS
 
 AUTH_VARIABLE = "SPINEALIGN_AUTH"
+LOGIN_MESSAGE = f"<p>spinealign. {DISCLAIMER}</p><p>After {LOGINS} wrong passwords, wait a minute.</p>"
 
 
 def read_accounts() -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from spinealign.inference.predictor import Predictor
 from spinealign.page.access import LOOPBACK
 from spinealign.page.guard import Guard
 from spinealign.page.limits import MAX_FILE_BYTES, SESSIONS_KEPT, THREADS
-from spinealign.page.login import AUTH_VARIABLE, LoginGuard, read_accounts
+from spinealign.page.login import AUTH_VARIABLE, LOGIN_MESSAGE, LoginGuard, read_accounts
 from spinealign.page.models import shown_name
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def serve(
             server_name=host,
             server_port=port,
             auth=accounts or None,
+            auth_message=LOGIN_MESSAGE,
             mcp_server=False,
             max_file_size=MAX_FILE_BYTES,
             state_session_capacity=SESSIONS_KEPT,

@@ -9,7 +9,7 @@ import shutil
 from io import BytesIO
 
 import pytest
-from conftest import CHROMIUM
+from conftest import CHROMIUM, serve_page
 from gradio_client import Client, handle_file
 from PIL import Image
 
@@ -330,6 +330,22 @@ def test_the_model_that_a_person_chose_stays_and_never_gives_way_to_another(visi
     tab.locator("#sa-finding [role=alert]").wait_for()
     assert "mine" in tab.locator("#sa-finding").inner_text()
     assert page.files() == []
+
+
+def test_a_person_logs_in(chromium, tmp_path, toy_model):
+    with serve_page(tmp_path / "uploads", "--model", str(toy_model), SPINEALIGN_AUTH="ann:right") as served:
+        tab = chromium.new_page()
+        tab.goto(served.url)
+        for password in ("wrong", "right"):
+            tab.get_by_label("username").fill("ann")
+            tab.get_by_label("password").fill(password)
+            assert "not a medical device" in tab.locator("body").inner_text()
+            tab.get_by_role("button", name="Login").click()
+            if password == "wrong":
+                tab.get_by_text("Incorrect Credentials").wait_for()
+        tab.get_by_role("button", name="5 mm break", exact=True).click()
+        tab.wait_for_selector(".sa-heat")
+        tab.close()
 
 
 def test_names_of_files_are_shown_as_they_are_and_never_run(visit, slices, tmp_path):
