@@ -23,7 +23,8 @@ def build_demo(predictor: Predictor, *, allow_models: bool = False) -> gradio.Bl
         allow_models: Whether a person may choose another model, by its Hub id or a folder of this machine.
 
     Returns:
-        The page, not yet launched; `launch` serves it with limits, headers and login.
+        The page; its own `launch` serves it in its look, but only `spinealign.page.launch` with a guard before it, a
+        login, and uploads in a folder of their own.
 
     Raises:
         MissingDependencyError: If Gradio is not installed.

@@ -1,8 +1,9 @@
-"""Gradio's Blocks, which here keep and log nothing of a call."""
+"""Gradio's Blocks, which here have a look of their own, and keep and log nothing of a call."""
 
 from __future__ import annotations
 
 import logging
+from importlib.resources import files
 from typing import Any
 
 import gradio
@@ -15,7 +16,7 @@ UNKNOWN_FILE = "This file was not uploaded here, or it is gone; upload it again.
 
 
 class Page(gradio.Blocks):
-    """Blocks whose queue forgets, and whose log says nothing of what a call carries.
+    """Blocks with the look of the page, whose queue forgets, and whose log says nothing of what a call carries.
 
     Gradio prints a traceback with the paths and values of a call that it cannot take.
 
@@ -31,6 +32,10 @@ class Page(gradio.Blocks):
         self.waiting = Waiting(self._queue)
         return self
 
+    def launch(self, *arguments: Any, **options: Any) -> Any:
+        """Serve the page in its own look, as Gradio's documentation says."""
+        return super().launch(*arguments, **{**_look(), **options})
+
     async def preprocess_data(self, *arguments: Any, **options: Any) -> list[Any]:
         """Turn what came over the network into what a function takes.
 
@@ -44,3 +49,17 @@ class Page(gradio.Blocks):
         except Exception as error:
             logger.info("A call was refused: %s", type(error).__name__)
             raise gradio.Error(UNKNOWN_FILE, print_exception=False) from None
+
+
+def _look() -> dict[str, object]:
+    """Return what the page looks like: fonts of the system, none from another host."""
+    folder = files("spinealign.page")
+    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    theme = gradio.themes.Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        radius_size="md",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+    return {"theme": theme, "css": style, "head": f"<script>{script}</script>"}

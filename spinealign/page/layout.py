@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.resources import files
 
 import gradio
 
@@ -64,20 +63,6 @@ def build_page(predictor: Predictor, *, allow_models: bool) -> Page:
         add_endpoints(predictor)
     page.queue(max_size=WAITING_PREDICTIONS, default_concurrency_limit=PREDICTIONS_AT_ONCE, api_open=False)
     return page
-
-
-def look() -> dict[str, object]:
-    """Return what the page looks like, for Gradio's `launch`: fonts of the system, none from another host."""
-    folder = files("spinealign.page")
-    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    theme = gradio.themes.Base(
-        primary_hue="blue",
-        neutral_hue="slate",
-        radius_size="md",
-        font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    )
-    return {"theme": theme, "css": style, "head": f"<script>{script}</script>"}
 
 
 def _add_single(models: Models, chosen: gradio.Textbox) -> None:

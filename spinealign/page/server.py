@@ -51,7 +51,7 @@ def serve(
     _share_memory()
     names = _names(host or os.environ.get("GRADIO_SERVER_NAME"), hostnames, login=bool(accounts))
     with _upload_folder() as folder:
-        from spinealign.page.layout import build_page, look
+        from spinealign.page.layout import build_page
 
         page = build_page(predictor, allow_models=allow_models)
         page.launch(
@@ -75,7 +75,6 @@ def serve(
             pwa=False,
             quiet=True,
             prevent_thread_lock=True,
-            **look(),
         )
         logger.info("The page is at %s", page.local_url)
         page.block_thread()
