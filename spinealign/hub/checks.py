@@ -28,14 +28,14 @@ def check_checkpoint(folder: Path) -> None:
     missing = [name for name in NEEDED if name not in files]
     if missing:
         raise CheckpointError(
-            f"{folder} has no {', '.join(missing)}, and is not pushed without: train it with spinealign train, which "
-            "writes all of it."
+            f"{folder} has no {', '.join(missing)}, and is not published without: train it with spinealign train, "
+            "which writes all of it."
         )
     _check_tensors(folder)
     evaluations = _evaluations(predictor.checkpoint)
     gaps = card_gaps(files[CARD_FILE].read_text(encoding="utf-8"), evaluations, files=files)
     if gaps:
-        raise CheckpointError(f"The card {files[CARD_FILE]} has gaps: {'; '.join(gaps)}. Fill them, then push again.")
+        raise CheckpointError(f"The card {files[CARD_FILE]} has gaps: {'; '.join(gaps)}. Fill them, then try again.")
 
 
 def _evaluations(checkpoint: Checkpoint) -> list[Evaluation]:
