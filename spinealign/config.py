@@ -224,7 +224,7 @@ class ModelSettings:
             quality=QualityConfig(**quality),
             decision=DecisionConfig(**decision),
             novelty=None if novelty is None else NoveltyConfig(**novelty),
-            training_data=tuple(content.get("training_data", ())),
+            training_data=tuple(str(name) for name in content.get("training_data", ())),
             split=str(content.get("split", "auto")),
             source_pattern=content.get("source_pattern"),
             seed=content.get("seed"),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from spinealign.config import NOVELTY_FILE, SETTINGS_FILE, ConditioningConfig, ModelSettings
 from spinealign.errors import CheckpointError
+from spinealign.evaluation.evaluation import Evaluation
 from spinealign.evaluation.novelty import NoveltyStatistics
 from spinealign.inference.fetching import fetch
 from spinealign.inference.files import CONFIG_FILE, METRICS_FILE, ONNX_FILE, PREPROCESSOR_FILE, WEIGHTS_FILE
@@ -135,6 +136,19 @@ class Checkpoint:
             return NoveltyStatistics(tensors["means"], tensors["whitening"])
         except Exception as error:  # the reader raises a class of its own, which its package hides
             raise CheckpointError(f"{NOVELTY_FILE} of {self.model} is damaged; fetch it again.") from error
+
+    @cached_property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """What was measured when the model was trained.
+
+        Raises:
+            CheckpointError: If `metrics.json` is missing, damaged or holds something else.
+        """
+        content = self.read_json(METRICS_FILE)
+        try:
+            return tuple(Evaluation.from_dict(item) for item in content["evaluations"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{METRICS_FILE} of {self.model} holds no evaluation; train it again.") from error
 
 
 def find_checkpoint(
