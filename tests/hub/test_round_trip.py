@@ -26,7 +26,7 @@ def test_train_push_empty_the_cache_load_by_id_and_predict(hub, tmp_path, phanto
     repo_id, folder = hub.new_id(), tmp_path / "trained"
     words = training_words(
         phantom_folder, tiny_backbone, folder, "--num_train_epochs", "1",
-        "--push_to_hub", "--hub_model_id", repo_id, "--hub_private_repo", "True",
+        "--push_to_hub", "--hub_model_id", repo_id, "--hub_private_repo", "True", "--hub_strategy", "end",
     )  # fmt: skip
     assert main(["train", *words]) == 0
     commit = HfApi(token=hub.token, endpoint=hub.endpoint).model_info(repo_id)
@@ -76,6 +76,27 @@ def test_a_push_that_could_not_work_is_told_before_the_training_starts(
     told = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--push_to_hub", "--hub_model_id", repo_id)
     assert main(["train", *told]) == 1
     assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--hub_strategy", "every_save"),
+        ("--hub_strategy", "checkpoint"),
+        ("--hub_strategy", "all_checkpoints"),
+        ("--hub_always_push", "True"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("push", [("--push_to_hub", "--hub_model_id", "hospital/x"), ()], ids=["push", "no push"])
+def test_a_push_while_it_trains_is_refused_before_anything_is_asked_or_trained(
+    local_hub, loopback, phantom_folder, tiny_backbone, tmp_path, capsys, push, asked
+):
+    told = training_words(phantom_folder, tiny_backbone, tmp_path / "out", *push, *asked)
+    assert main(["train", *told]) == 1
+    assert "pushes once, when its checkpoint is finished" in capsys.readouterr().err
+    assert not loopback.requests
     assert not (tmp_path / "out").exists()
 
 
