@@ -11,6 +11,7 @@ from huggingface_hub import HfApi, ModelCard
 
 from spinealign import Predictor
 from spinealign.cli import main
+from spinealign.cohort.indexing import index_cohort
 from spinealign.hub import push_to_hub
 
 PIPELINE = """
@@ -53,6 +54,27 @@ def test_the_pushed_repository_works_in_a_pipeline_of_transformers(hub, tiny_che
     expected = Predictor.from_pretrained(tiny_checkpoint)
     assert expected.settings.decision.temperature == 1, "transformers does not know of another"
     assert json.loads(out.splitlines()[-1]) == pytest.approx(dict(expected(image).probabilities), abs=1e-3)
+
+
+@pytest.mark.slow
+def test_a_dataset_of_the_hub_is_known_for_the_folder_that_was_trained_on_and_cut_alike(
+    local_hub, tmp_path, phantom_folder, tiny_backbone
+):
+    flat = tmp_path / "my phantoms"
+    for index, path in enumerate(sorted((phantom_folder / "train").iterdir())):
+        label = ("fracture", "normal")[index % 2]
+        (flat / label).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, flat / label / f"slice{index // 4}{label}-{index}.png")
+    pattern = ("--source_pattern", r"^(?P<source>slice.+)-\d+$")
+    assert main(["train", *training_words(flat, tiny_backbone, tmp_path / "model", *pattern)]) == 0
+    index_cohort(flat, source_pattern=pattern[1]).push_to_hub("hospital/my-phantoms")
+    process = local_hub.start("evaluate", "hospital/my-phantoms", "--model", str(tmp_path / "model"), "--json")
+    out, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert "trained on a collection of the name hospital/my-phantoms, so this one is cut as it was then. If" in said
+    stored = json.loads((tmp_path / "model" / "metrics.json").read_text())["evaluations"][0]
+    assert json.loads(out) == {**stored, "collection": "hospital/my-phantoms"}
+    assert stored["split"] == "test"
 
 
 def test_the_page_of_the_model_publishes_what_was_measured(hub, tiny_checkpoint):
