@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
@@ -192,6 +193,18 @@ class ModelSettings:
     source_pattern: str | None = None
     seed: int | None = None
 
+    def was_trained_on(self, collection: str) -> bool:
+        """Tell whether a collection bears the name of one that the model was trained on.
+
+        A folder and the dataset that was pushed from it bear one name: the owner does not count, nor what a Hub id
+        writes otherwise.
+
+        Example:
+            >>> ModelSettings(training_data=("cervical fracture",)).was_trained_on("you/Cervical-Fracture")
+            True
+        """
+        return _plain_name(collection) in map(_plain_name, self.training_data)
+
     def to_json(self) -> str:
         """Return the text of `spinealign.json`."""
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=2) + "\n"
@@ -224,11 +237,15 @@ class ModelSettings:
             quality=QualityConfig(**quality),
             decision=DecisionConfig(**decision),
             novelty=None if novelty is None else NoveltyConfig(**novelty),
-            training_data=tuple(content.get("training_data", ())),
+            training_data=tuple(str(name) for name in content.get("training_data", ())),
             split=str(content.get("split", "auto")),
             source_pattern=content.get("source_pattern"),
             seed=content.get("seed"),
         )
+
+
+def _plain_name(collection: str) -> str:
+    return re.sub(r"[\W_]+", "-", collection.rsplit("/", maxsplit=1)[-1]).casefold()
 
 
 def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -167,37 +167,59 @@ class Repository:
 
         Raises:
             HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time. It holds
-                all of the push then, where only the answer was lost, or nothing of it.
+                all of the push then, where only the answer was lost, or nothing of it; of a repository that this push
+                made and left empty, the message says so.
         """
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
         api = self._api()
         with self._in_plain_words():
-            api.create_repo(
-                self.repo_id,
-                repo_type=self.kind,
-                private=self.private or None,
-                exist_ok=True,
-                space_sdk="gradio" if self.kind == "space" else None,
-            )
-            if self.revision:
-                api.create_branch(self.repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
-            head: Any = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)
-            if self.private and not head.private:
-                raise HubError(f"{self.repo_id} is public already: make it private on its page, or take another name.")
-            there = {item.rfilename for item in head.siblings or ()}
-            stale = {name for name in there - files.keys() if any(fnmatch(name, pattern) for pattern in owned)}
-            commit = api.create_commit(
-                self.repo_id,
-                [
-                    *(CommitOperationAdd(name, content) for name, content in files.items()),
-                    *(CommitOperationDelete(name) for name in sorted(stale)),
-                ],
-                commit_message=message,
-                repo_type=self.kind,
-                revision=self.revision,
-                parent_commit=head.sha,
-            )
+            made = not api.repo_exists(self.repo_id, repo_type=self.kind)
+            if made:
+                sdk = "gradio" if self.kind == "space" else None
+                api.create_repo(
+                    self.repo_id, repo_type=self.kind, private=self.private or None, exist_ok=True, space_sdk=sdk
+                )
+        try:
+            with self._in_plain_words():
+                return self._commit(api, files, message=message, owned=owned)
+        except HubError as error:
+            if not made:
+                raise
+            raise HubError(f"{error}{self._left_behind(api, files)}") from error
+
+    def _left_behind(self, api: HfApi, files: Mapping[str, Path | bytes]) -> str:
+        """Return a sentence on the repository that a failed push made; empty where the push is in it all the same."""
+        try:
+            name = next(iter(files))
+            if api.file_exists(self.repo_id, name, repo_type=self.kind, revision=self.revision):
+                return ""
+            state = "is empty"
+        except Exception:  # the client raises its own tree and the transport's
+            state = "may be empty"
+        return f" {self.repo_id} was made and {state}: push again, or delete it on its page."
+
+    def _commit(
+        self, api: HfApi, files: Mapping[str, Path | bytes], *, message: str, owned: Collection[str]
+    ) -> Commit:  # fmt: skip
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        if self.private and not api.repo_info(self.repo_id, repo_type=self.kind).private:
+            raise HubError(f"{self.repo_id} is public already: make it private on its page, or take another name.")
+        if self.revision:
+            api.create_branch(self.repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
+        head: Any = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)
+        there = {item.rfilename for item in head.siblings or ()}
+        stale = {name for name in there - files.keys() if any(fnmatch(name, pattern) for pattern in owned)}
+        commit = api.create_commit(
+            self.repo_id,
+            [
+                *(CommitOperationAdd(name, content) for name, content in files.items()),
+                *(CommitOperationDelete(name) for name in sorted(stale)),
+            ],
+            commit_message=message,
+            repo_type=self.kind,
+            revision=self.revision,
+            parent_commit=head.sha,
+        )
         return Commit(self.repo_id, str(commit.commit_url), commit.oid, changed=commit.oid != head.sha)
 
     def _api(self) -> HfApi:

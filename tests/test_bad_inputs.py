@@ -24,8 +24,10 @@ from spinealign.errors import (
     UnreadableSliceError,
     UnsupportedFormatError,
 )
+from spinealign.hub.checks import check_checkpoint
 from spinealign.imaging.phantom import draw_phantom
-from spinealign.inference.checkpoint import DEFAULT_FOLDER
+from spinealign.inference.checkpoint import DEFAULT_FOLDER, Checkpoint
+from spinealign.page.about import about
 
 
 def encoded(kind, mode="L", size=(48, 48)):
@@ -261,7 +263,58 @@ def test_a_bad_checkpoint_is_refused(name, tiny_checkpoint, tmp_path, gray):
         Predictor.from_pretrained(folder)(gray)
 
 
+METRICS = {
+    "cut off": lambda c: json.dumps(c)[:-50],
+    "no text": lambda c: b"\xff\xfe\xff",
+    "a list": lambda c: json.dumps([c]),
+    "without evaluations": lambda c: "{}",
+    "null for evaluations": lambda c: json.dumps({"evaluations": None}),
+    "words for evaluations": lambda c: json.dumps({"evaluations": "none"}),
+    "a number for evaluations": lambda c: json.dumps({"evaluations": 1}),
+    "no evaluation": lambda c: json.dumps({"evaluations": []}),
+    "null for an evaluation": lambda c: json.dumps({"evaluations": [None]}),
+    "a list for an evaluation": lambda c: json.dumps({"evaluations": [[]]}),
+}
+WRONG = (None, "x", [], [[]], {}, {"x": 1}, True, -1, 0, 10**400, float("nan"), float("inf"))
+
+
+def places(content, way=()):
+    """Yield the way to everything in JSON content, in depth."""
+    for key in content if isinstance(content, dict) else range(len(content)) if isinstance(content, list) else ():
+        yield (*way, key)
+        yield from places(content[key], (*way, key))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_damaged_numbers_stop_no_page_and_are_never_pushed(name, tmp_path, tiny_checkpoint):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    text = METRICS[name](json.loads((folder / "metrics.json").read_text()))
+    (folder / "metrics.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert "brings no measured numbers" in about(Predictor.from_pretrained(folder))
+    with pytest.raises(CheckpointError, match=r"metrics\.json"):
+        check_checkpoint(folder)
+
+
+def test_no_wrong_value_at_any_place_of_the_numbers_stops_the_page(tmp_path, toy_model):
+    """Each value is either refused, with all numbers, or can be shown."""
+    numbers = {"evaluations": json.loads((toy_model / "metrics.json").read_text())["evaluations"][:1]}
+    predictor = Predictor.from_pretrained(toy_model)
+    assert "95 % over sources" in about(predictor)
+    folder = shutil.copytree(toy_model, tmp_path / "model")
+    refused = 0
+    for *way, last in list(places(numbers)):
+        for wrong in WRONG:
+            damaged = json.loads(json.dumps(numbers))
+            place = damaged
+            for key in way:
+                place = place[key]
+            place[last] = wrong
+            (folder / "metrics.json").write_text(json.dumps(damaged))
+            refused += "brings no measured numbers" in about(Predictor(Checkpoint(folder, "toy"), predictor.engine))
+    assert refused > 1000
+
+
 def test_there_are_more_than_fifty_of_them_and_all_errors_are_of_one_tree():
-    tables = (FILES, ARRAYS, COLLECTIONS, LEAKS, CHECKPOINTS)
+    tables = (FILES, ARRAYS, COLLECTIONS, LEAKS, CHECKPOINTS, METRICS)
     assert sum(map(len, tables)) >= 50
     assert all(issubclass(kind, SpineAlignError) for _, kind in (*FILES.values(), *ARRAYS.values()))

@@ -77,3 +77,21 @@ def test_settings_of_an_older_release_are_read_without_a_decision():
 def test_sections_that_are_damaged_are_refused(content):
     with pytest.raises((ValueError, TypeError)):
         ModelSettings.from_json({"format_version": 1, "conditioning": {}, **content})
+
+
+@pytest.mark.parametrize(
+    ("collection", "known"),
+    [
+        ("cervical fracture", True),
+        ("you/cervical-fracture", True),
+        ("you/Cervical_Fracture", True),
+        ("set", True),
+        ("other/set", True),
+        ("set2", False),
+        ("fracture", False),
+        ("set/other", False),
+    ],
+)
+def test_a_collection_is_known_by_its_name_with_or_without_an_owner(collection, known):
+    for trained in (("cervical fracture", "you/set"), ("you/cervical-fracture", "set")):
+        assert ModelSettings(training_data=trained).was_trained_on(collection) == known

@@ -71,8 +71,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         print(json.dumps(result.to_dict(), indent=2) if options.json else format_cross_validation(result))
         return 0
     scored = score(predictor, loaded, split=options.split)
-    if loaded.cohort.name in predictor.settings.training_data:
-        print(_known_collection(scored.evaluation.split, loaded.cohort), file=sys.stderr)
+    if predictor.settings.was_trained_on(loaded.cohort.name):
+        print(_known_collection(scored.evaluation.split, loaded.cohort, predictor.settings), file=sys.stderr)
     if options.output:
         write_evaluation(scored, Path(options.output))
     evaluations = [scored.evaluation, *([scored.accepted] if scored.accepted else [])]
@@ -80,10 +80,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _known_collection(split: str, cohort: Cohort) -> str:
-    cut = f"The model was trained on a collection of the name {cohort.name}, so this one is cut as it was then."
-    chosen = " The epoch and the limit of novelty were chosen on this part: its numbers are optimistic."
-    return cut + (chosen if split == cohort.selection_split else "")
+def _known_collection(split: str, cohort: Cohort, settings: ModelSettings) -> str:
+    text = f"The model was trained on a collection of the name {cohort.name}, so this one is cut as it was then."
+    if cohort.name not in settings.training_data:  # a dataset of the Hub for a folder, or the other way round
+        text += " If its sources have other names than they had then, images of the training may be among these."
+    if split == cohort.selection_split:
+        text += " The epoch and the limit of novelty were chosen on this part: its numbers are optimistic."
+    return text
 
 
 def _load(options: argparse.Namespace, settings: ModelSettings) -> LoadedCohort:
@@ -93,7 +96,7 @@ def _load(options: argparse.Namespace, settings: ModelSettings) -> LoadedCohort:
     from spinealign.cohort.splitting import hold_out_calibration
 
     cohort = index_cohort(options.data, source_pattern=options.source_pattern)
-    trained_on = cohort.name in settings.training_data
+    trained_on = settings.was_trained_on(cohort.name)
     if trained_on and settings.source_pattern and not options.source_pattern:
         cohort = index_cohort(options.data, source_pattern=settings.source_pattern)
     require_binary(cohort)

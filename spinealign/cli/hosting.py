@@ -9,14 +9,15 @@ def add_space(parser: argparse.ArgumentParser) -> None:
     """Describe `spinealign space`."""
     parser.description = (
         "Build a Space - the page with one model, without torch - and push it to the Hub in one commit. It keeps to "
-        "the commit of a Hub model that is the newest now; a checkpoint folder travels inside it. The token is that of "
-        "`hf auth login` or HF_TOKEN."
+        "the commit of a Hub model that is the newest now; a checkpoint folder travels inside it, and is refused for "
+        "what push refuses. The token is that of `hf auth login` or HF_TOKEN."
     )
     parser.add_argument("repo_id", metavar="REPO_ID", help="owner/name of the Space; made where there is none")
     parser.add_argument("--model", metavar="MODEL", help="Hub id or checkpoint folder (default: the embedded model)")
     parser.add_argument("--revision", help="branch, tag or commit of a model on the Hub")
-    parser.add_argument("--private", action="store_true", help="nobody else may see it")
-    parser.add_argument("--output", metavar="DIR", help="write it into this new folder, and push nothing")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--private", action="store_true", help="nobody else may see it")
+    place.add_argument("--output", metavar="DIR", help="write it into this new folder, and push nothing")
     parser.set_defaults(run=_space)
 
 

@@ -51,8 +51,14 @@ def _apart(setup: TrainingSetup) -> tuple[TrainingSetup, Repository | None]:
 
     Raises:
         HubError: If the push could not succeed; then nothing is trained.
+        ValueError: If it is asked to push while it trains.
     """
     told = setup.training
+    if told.hub_strategy != "end" or told.hub_always_push:
+        raise ValueError(
+            "a training pushes once, when its checkpoint is finished: leave hub_always_push out, and hub_strategy at "
+            "'end'. What the Trainer would push before holds pickles."
+        )
     if not told.push_to_hub:
         return setup, None
     from spinealign.repository import Repository

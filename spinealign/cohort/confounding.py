@@ -42,11 +42,12 @@ def series_of_classes(cohort: Cohort) -> tuple[ClassSeries, ...]:
     """
     sources: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     images: Counter[str] = Counter()
+    known: Counter[str] = Counter()
     for sample in cohort:
         images[sample.label] += 1
         if sample.series is not None:
+            known[sample.label] += 1
             sources[sample.label][sample.series].add(sample.source)
-    known = Counter(sample.label for sample in cohort if sample.series is not None)
     found = []
     for label, held in sorted(sources.items()) if len(sources) > 1 else ():
         others = {series for other, theirs in sources.items() if other != label for series in theirs}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,12 @@ from tqdm import tqdm
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.config import POSITIVE_LABEL, ConditioningConfig
-from spinealign.errors import CohortError, SliceError, UnreadableSliceError
+from spinealign.errors import CohortError, SliceError
 from spinealign.imaging.conditioning import render, resize
 from spinealign.imaging.identity import Identity, numbered, read_identity
 from spinealign.imaging.reading import read_slice
+
+Taken = TypeVar("Taken")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,43 +74,49 @@ def load_images(cohort: Cohort, config: ConditioningConfig, *, progress: bool = 
     """
     salt = secrets.token_bytes(32)
 
-    def load(sample: Sample) -> tuple[NDArray[np.uint8], Identity] | SliceError:
-        try:
-            content = read_content(sample)
-            return resize(render(read_slice(content), config), config), read_identity(content, salt)
-        except SliceError as error:
-            return error
+    def load(content: bytes) -> tuple[NDArray[np.uint8], Identity]:
+        return resize(render(read_slice(content), config), config), read_identity(content, salt)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        images = pool.map(load, cohort)
-        bar = tqdm(
-            images, total=len(cohort), desc=f"reading {cohort.name}", unit="image", disable=None if progress else True
-        )
-        results = list(bar)
-    readable = [(sample, *result) for sample, result in zip(cohort, results) if not isinstance(result, SliceError)]
-    skipped = [f"{sample.name}: {error}" for sample, error in zip(cohort, results) if isinstance(error, SliceError)]
-    left = {(sample.split, sample.label) for sample, _, _ in readable}
+    readable, skipped = read_each(cohort, load, progress=progress)
+    left = {(sample.split, sample.label) for sample, _ in readable}
     for split, label in sorted({(sample.split, sample.label) for sample in cohort}, key=str):
         if (split, label) not in left:
             where = f" of {split}" if split else ""
             raise CohortError(f"{cohort.name}: no image of class {label}{where} can be read; the first: {skipped[0]}")
-    samples = identified([sample for sample, _, _ in readable], [identity for _, _, identity in readable])
+    samples = identified([sample for sample, _ in readable], [identity for _, (_, identity) in readable])
     kept = replace(cohort, samples=samples, skipped=(*cohort.skipped, *skipped))
-    return LoadedCohort(kept, np.stack([gray for _, gray, _ in readable]), config)
+    return LoadedCohort(kept, np.stack([gray for _, (gray, _) in readable]), config)
 
 
-def read_content(sample: Sample) -> bytes:
-    """Return the bytes of an image file.
+def read_each(
+    cohort: Cohort, take: Callable[[bytes], Taken], *, progress: bool
+) -> tuple[list[tuple[Sample, Taken]], list[str]]:
+    """Read the file of every sample, some at a time.
 
-    Raises:
-        UnreadableSliceError: If it cannot be opened.
+    Args:
+        cohort: The samples.
+        take: What is taken from the bytes of a file; it may raise a SliceError.
+        progress: Show a progress bar.
+
+    Returns:
+        The samples that could be read, each with what was taken from it, in order; and a line for each other one.
     """
-    if isinstance(sample.image, bytes):
-        return sample.image
-    try:
-        return Path(sample.image).read_bytes()
-    except OSError as error:
-        raise UnreadableSliceError(f"{sample.image} cannot be opened: {error.strerror}.") from error
+
+    def taken(sample: Sample) -> Taken | SliceError:
+        try:
+            return take(sample.read())
+        except SliceError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        files = pool.map(taken, cohort)
+        results = list(
+            tqdm(files, f"reading {cohort.name}", len(cohort), unit="image", disable=None if progress else True)
+        )
+    return (
+        [(sample, result) for sample, result in zip(cohort, results) if not isinstance(result, SliceError)],
+        [f"{sample.name}: {result}" for sample, result in zip(cohort, results) if isinstance(result, SliceError)],
+    )
 
 
 def identified(samples: Sequence[Sample], identities: Sequence[Identity]) -> tuple[Sample, ...]:

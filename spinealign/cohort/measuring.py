@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
-from spinealign.cohort.cohort import Cohort, Sample
-from spinealign.cohort.loading import LoadedCohort, identified, read_content
+from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.loading import LoadedCohort, identified, read_each
 from spinealign.config import ConditioningConfig
-from spinealign.errors import CohortError, SliceError
+from spinealign.errors import CohortError
 from spinealign.imaging.conditioning import render, resize
 from spinealign.imaging.dicom import is_dicom
 from spinealign.imaging.identity import Identity, read_identity
@@ -76,19 +73,7 @@ def measure_cohort(cohort: Cohort, *, progress: bool = True) -> Measured:
     """
     salt, config = secrets.token_bytes(32), ConditioningConfig()
 
-    def measure(sample: Sample) -> _File | SliceError:
-        try:
-            return _measure(read_content(sample), config, salt)
-        except SliceError as error:
-            return error
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        files = pool.map(measure, cohort)
-        results = list(
-            tqdm(files, f"reading {cohort.name}", len(cohort), unit="image", disable=None if progress else True)
-        )
-    unreadable = [f"{sample.name}: {error}" for sample, error in zip(cohort, results) if isinstance(error, SliceError)]
-    read = [(sample, file) for sample, file in zip(cohort, results) if isinstance(file, _File)]
+    read, unreadable = read_each(cohort, lambda content: _measure(content, config, salt), progress=progress)
     if not read:
         raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read; the first: {unreadable[0]}")
     found = [file for _, file in read]

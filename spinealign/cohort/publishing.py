@@ -36,7 +36,8 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
         The commit.
 
     Raises:
-        CohortError: If there are no samples, a file cannot be read, or a DICOM file may tell who a patient is.
+        CohortError: If there are no samples, or a DICOM file may tell who a patient is.
+        UnreadableSliceError: If a file cannot be opened.
         HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
         MissingDependencyError: If datasets is not installed.
     """
@@ -56,17 +57,8 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
         return repository.push(files, message=message, owned=["data/*.parquet"])
 
 
-def _content(sample: Sample) -> bytes:
-    if isinstance(sample.image, bytes):
-        return sample.image
-    try:
-        return Path(sample.image).read_bytes()
-    except OSError as error:
-        raise CohortError(f"{sample.name} cannot be read: {error.strerror}. Index the collection again.") from error
-
-
 def _refuse_identifiers(samples: Sequence[Sample]) -> None:
-    found = {sample.name: names for sample in samples if (names := identifiers_in(_content(sample)))}
+    found = {sample.name: names for sample in samples if (names := identifiers_in(sample.read()))}
     if found:
         named = "; ".join(f"{name} ({', '.join(names)})" for name, names in list(found.items())[:NAMED])
         more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
@@ -139,7 +131,7 @@ def _shards(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
 
 def _row(sample: Sample, name: str, labels: Any) -> dict[str, Any]:
     return {
-        "image": {"bytes": _content(sample), "path": f"{name}{Path(sample.name).suffix.lower()}"},
+        "image": {"bytes": sample.read(), "path": f"{name}{Path(sample.name).suffix.lower()}"},
         "label": labels.str2int(sample.label),
         "source": sample.source,
         "series": sample.series,

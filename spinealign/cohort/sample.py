@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from spinealign.errors import UnreadableSliceError
 
 SPLITS = ("train", "calibration", "val", "test")
 
@@ -30,3 +33,16 @@ class Sample:
     name: str = ""
     size_mm: float | None = None
     patient: str | None = None
+
+    def read(self) -> bytes:
+        """Return the bytes of the image file.
+
+        Raises:
+            UnreadableSliceError: If it cannot be opened.
+        """
+        if isinstance(self.image, bytes):
+            return self.image
+        try:
+            return Path(self.image).read_bytes()
+        except OSError as error:
+            raise UnreadableSliceError(f"{self.image} cannot be opened: {error.strerror}.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from math import inf
 from typing import Any
 
@@ -19,6 +19,7 @@ from spinealign.evaluation.metrics import (
     confusion_of,
     sensitivity_by_size,
 )
+from spinealign.evaluation.rebuilding import rebuild
 
 SIZE_EDGES_MM = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, inf)
 SHORTCUT_MARGIN = 0.05  # by which the thumbnail ridge certainly beats guessing where a split proves little
@@ -95,11 +96,6 @@ class Baseline:
         """Whether its balanced accuracy certainly beats guessing: a linear model on thumbnails never should."""
         interval = self.intervals["balanced_accuracy"]
         return interval is not None and interval[0] > 0.5 + SHORTCUT_MARGIN
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Baseline:
-        """Rebuild what `dataclasses.asdict` gave."""
-        return cls(Scores(**content["scores"]), _intervals_from(content["intervals"]))
 
 
 @dataclass(frozen=True)
@@ -192,22 +188,27 @@ class Evaluation:
         """Rebuild an evaluation from what `to_dict` gave, also after a way through JSON.
 
         Raises:
-            ValueError: If fields are missing or not known, as in a file of another version.
+            ValueError: If fields are missing, not known or not of their kind, or contradict each other, as in a file
+                that is damaged or of another version.
         """
         try:
-            fields = dict(content)
-            fields["scores"] = Scores(**content["scores"])
-            fields["confusion"] = Confusion(**content["confusion"])
-            for name in ("intervals", "naive_intervals"):
-                fields[name] = _intervals_from(content[name])
-            ridge = content["thumbnail_ridge"]
-            fields["thumbnail_ridge"] = Baseline.from_dict(ridge) if ridge else None
-            fields["sensitivity_by_size"] = tuple(SizeBin(**entry) for entry in content["sensitivity_by_size"])
-            return cls(**fields)
-        except (KeyError, TypeError) as error:
+            evaluation: Evaluation = rebuild(cls, content)
+            evaluation._check()
+        except ValueError as error:
             raise ValueError(
                 f"these are not the numbers of an evaluation ({error}); measure the model again."
             ) from error
+        return evaluation
+
+    def _check(self) -> None:
+        """Raise a ValueError if the numbers cannot be of one evaluation."""
+        cells = astuple(self.confusion)
+        if min(self.sources, self.units, *cells) < 0 or not 0 < self.images == sum(cells):
+            raise ValueError("the counts contradict each other")
+        scored = self.scores.to_dict().keys()
+        ridge = [self.thumbnail_ridge.intervals] if self.thumbnail_ridge else []
+        if any(intervals.keys() != scored for intervals in (self.intervals, self.naive_intervals, *ridge)):
+            raise ValueError("the intervals are not those of the scores")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content as plain data for JSON."""
@@ -284,8 +285,3 @@ def _size_curve(
         return ()
     known = np.isfinite(size_mm) & positive
     return tuple(sensitivity_by_size(size_mm[known], called[known], edges_mm=SIZE_EDGES_MM))
-
-
-def _intervals_from(content: Mapping[str, Any]) -> Intervals:
-    """Undo what JSON does to pairs."""
-    return {name: None if ends is None else (ends[0], ends[1]) for name, ends in content.items()}

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from spinealign.errors import CheckpointError
-from spinealign.evaluation.evaluation import Evaluation
 from spinealign.hub.contents import NEEDED, checkpoint_files
 from spinealign.hub.model_page import card_gaps
-from spinealign.inference.checkpoint import Checkpoint
 from spinealign.inference.files import CARD_FILE, METRICS_FILE, WEIGHTS_FILE
 from spinealign.inference.predictor import Predictor
 
@@ -28,24 +26,16 @@ def check_checkpoint(folder: Path) -> None:
     missing = [name for name in NEEDED if name not in files]
     if missing:
         raise CheckpointError(
-            f"{folder} has no {', '.join(missing)}, and is not pushed without: train it with spinealign train, which "
-            "writes all of it."
+            f"{folder} has no {', '.join(missing)}, and is not published without: train it with spinealign train, "
+            "which writes all of it."
         )
     _check_tensors(folder)
-    evaluations = _evaluations(predictor.checkpoint)
+    evaluations = predictor.checkpoint.evaluations
+    if not evaluations:
+        raise CheckpointError(f"{METRICS_FILE} of {folder} holds no evaluation; train it again.")
     gaps = card_gaps(files[CARD_FILE].read_text(encoding="utf-8"), evaluations, files=files)
     if gaps:
-        raise CheckpointError(f"The card {files[CARD_FILE]} has gaps: {'; '.join(gaps)}. Fill them, then push again.")
-
-
-def _evaluations(checkpoint: Checkpoint) -> list[Evaluation]:
-    try:
-        evaluations = [Evaluation.from_dict(item) for item in checkpoint.read_json(METRICS_FILE)["evaluations"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{METRICS_FILE} of {checkpoint.model} holds no evaluation; train it again.") from error
-    if not evaluations:
-        raise CheckpointError(f"{METRICS_FILE} of {checkpoint.model} holds no evaluation; train it again.")
-    return evaluations
+        raise CheckpointError(f"The card {files[CARD_FILE]} has gaps: {'; '.join(gaps)}. Fill them, then try again.")
 
 
 def _check_tensors(folder: Path) -> None:

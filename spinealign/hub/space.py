@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spinealign._version import __version__
 from spinealign.errors import CheckpointError, require
+from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.contents import checkpoint_files
 from spinealign.inference.checkpoint import DEFAULT_FOLDER
 from spinealign.inference.files import ONNX_FILE, WEIGHTS_FILE
@@ -59,7 +60,7 @@ def build_space(
         The folder.
 
     Raises:
-        CheckpointError: If there is no such model, or it has no ONNX weights.
+        CheckpointError: If there is no such model, it has no ONNX weights, or the folder is not fit to be pushed.
         FileExistsError: If the folder holds something.
         MissingDependencyError: If Gradio, whose version the Space pins, is not installed.
     """
@@ -104,18 +105,21 @@ def space_files(
 ) -> dict[str, Path | bytes]:
     """Return name and content of each file of a Space, as for `build_space`."""
     require("gradio", extra="app")
+    folder = Path(model) if model is not None and os.path.isdir(model) else None
+    if folder is not None:
+        check_checkpoint(folder)
     predictor = Predictor.from_pretrained(model, revision)
     checkpoint = predictor.checkpoint
     if checkpoint.path(ONNX_FILE) is None:
         raise CheckpointError(f"{predictor.model} has no {ONNX_FILE}, and a Space runs without torch.")
-    models, own, imports, arguments = [], {}, "", ""
-    if model is not None and Path(model).is_dir():
-        place = f"checkpoints/{_plain(Path(model))}"
-        own = {f"{place}/{name}": path for name, path in checkpoint_files(Path(model)).items() if name != WEIGHTS_FILE}
+    named, models, own, imports, arguments = predictor.model, [], {}, "", ""
+    if folder is not None:
+        named = _plain(folder)
+        place = f"checkpoints/{named}"
+        own = {f"{place}/{name}": path for name, path in checkpoint_files(folder).items() if name != WEIGHTS_FILE}
         imports, arguments = "from pathlib import Path\n\n", f'Path(__file__).parent / "{place}"'
     elif model is not None:
         models, arguments = [model], f'"{model}", revision="{checkpoint.folder.name}"'
-    named = predictor.model if not own else _plain(Path(model or ""))
     return {
         "README.md": _readme(title, named, models).encode(),
         "requirements.txt": "".join(f"{line}\n" for line in _requirements(predictor)).encode(),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from spinealign.config import NOVELTY_FILE, SETTINGS_FILE, ConditioningConfig, ModelSettings
 from spinealign.errors import CheckpointError
+from spinealign.evaluation.evaluation import Evaluation
 from spinealign.evaluation.novelty import NoveltyStatistics
 from spinealign.inference.fetching import fetch
 from spinealign.inference.files import CONFIG_FILE, METRICS_FILE, ONNX_FILE, PREPROCESSOR_FILE, WEIGHTS_FILE
@@ -36,6 +37,11 @@ class Checkpoint:
     folder: Path
     model: str
 
+    @property
+    def name(self) -> str:
+        """What it is called in messages, which clients of the page may read: without the folders of this machine."""
+        return os.path.basename(os.path.abspath(self.folder)) if Path(self.model) == self.folder else self.model
+
     def path(self, name: str) -> Path | None:
         """Return the path of one of its files, or None if it has no such file."""
         path = self.folder / name
@@ -49,13 +55,13 @@ class Checkpoint:
         """
         path = self.path(name)
         if path is None:
-            raise CheckpointError(f"{self.model} has no {name}; it is no image classifier, or was copied in part.")
+            raise CheckpointError(f"{self.name} has no {name}; it is no image classifier, or was copied in part.")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise CheckpointError(f"{name} of {self.model} is damaged; fetch the checkpoint again.") from error
+            raise CheckpointError(f"{name} of {self.name} is damaged; fetch the checkpoint again.") from error
         if not isinstance(content, dict):
-            raise CheckpointError(f"{name} of {self.model} is damaged; fetch the checkpoint again.")
+            raise CheckpointError(f"{name} of {self.name} is damaged; fetch the checkpoint again.")
         return content
 
     def check_kind(self) -> None:
@@ -67,7 +73,7 @@ class Checkpoint:
         names = [str(name) for name in self.read_json(CONFIG_FILE).get("architectures") or ()]
         if names and not any("ForImageClassification" in name or name.endswith("Classifier") for name in names):
             raise CheckpointError(
-                f"{self.model} is no image classifier: its {CONFIG_FILE} says {', '.join(names)}. Take a model that "
+                f"{self.name} is no image classifier: its {CONFIG_FILE} says {', '.join(names)}. Take a model that "
                 "classifies images."
             )
 
@@ -98,7 +104,7 @@ class Checkpoint:
                 raise ValueError("numbers or names are not those of a list of classes")
             return tuple(labels[index] for index in range(len(labels)))
         except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise CheckpointError(f"{CONFIG_FILE} of {self.model} names no classes (id2label).") from error
+            raise CheckpointError(f"{CONFIG_FILE} of {self.name} names no classes (id2label).") from error
 
     @cached_property
     def settings(self) -> ModelSettings:
@@ -114,7 +120,7 @@ class Checkpoint:
                 return ModelSettings.from_json(content)
             return ModelSettings(conditioning=ConditioningConfig.from_preprocessor(content))
         except (TypeError, ValueError) as error:
-            raise CheckpointError(f"{name} of {self.model} cannot be used: {error}.") from error
+            raise CheckpointError(f"{name} of {self.name} cannot be used: {error}.") from error
 
     @cached_property
     def novelty(self) -> NoveltyStatistics | None:
@@ -127,14 +133,27 @@ class Checkpoint:
             return None
         path = self.path(NOVELTY_FILE)
         if path is None:
-            raise CheckpointError(f"{self.model} has no {NOVELTY_FILE}; it was copied in part. Fetch it again.")
+            raise CheckpointError(f"{self.name} has no {NOVELTY_FILE}; it was copied in part. Fetch it again.")
         from safetensors.numpy import load_file
 
         try:
             tensors = load_file(path)
             return NoveltyStatistics(tensors["means"], tensors["whitening"])
         except Exception as error:  # the reader raises a class of its own, which its package hides
-            raise CheckpointError(f"{NOVELTY_FILE} of {self.model} is damaged; fetch it again.") from error
+            raise CheckpointError(f"{NOVELTY_FILE} of {self.name} is damaged; fetch it again.") from error
+
+    @cached_property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """What was measured when the model was trained.
+
+        Raises:
+            CheckpointError: If `metrics.json` is missing, damaged or holds something else.
+        """
+        content = self.read_json(METRICS_FILE)
+        try:
+            return tuple(Evaluation.from_dict(item) for item in content["evaluations"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{METRICS_FILE} of {self.name} holds no evaluation; train it again.") from error
 
 
 def find_checkpoint(
@@ -157,19 +176,24 @@ def find_checkpoint(
         return _checked(Checkpoint(DEFAULT_FOLDER, DEFAULT_MODEL))
     folder = Path(model)
     if os.path.isdir(folder):  # unlike the method of Path, this never raises
-        _refuse_pickles(folder)
-        return _checked(Checkpoint(folder, os.fspath(model)))
+        checkpoint = Checkpoint(folder, os.fspath(model))
+        _refuse_pickles(checkpoint)
+        return _checked(checkpoint)
     if not _HUB_ID.fullmatch(str(model)):
         raise CheckpointError(f"There is no folder {model}, and it is no Hub id of the form owner/name.")
     return _checked(_fetched(str(model), revision, engine))
 
 
-def _refuse_pickles(folder: Path) -> None:
-    pickles = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLE_SUFFIXES)
+def _refuse_pickles(checkpoint: Checkpoint) -> None:
+    try:
+        names = sorted(os.listdir(checkpoint.folder))
+    except OSError as error:
+        raise CheckpointError(f"{checkpoint.name} cannot be read: {error.strerror}.") from error
+    pickles = [name for name in names if os.path.splitext(name)[1].lower() in PICKLE_SUFFIXES]
     if pickles:
         raise CheckpointError(
-            f"{folder} holds {', '.join(pickles)}: a Python pickle, which can run code when it is opened. spinealign "
-            "reads safetensors and ONNX; convert the weights, or delete the file if they lie beside it."
+            f"{checkpoint.name} holds {', '.join(pickles)}: a Python pickle, which can run code when it is opened. "
+            "spinealign reads safetensors and ONNX; convert the weights, or delete the file if they lie beside it."
         )
 
 
@@ -182,7 +206,7 @@ def weights_file(checkpoint: Checkpoint, engine: Engine) -> str:
     if engine == "onnx" and checkpoint.path(ONNX_FILE):
         return ONNX_FILE
     if checkpoint.path(WEIGHTS_FILE) is None:
-        raise CheckpointError(f"{checkpoint.model} has no {WEIGHTS_FILE}; use engine='onnx'.")
+        raise CheckpointError(f"{checkpoint.name} has no {WEIGHTS_FILE}; use engine='onnx'.")
     return WEIGHTS_FILE
 
 
@@ -190,7 +214,7 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     checkpoint.check_kind()
     if not checkpoint.path(ONNX_FILE) and not checkpoint.path(WEIGHTS_FILE):
         raise CheckpointError(
-            f"{checkpoint.model} has neither {ONNX_FILE} nor {WEIGHTS_FILE}, and other weights are not read; fetch it "
+            f"{checkpoint.name} has neither {ONNX_FILE} nor {WEIGHTS_FILE}, and other weights are not read; fetch it "
             "again if it was copied in part, or convert its weights to safetensors."
         )
     return checkpoint

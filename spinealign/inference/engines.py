@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -40,27 +39,27 @@ class OnnxEngine:
 
     name: Engine = "onnx"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, checkpoint: Checkpoint) -> None:
         # From 1.32 on, the runtime records how it is used below the home folder and sends it to its maker.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        self._file = f"{ONNX_FILE} of {checkpoint.name}"
         try:
             self._session = onnxruntime.InferenceSession(
-                os.fspath(path), sess_options=options, providers=["CPUExecutionProvider"]
+                os.fspath(checkpoint.folder / ONNX_FILE), sess_options=options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime raises one class for each status code
-            raise CheckpointError(f"{path} is damaged or no ONNX model; fetch it again.") from error
+            raise CheckpointError(f"{self._file} is damaged or no ONNX model; fetch it again.") from error
         inputs, outputs = (
             [item.name for item in side()] for side in (self._session.get_inputs, self._session.get_outputs)
         )
         if inputs != ["pixel_values"] or "logits" not in outputs:
             raise CheckpointError(
-                f"{path} takes {inputs} and gives {outputs}; it must take pixel_values and give logits."
+                f"{self._file} takes {inputs} and gives {outputs}; it must take pixel_values and give logits."
             )
-        self._path = path
         self._outputs = ["logits", "features"] if "features" in outputs else ["logits"]
 
     def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
@@ -68,7 +67,7 @@ class OnnxEngine:
         try:
             logits, *features = self._session.run(self._outputs, {"pixel_values": pixel_values})
         except Exception as error:
-            raise CheckpointError(f"{self._path} does not take an input of shape {pixel_values.shape[1:]}.") from error
+            raise CheckpointError(f"{self._file} does not take an input of shape {pixel_values.shape[1:]}.") from error
         return Output(np.asarray(logits, np.float32), np.asarray(features[0], np.float32) if features else None)
 
 
@@ -77,7 +76,7 @@ class TorchEngine:
 
     name: Engine = "torch"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, checkpoint: Checkpoint) -> None:
         require("torch", "transformers", extra="train")
         import torch
 
@@ -85,7 +84,7 @@ class TorchEngine:
 
         self._torch, self._run = torch, logits_and_features
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._network = load_network(folder).to(self._device).eval()
+        self._network = load_network(checkpoint.folder, name=checkpoint.name).to(self._device).eval()
 
     def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
         """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
@@ -95,11 +94,12 @@ class TorchEngine:
         return Output(*(np.asarray(values.cpu().numpy(), np.float32) for values in (logits, features)))
 
 
-def load_network(folder: str | os.PathLike[str]) -> Any:
+def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> Any:
     """Load every tensor of an image classifier, in float32, or fail: transformers fills gaps with random numbers.
 
     Args:
         folder: A folder of transformers with `model.safetensors`.
+        name: What it is called in messages; None calls it by its path.
 
     Raises:
         CheckpointError: If a tensor is missing, superfluous or of another shape, or the folder is damaged.
@@ -109,6 +109,8 @@ def load_network(folder: str | os.PathLike[str]) -> Any:
 
     import spinealign.networks  # noqa: F401 - makes the classes known that transformers does not have
 
+    folder = os.fspath(folder)
+    name = name or folder
     try:
         network, report = AutoModelForImageClassification.from_pretrained(
             folder,
@@ -119,10 +121,11 @@ def load_network(folder: str | os.PathLike[str]) -> Any:
             output_loading_info=True,
         )
     except Exception as error:  # transformers raises whatever the file makes it stumble over
-        raise CheckpointError(f"{folder} holds no image classifier that transformers can load: {error}") from error
-    wrong = [str(name) for names in ("missing_keys", "unexpected_keys", "mismatched_keys") for name in report[names]]
+        told = str(error).replace(folder, name)
+        raise CheckpointError(f"{name} holds no image classifier that transformers can load: {told}") from error
+    wrong = [str(key) for keys in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in report[keys]]
     if wrong:
-        raise CheckpointError(f"{WEIGHTS_FILE} in {folder} does not fit its configuration: {', '.join(wrong[:5])}.")
+        raise CheckpointError(f"{WEIGHTS_FILE} of {name} does not fit its configuration: {', '.join(wrong[:5])}.")
     return network
 
 
@@ -141,5 +144,5 @@ def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx") -> NetworkEngin
     if engine not in ("onnx", "torch"):
         raise ValueError(f"engine must be 'onnx' or 'torch', not {engine!r}.")
     if weights_file(checkpoint, engine) == ONNX_FILE:
-        return OnnxEngine(checkpoint.folder / ONNX_FILE)
-    return TorchEngine(checkpoint.folder)
+        return OnnxEngine(checkpoint)
+    return TorchEngine(checkpoint)

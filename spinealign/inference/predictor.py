@@ -171,15 +171,17 @@ class Predictor:
         output = self.engine(pixel_values)
         if output.logits.shape[1] != len(self.labels):
             raise CheckpointError(
-                f"{self.model} names {len(self.labels)} classes but computes {output.logits.shape[1]}."
+                f"{self.checkpoint.name} names {len(self.labels)} classes but computes {output.logits.shape[1]}."
             )
         if not np.isfinite(output.logits).all():
-            raise CheckpointError(f"{self.model} computes no finite numbers; its weights are damaged. Fetch it again.")
+            raise CheckpointError(
+                f"{self.checkpoint.name} computes no finite numbers; its weights are damaged. Fetch it again."
+            )
         statistics = self.checkpoint.novelty
         if statistics is not None and not _fit(output.features, statistics):
             raise CheckpointError(
-                f"The network of {self.model} does not give the features that its novelty statistics describe; fetch "
-                "the whole checkpoint again."
+                f"The network of {self.checkpoint.name} does not give the features that its novelty statistics "
+                "describe; fetch the whole checkpoint again."
             )
         return output
 

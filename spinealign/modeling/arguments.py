@@ -32,6 +32,7 @@ DEFAULTS = {
     "logging_steps": 10,
     "report_to": "tensorboard",
     "remove_unused_columns": False,
+    "hub_strategy": "end",  # the finished checkpoint is pushed, once; the Trainer's own pushes would hold pickles
     "dataloader_pin_memory": torch.cuda.is_available(),
 }
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from spinealign.config import DISCLAIMER
 from spinealign.errors import CheckpointError
-from spinealign.evaluation.evaluation import Evaluation, percent
+from spinealign.evaluation.evaluation import percent
 from spinealign.evaluation.tables import format_interval
 from spinealign.inference.checkpoint import Checkpoint
-from spinealign.inference.files import METRICS_FILE
 from spinealign.inference.predictor import Predictor
-from spinealign.page.models import shown_name
 from spinealign.reporting.html import escape, table
 
 _IS_NOT = (
@@ -27,7 +23,7 @@ def about(predictor: Predictor) -> str:
     trained = ", ".join(settings.training_data) or "not said"
     novelty = "rejects images unlike its training images" if settings.novelty else "cannot tell unknown images"
     facts = (
-        ("Name", shown_name(predictor)),
+        ("Name", predictor.checkpoint.name),
         ("Classes", ", ".join(predictor.labels)),
         ("Trained on", trained),
         ("Calibration", settings.decision.note),
@@ -39,24 +35,15 @@ def about(predictor: Predictor) -> str:
     return (
         f'<div class="sa-card sa-about"><h2>What it is</h2><dl>{listed}</dl><h2>What it is not</h2>'
         f"<p><strong>{DISCLAIMER}</strong></p><ul>{warnings}</ul><h2>What its numbers are worth</h2>"
-        f"{_numbers(evaluations_of(predictor.checkpoint))}</div>"
+        f"{_numbers(predictor.checkpoint)}</div>"
     )
 
 
-def evaluations_of(checkpoint: Checkpoint) -> tuple[Evaluation, ...]:
-    """Return what was measured when the model was trained; nothing where its folder does not say.
-
-    Args:
-        checkpoint: The model.
-    """
+def _numbers(checkpoint: Checkpoint) -> str:
     try:
-        content = checkpoint.read_json(METRICS_FILE)
-        return tuple(Evaluation.from_dict(item) for item in content["evaluations"])
-    except (CheckpointError, KeyError, TypeError, ValueError):
-        return ()
-
-
-def _numbers(evaluations: Sequence[Evaluation]) -> str:
+        evaluations = checkpoint.evaluations
+    except CheckpointError:  # without numbers that can be read, a model has none
+        evaluations = ()
     if not evaluations:
         return (
             "<p>This model brings no measured numbers, so nothing is known of how often it is right. "

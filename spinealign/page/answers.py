@@ -11,7 +11,6 @@ from spinealign.errors import SpineAlignError
 from spinealign.imaging.slice import Slice
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
-from spinealign.page.models import shown_name
 from spinealign.page.uploads import Upload
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -34,7 +33,7 @@ class Row:
 
 def answer(predictor: Predictor, image: Slice) -> Prediction:
     """Predict one image; the answer names no folder of this machine."""
-    return replace(predictor(image), model=shown_name(predictor))
+    return replace(predictor(image), model=predictor.checkpoint.name)
 
 
 def answer_all(predictor: Predictor, uploads: Sequence[Upload]) -> Iterator[Row]:

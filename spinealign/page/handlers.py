@@ -12,7 +12,7 @@ from spinealign.inference.predictor import Predictor
 from spinealign.page import answers, images, markup
 from spinealign.page.about import about
 from spinealign.page.limits import PEOPLE_KEPT
-from spinealign.page.models import Models, shown_name
+from spinealign.page.models import Models
 from spinealign.page.uploads import Upload
 from spinealign.reporting.html import escape
 
@@ -101,9 +101,9 @@ def choose(models: Models, name: str) -> tuple[str, str, str]:
     """
     try:
         predictor = models.load(name)
-    except (SpineAlignError, OSError) as error:
-        said = f"{escape(error)} Answers come from <code>{escape(shown_name(models.own))}</code>."
+    except SpineAlignError as error:
+        said = f"{escape(error)} Answers come from <code>{escape(models.own.checkpoint.name)}</code>."
         return "", f'<p class="sa-note" role="alert"><span>{said}</span></p>', about(models.own)
-    said = f"<span>Answers now come from <code>{escape(shown_name(predictor))}</code>.</span>"
+    said = f"<span>Answers now come from <code>{escape(predictor.checkpoint.name)}</code>.</span>"
     kept = "" if predictor is models.own else predictor.model
     return kept, f'<p class="sa-note" role="status">{said}</p>', about(predictor)

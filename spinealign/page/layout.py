@@ -23,7 +23,7 @@ from spinealign.page.limits import (
     SWEEP_SECONDS,
     WAITING_PREDICTIONS,
 )
-from spinealign.page.models import Models, shown_name
+from spinealign.page.models import Models
 from spinealign.page.uploads import Upload, slice_file
 from spinealign.reporting.html import escape
 
@@ -139,7 +139,7 @@ def _add_batch(models: Models, chosen: gradio.Textbox) -> None:
 
 
 def _add_model(models: Models, chosen: gradio.Textbox, *, allow_models: bool) -> None:
-    said = f'<p class="sa-note"><span>Answers come from <code>{escape(shown_name(models.own))}</code>.</span></p>'
+    said = f'<p class="sa-note"><span>Answers come from <code>{escape(models.own.checkpoint.name)}</code>.</span></p>'
     if allow_models:
         with gradio.Row(equal_height=True):
             name = gradio.Textbox(label="Another model", info="Hub id (owner/name) or folder of the server", scale=4)

@@ -67,9 +67,3 @@ class Models:
 def _divided(name: str) -> tuple[str, str | None]:
     model, _, revision = name.partition("@")
     return model, revision or None
-
-
-def shown_name(predictor: Predictor) -> str:
-    """Return the name of a model without the folders of this machine."""
-    name = predictor.model  # embedded, a Hub id with its commit, or a folder
-    return os.path.basename(os.path.abspath(name)) if os.path.isdir(name) else name

@@ -22,7 +22,6 @@ from spinealign.page.access import LOOPBACK
 from spinealign.page.guard import Guard
 from spinealign.page.limits import MAX_FILE_BYTES, SESSIONS_KEPT, THREADS
 from spinealign.page.login import AUTH_VARIABLE, LOGIN_MESSAGE, LoginGuard, read_accounts
-from spinealign.page.models import shown_name
 
 if TYPE_CHECKING:
     from spinealign.page.blocks import Page
@@ -118,7 +117,7 @@ def _answers(predictor: Predictor, page: Page, *, folder: Path, mcp: bool) -> di
     from spinealign.page.routes import own_routes
     from spinealign.page.uploads import keep_sweeping
 
-    routes, agents = own_routes(shown_name(predictor)), None
+    routes, agents = own_routes(predictor.checkpoint.name), None
     if mcp:
         from spinealign.page.agents import Agents
 

@@ -10,7 +10,7 @@ from huggingface_hub import HfApi
 from spinealign.cohort import publishing
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.indexing import index_cohort
-from spinealign.errors import CohortError, HubError
+from spinealign.errors import CohortError, HubError, UnreadableSliceError
 
 LOAD = """
 import json, sys
@@ -161,7 +161,7 @@ def test_dicom_without_identifiers_goes_up_as_it_is(local_hub, loopback, telling
 def test_what_cannot_be_pushed_says_why(local_hub, slice_png, monkeypatch):
     with pytest.raises(CohortError, match="no images to push"):
         Cohort("empty", ()).push_to_hub("hospital/empty")
-    with pytest.raises(CohortError, match=r"gone\.png cannot be read"):
+    with pytest.raises(UnreadableSliceError, match=r"gone\.png cannot be opened"):
         Cohort("set", (Sample("gone.png", "normal", "s", name="gone.png"),)).push_to_hub("hospital/set")
     monkeypatch.setenv("HF_TOKEN", "hf_reader")
     with pytest.raises(HubError, match="may only read"):

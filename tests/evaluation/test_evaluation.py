@@ -110,9 +110,26 @@ def test_an_evaluation_comes_back_from_json_as_it_was(ridge):
 
 def test_numbers_of_another_version_are_refused():
     content = evaluation(PERFECT).to_dict()
-    for broken in ({"images": 8}, {**content, "colour": 1}, {**content, "scores": {"precision": 1.0}}):
+    for broken in ({"images": 8}, {**content, "colour": 1}, {**content, "scores": {"precision": 1.0}}, None, [], "x"):
         with pytest.raises(ValueError, match="measure the model again"):
             Evaluation.from_dict(broken)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"images": 0},
+        {"images": 9},
+        {"sources": -1},
+        {"confusion": {"tp": -1, "fp": 5, "tn": 4, "fn": 0}},
+        {"confusion": {"tp": 0, "fp": 0, "tn": 0, "fn": 0}, "images": 0},
+        {"intervals": {}},
+        {"naive_intervals": {"colour": None}},
+    ],
+)
+def test_numbers_that_contradict_each_other_are_refused(changed):
+    with pytest.raises(ValueError, match="measure the model again"):
+        Evaluation.from_dict({**evaluation(PERFECT).to_dict(), **changed})
 
 
 def test_the_evidence_of_a_part_follows_its_images():

@@ -69,8 +69,39 @@ def test_a_repository_is_private_on_request(hub, checkpoint):
 def test_what_is_public_already_is_not_taken_for_private(local_hub, checkpoint):
     repo_id = local_hub.new_id()
     push_to_hub(checkpoint, repo_id)
-    with pytest.raises(HubError, match="is public already"):
+    with pytest.raises(HubError, match="is public already") as caught:
         push_to_hub(checkpoint, repo_id, private=True)
+    assert "was made" not in str(caught.value)
+
+
+def test_a_refusal_of_what_is_public_leaves_no_branch(local_hub, loopback, checkpoint):
+    repo_id = local_hub.new_id()
+    push_to_hub(checkpoint, repo_id)
+    with pytest.raises(HubError, match="is public already"):
+        push_to_hub(checkpoint, repo_id, private=True, revision="trial")
+    assert set(loopback.store.repos["model", repo_id].branches) == {"main"}
+
+
+def test_a_first_push_that_is_refused_says_that_the_new_repository_is_empty(local_hub, loopback, checkpoint):
+    repo_id = local_hub.new_id()
+    card = (checkpoint / "README.md").read_text()
+    (checkpoint / "README.md").write_text(card.replace("      type: phantoms\n", "      type: ''\n"))
+    with pytest.raises(HubError, match=f"{repo_id} was made and is empty: push again, or delete it on its page"):
+        push_to_hub(checkpoint, repo_id, private=True, revision="trial")
+    assert files_of(local_hub, repo_id) == {".gitattributes"}
+    with pytest.raises(HubError, match="Invalid metadata") as caught:
+        push_to_hub(checkpoint, repo_id, private=True, revision="trial")
+    assert "was made" not in str(caught.value), "the second push did not make it"
+
+
+def test_a_first_push_after_which_the_hub_is_gone_does_not_know_what_it_left(local_hub, loopback, checkpoint):
+    def go(method, path):
+        if "/preupload/" in path:
+            loopback.trouble = 418  # one that the client does not try again
+
+    loopback.before = go
+    with pytest.raises(HubError, match=r"answers with an error.* was made and may be empty: push again, or delete it"):
+        push_to_hub(checkpoint, local_hub.new_id())
 
 
 def test_the_same_checkpoint_again_makes_no_commit(hub, checkpoint):
@@ -173,7 +204,7 @@ def test_an_upload_that_is_cut_goes_on_by_itself(local_hub, loopback, checkpoint
 def test_a_commit_that_is_cut_leaves_nothing_and_a_second_push_succeeds(local_hub, loopback, checkpoint):
     loopback.cuts = [Cut("POST", "/commit/")]
     repo_id = local_hub.new_id()
-    with pytest.raises(HubError, match="broke off"):
+    with pytest.raises(HubError, match=r"broke off.* was made and is empty"):
         push_to_hub(checkpoint, repo_id)
     assert files_of(local_hub, repo_id) == {".gitattributes"}
     push_to_hub(checkpoint, repo_id)
@@ -184,8 +215,9 @@ def test_a_commit_that_is_cut_leaves_nothing_and_a_second_push_succeeds(local_hu
 def test_a_push_whose_answer_is_lost_was_taken_whole_and_a_second_one_changes_nothing(local_hub, loopback, checkpoint):
     loopback.cuts = [Cut("POST", "/commit/", answer=True)]
     repo_id = local_hub.new_id()
-    with pytest.raises(HubError, match="broke off"):
+    with pytest.raises(HubError, match="broke off") as caught:
         push_to_hub(checkpoint, repo_id)
+    assert "empty" not in str(caught.value)
     assert files_of(local_hub, repo_id) == ALL
     assert not push_to_hub(checkpoint, repo_id).changed
     assert len(titles_of(local_hub, repo_id)) == 2

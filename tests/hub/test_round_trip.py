@@ -11,6 +11,7 @@ from huggingface_hub import HfApi, ModelCard
 
 from spinealign import Predictor
 from spinealign.cli import main
+from spinealign.cohort.indexing import index_cohort
 from spinealign.hub import push_to_hub
 
 PIPELINE = """
@@ -26,7 +27,7 @@ def test_train_push_empty_the_cache_load_by_id_and_predict(hub, tmp_path, phanto
     repo_id, folder = hub.new_id(), tmp_path / "trained"
     words = training_words(
         phantom_folder, tiny_backbone, folder, "--num_train_epochs", "1",
-        "--push_to_hub", "--hub_model_id", repo_id, "--hub_private_repo", "True",
+        "--push_to_hub", "--hub_model_id", repo_id, "--hub_private_repo", "True", "--hub_strategy", "end",
     )  # fmt: skip
     assert main(["train", *words]) == 0
     commit = HfApi(token=hub.token, endpoint=hub.endpoint).model_info(repo_id)
@@ -55,6 +56,27 @@ def test_the_pushed_repository_works_in_a_pipeline_of_transformers(hub, tiny_che
     assert json.loads(out.splitlines()[-1]) == pytest.approx(dict(expected(image).probabilities), abs=1e-3)
 
 
+@pytest.mark.slow
+def test_a_dataset_of_the_hub_is_known_for_the_folder_that_was_trained_on_and_cut_alike(
+    local_hub, tmp_path, phantom_folder, tiny_backbone
+):
+    flat = tmp_path / "my phantoms"
+    for index, path in enumerate(sorted((phantom_folder / "train").iterdir())):
+        label = ("fracture", "normal")[index % 2]
+        (flat / label).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, flat / label / f"slice{index // 4}{label}-{index}.png")
+    pattern = ("--source_pattern", r"^(?P<source>slice.+)-\d+$")
+    assert main(["train", *training_words(flat, tiny_backbone, tmp_path / "model", *pattern)]) == 0
+    index_cohort(flat, source_pattern=pattern[1]).push_to_hub("hospital/my-phantoms")
+    process = local_hub.start("evaluate", "hospital/my-phantoms", "--model", str(tmp_path / "model"), "--json")
+    out, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert "trained on a collection of the name hospital/my-phantoms, so this one is cut as it was then. If" in said
+    stored = json.loads((tmp_path / "model" / "metrics.json").read_text())["evaluations"][0]
+    assert json.loads(out) == {**stored, "collection": "hospital/my-phantoms"}
+    assert stored["split"] == "test"
+
+
 def test_the_page_of_the_model_publishes_what_was_measured(hub, tiny_checkpoint):
     repo_id = hub.new_id()
     push_to_hub(tiny_checkpoint, repo_id, private=True)
@@ -76,6 +98,27 @@ def test_a_push_that_could_not_work_is_told_before_the_training_starts(
     told = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--push_to_hub", "--hub_model_id", repo_id)
     assert main(["train", *told]) == 1
     assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--hub_strategy", "every_save"),
+        ("--hub_strategy", "checkpoint"),
+        ("--hub_strategy", "all_checkpoints"),
+        ("--hub_always_push", "True"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("push", [("--push_to_hub", "--hub_model_id", "hospital/x"), ()], ids=["push", "no push"])
+def test_a_push_while_it_trains_is_refused_before_anything_is_asked_or_trained(
+    local_hub, loopback, phantom_folder, tiny_backbone, tmp_path, capsys, push, asked
+):
+    told = training_words(phantom_folder, tiny_backbone, tmp_path / "out", *push, *asked)
+    assert main(["train", *told]) == 1
+    assert "pushes once, when its checkpoint is finished" in capsys.readouterr().err
+    assert not loopback.requests
     assert not (tmp_path / "out").exists()
 
 

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from huggingface_hub import HfApi, SpaceCard
+from loopback.store import File, Repo
 
 from spinealign.cli import main
 from spinealign.errors import CheckpointError
@@ -70,11 +71,50 @@ def test_a_model_that_enhances_its_input_brings_the_filters(tmp_path, tiny_check
     assert "scikit-image" in requirements_of(build_space(tmp_path / "space", model=str(model)))
 
 
-def test_a_model_without_onnx_is_refused(tmp_path, tiny_checkpoint):
-    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
-    (model / "model.onnx").unlink()
+def test_a_model_of_the_hub_without_onnx_is_refused(local_hub, loopback, tiny_checkpoint):
+    repo = loopback.store.repos["model", "hospital/model"] = Repo("hospital")
+    names = ("config.json", "preprocessor_config.json", "model.safetensors")
+    repo.commit("main", "by hand", {name: File((tiny_checkpoint / name).read_bytes(), False) for name in names})
     with pytest.raises(CheckpointError, match=r"no model\.onnx.*without torch"):
-        space_files(str(model))
+        space_files("hospital/model")
+
+
+def no_evaluation(folder):
+    (folder / "metrics.json").write_text('{"evaluations": []}')
+
+
+def no_warning(folder):
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("not a medical device", "a device"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "model.onnx").unlink(), r"no model\.onnx"),
+        (lambda folder: (folder / "training_args.bin").write_bytes(b"x"), "a Python pickle"),
+        (no_evaluation, "holds no evaluation"),
+        (no_warning, "not a medical device"),
+    ],
+    ids=["no ONNX", "a pickle", "nothing measured", "no warning"],
+)
+def test_a_checkpoint_folder_is_refused_as_by_push(local_hub, loopback, tmp_path, tiny_checkpoint, spoil, words):
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    spoil(model)
+    with pytest.raises(CheckpointError, match=words):
+        push_space("hospital/space", model=str(model))
+    with pytest.raises(CheckpointError, match=words):
+        build_space(tmp_path / "space", model=str(model))
+    assert not loopback.requests
+    assert not (tmp_path / "space").exists()
+
+
+def test_a_folder_that_is_written_is_nobodys_but_yours_and_private_is_wrong_usage(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["space", "me/demo", "--output", str(tmp_path / "space"), "--private"])
+    assert caught.value.code == 2
+    assert "not allowed with argument" in capsys.readouterr().err
+    assert not (tmp_path / "space").exists()
 
 
 def test_a_folder_that_holds_something_is_not_touched(tmp_path, capsys):

@@ -8,7 +8,7 @@ import pytest
 from spinealign import Predictor
 from spinealign.config import ConditioningConfig
 from spinealign.errors import CheckpointError
-from spinealign.inference.checkpoint import DEFAULT_MODEL, find_checkpoint
+from spinealign.inference.checkpoint import DEFAULT_MODEL, Checkpoint, find_checkpoint
 
 
 @pytest.fixture
@@ -42,6 +42,18 @@ def no_weights(folder):
 def without_settings(folder):
     without("spinealign.json")(folder)
     without("preprocessor_config.json")(folder)
+
+
+def truncated_weights(folder):
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+
+
+def other_network(folder):
+    rewritten("config.json", lambda content: content.update(hidden_size=64))(folder)
+
+
+def no_such_network(folder):
+    rewritten("config.json", lambda content: content.update(model_type="none-of-these"))(folder)
 
 
 BAD_CHECKPOINTS = {
@@ -88,8 +100,25 @@ BAD_CHECKPOINTS = {
 @pytest.mark.parametrize(("spoil", "words"), BAD_CHECKPOINTS.values(), ids=BAD_CHECKPOINTS)
 def test_a_checkpoint_that_cannot_be_used_says_why(checkpoint, gray, spoil, words):
     spoil(checkpoint)
-    with pytest.raises(CheckpointError, match=words):
+    with pytest.raises(CheckpointError, match=words) as caught:
         Predictor.from_pretrained(checkpoint)(gray)
+    assert str(checkpoint.parent) not in str(caught.value), "who reads it need not know the folders of this machine"
+
+
+@pytest.mark.parametrize("spoil", [truncated_weights, other_network, no_such_network])
+def test_a_message_about_the_weights_of_the_torch_engine_names_no_folder_of_this_machine(checkpoint, spoil):
+    spoil(checkpoint)
+    with pytest.raises(CheckpointError, match="model") as caught:
+        Predictor.from_pretrained(checkpoint, engine="torch")
+    assert str(checkpoint.parent) not in str(caught.value)
+
+
+def test_a_checkpoint_is_called_by_the_last_part_of_its_folder_by_its_id_or_as_embedded(checkpoint, monkeypatch):
+    assert find_checkpoint().name == DEFAULT_MODEL
+    assert Checkpoint(checkpoint, "owner/name@0123").name == "owner/name@0123"
+    assert find_checkpoint(f"{checkpoint}/").name == "model"
+    monkeypatch.chdir(checkpoint)
+    assert find_checkpoint(".").name == "model"
 
 
 def test_settings_of_a_later_minor_release_are_read_as_far_as_they_are_known(checkpoint, gray):

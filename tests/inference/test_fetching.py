@@ -226,6 +226,17 @@ def test_a_model_with_pickles_alone_is_refused_without_fetching_them(kept, loopb
     assert not [path for _, path, _ in loopback.requests if path.endswith(".bin")]
 
 
+@pytest.mark.parametrize(("engine", "weights"), [("onnx", "model.onnx"), ("torch", "model.safetensors")])
+def test_weights_that_are_damaged_on_the_hub_are_named_without_the_folder_of_the_cache(
+    kept, loopback, local_hub, engine, weights
+):
+    repo = kept()
+    repo.commit("main", "damage", {**repo.at("main").files, weights: File(b"nonsense", False)})
+    with pytest.raises(CheckpointError, match="hospital/model@") as caught:
+        Predictor.from_pretrained("hospital/model", engine=engine)
+    assert str(local_hub.cache) not in str(caught.value)
+
+
 @pytest.fixture
 def plain(kept):
     kept("hospital/plain", leave_out=("spinealign.json", "novelty.safetensors", "model.onnx", "metrics.json"))

@@ -5,7 +5,7 @@ import pytest
 from spinealign import Predictor
 from spinealign.errors import CheckpointError
 from spinealign.page.handlers import Turns, show, show_batch
-from spinealign.page.models import Models, shown_name
+from spinealign.page.models import Models
 from spinealign.page.uploads import Upload
 
 
@@ -65,5 +65,5 @@ def test_no_other_model_is_loaded_where_the_operator_did_not_allow_it(toy_model)
 
 def test_a_model_is_loaded_once_and_named_without_its_folders(models, toy_model):
     assert models.load(str(toy_model)) is models.get(str(toy_model))
-    assert shown_name(models.own) == "toy"
-    assert shown_name(Predictor.from_pretrained()) == "spinealign/default"
+    assert models.own.checkpoint.name == "toy"
+    assert Predictor.from_pretrained().checkpoint.name == "spinealign/default"
