@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 from starlette.middleware import Middleware
 
 from spinealign.inference.predictor import Predictor
+from spinealign.page.folders import own_folder
 from spinealign.page.guard import Guard
 from spinealign.page.limits import MAX_FILE_BYTES, SESSIONS_KEPT, THREADS
 from spinealign.page.models import shown_name
@@ -24,7 +23,6 @@ from spinealign.page.models import shown_name
 logger = logging.getLogger(__name__)
 
 AUTH_VARIABLE = "SPINEALIGN_AUTH"
-FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
 
 
 def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool, allow_models: bool) -> None:
@@ -35,10 +33,7 @@ def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool
     accounts = [] if told is None else read_accounts(told)
     if mcp and accounts:
         raise ValueError(f"agents cannot log in; leave out either --mcp or {AUTH_VARIABLE}.")
-    folder = Path(tempfile.mkdtemp(prefix="spinealign-page-"))  # nobody else may look into it
-    before = os.environ.get(FOLDER_VARIABLE)
-    os.environ[FOLDER_VARIABLE] = str(folder)  # Gradio asks for it when it is imported and when the page is built
-    try:
+    with own_folder() as folder:
         from spinealign.page.layout import build_page, look
 
         page = build_page(predictor, allow_models=allow_models)
@@ -63,12 +58,6 @@ def serve(predictor: Predictor, *, host: str | None, port: int | None, mcp: bool
         )
         logger.info("The page is at %s", page.local_url)
         page.block_thread()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if before is None:
-            del os.environ[FOLDER_VARIABLE]
-        else:
-            os.environ[FOLDER_VARIABLE] = before
 
 
 def read_accounts(text: str) -> list[tuple[str, str]]:
