@@ -35,7 +35,7 @@ USER = 1000
 PORT = 7860
 PATIENCE_S = 120
 LIMITS = (
-    ("disk, environment and Space, MiB", "disk_mib", 1536),
+    ("disk, with environment and cache, MiB", "disk_mib", 1536),
     ("memory, peak, MiB", "memory_mib", 700),
     ("start to first answer, s", "seconds", 20),
 )
@@ -91,7 +91,7 @@ def measure(folder: Path, model: str | None, port: int) -> dict[str, Any]:
     return {
         "packages": len(json.loads(packages)),
         "torch": b'"torch"' in packages,
-        "disk_mib": sum(_size(folder / part) for part in ("env", "space")) / 2**20,
+        "disk_mib": sum(_size(folder / part) for part in ("env", "space", "home")) / 2**20,
         "memory_mib": int(peak[1]) / 1024 if peak else float("nan"),
         "seconds": seconds,
         "prediction": prediction,
