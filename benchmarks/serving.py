@@ -33,16 +33,25 @@ def served_page(folder: Path) -> Iterator[tuple[str, int]]:
     process = subprocess.Popen([sys.executable, "-c", START, "app", "--port", str(port)], env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/health").close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit("the page did not start") from None
-                time.sleep(0.2)
+        wait_until_it_answers(url, process)
         yield url, process.pid
     finally:
         process.terminate()
         process.wait(60)
+
+
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait for the page at an address.
+
+    Raises:
+        SystemExit: If its process ended, or it does not answer within two minutes.
+    """
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=5).close()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the page did not start") from None
+            time.sleep(0.1)

@@ -3,9 +3,10 @@
     python benchmarks/space_footprint.py                    # with the embedded model
     python benchmarks/space_footprint.py --model my-model --json
 
-A new virtual environment holds nothing but what `requirements.txt` of the Space asks for. The page runs there as user
-1000 on port 7860 where this is run by root, without the Hub; the first prediction comes through the interface for
-programs. (Gradio says that it misses the package `spaces`: Hugging Face installs it beside, for reloading alone.)
+A new virtual environment holds nothing but what `requirements.txt` of the Space asks for. The page runs there on port
+7860, as user 1000 where this is run by root, and without the Hub unless the model lies there; the first prediction
+comes through the interface for programs. It ends with status 1 where a limit is passed or torch was installed. (Gradio
+says that it misses the package `spaces`: Hugging Face installs it beside, for reloading alone.)
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 import venv
 from pathlib import Path
+from typing import Any
 
 from gradio_client import Client, handle_file
 from PIL import Image
+from serving import wait_until_it_answers
 
 from spinealign.hub.space import build_space
 from spinealign.imaging.conditioning import render
@@ -32,6 +34,12 @@ from spinealign.imaging.phantom import draw_phantom
 USER = 1000
 PORT = 7860
 PATIENCE_S = 120
+LIMITS = (
+    ("disk, with environment and cache, MiB", "disk_mib", 1536),
+    ("memory, peak, MiB", "memory_mib", 700),
+    ("start to first answer, s", "seconds", 20),
+)
+HUB = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_XET")  # which Hub a Space asks, and as whom
 
 
 def main() -> None:
@@ -44,15 +52,16 @@ def main() -> None:
         found = measure(Path(folder), options.model, options.port)
     if options.json:
         print(json.dumps(found))
-        return
-    print(f"packages installed             {found['packages']}")
-    print(f"disk, environment and Space    {found['disk_mib']:.0f} MiB")
-    print(f"memory, peak                   {found['memory_mib']:.0f} MiB")
-    print(f"start to first answer          {found['seconds']:.1f} s")
-    print(f"the answer                     {found['prediction']}")
+    else:
+        print(f"{found['packages']} packages{', torch among them' if found['torch'] else ''}; {found['prediction']}\n")
+        print("| what | found | limit |\n|---|---:|---:|")
+        for name, key, limit in LIMITS:
+            print(f"| {name} | {found[key]:.1f} | {limit} |")
+    if found["torch"] or not all(found[key] <= limit for _, key, limit in LIMITS):
+        sys.exit(1)
 
 
-def measure(folder: Path, model: str | None, port: int) -> dict[str, object]:
+def measure(folder: Path, model: str | None, port: int) -> dict[str, Any]:
     """Build, install, run, ask once, and stop."""
     space = build_space(folder / "space", model=model)
     venv.create(folder / "env", with_pip=True)
@@ -66,13 +75,12 @@ def measure(folder: Path, model: str | None, port: int) -> dict[str, object]:
     if os.getuid() == 0:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, USER, USER, follow_symlinks=False)
+    environment = _environment(folder, port, hub=model is not None and not Path(model).is_dir())
     start = time.monotonic()
-    process = subprocess.Popen(
-        [python, "app.py"], cwd=space, env=_environment(folder, port), user=USER if os.getuid() == 0 else None
-    )
+    process = subprocess.Popen([python, "app.py"], cwd=space, env=environment, user=USER if os.getuid() == 0 else None)
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_for(f"{url}/health", process)
+        wait_until_it_answers(url, process)
         prediction = Client(url, verbose=False).predict(handle_file(image), api_name="/predict")
         seconds = time.monotonic() - start
         status = Path(f"/proc/{process.pid}/status").read_text()
@@ -83,16 +91,17 @@ def measure(folder: Path, model: str | None, port: int) -> dict[str, object]:
     return {
         "packages": len(json.loads(packages)),
         "torch": b'"torch"' in packages,
-        "disk_mib": sum(_size(folder / part) for part in ("env", "space")) / 2**20,
+        "disk_mib": sum(_size(folder / part) for part in ("env", "space", "home")) / 2**20,
         "memory_mib": int(peak[1]) / 1024 if peak else float("nan"),
         "seconds": seconds,
         "prediction": prediction,
     }
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
-    """Return what Spaces sets, and nothing of this shell."""
+def _environment(folder: Path, port: int, *, hub: bool) -> dict[str, str]:
+    """Return what Spaces sets, and nothing of this shell but the Hub, where it is needed."""
     return {
+        **({name: os.environ[name] for name in HUB if name in os.environ} if hub else {"HF_HUB_OFFLINE": "1"}),
         "HOME": os.fspath(folder / "home"),
         "PATH": f"{folder / 'env' / 'bin'}:/usr/bin:/bin",
         "SYSTEM": "spaces",
@@ -100,22 +109,8 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "SPACE_HOST": f"127.0.0.1:{port}",
         "GRADIO_SERVER_NAME": "0.0.0.0",
         "GRADIO_SERVER_PORT": str(port),
-        "HF_HUB_OFFLINE": "1",
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            sys.exit(f"the page ended with {process.returncode}")
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    sys.exit(f"nothing answers at {url}")
 
 
 def _size(folder: Path) -> int:

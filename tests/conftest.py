@@ -165,7 +165,9 @@ class ServedPage:
 
 
 @contextlib.contextmanager
-def serve_page(folder: Path, *words: str, script: str | None = None, **changes: str) -> Iterator[ServedPage]:
+def serve_page(
+    folder: Path, *words: str, script: str | None = None, cwd: Path | None = None, **changes: str
+) -> Iterator[ServedPage]:
     """Run `spinealign app`, or a script, until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -176,7 +178,7 @@ def serve_page(folder: Path, *words: str, script: str | None = None, **changes: 
     program = [script] if script else ["-c", "import sys; from spinealign.cli import main; sys.exit(main())", "app"]
     start = [sys.executable, *program, *words]
     with log.open("wb") as stream:
-        process = subprocess.Popen(start, env={**os.environ, **own}, stdout=stream, stderr=stream)
+        process = subprocess.Popen(start, cwd=cwd, env={**os.environ, **own}, stdout=stream, stderr=stream)
     try:
         deadline = time.monotonic() + 120
         while True:
@@ -240,6 +242,15 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> Iterator[ServedPage]:
     with serve_page(tmp_path_factory.mktemp("page") / "uploads", "--model", str(toy_model), "--allow_models") as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    yield browser
+    browser.close()
+    playwright.stop()
 
 
 @pytest.fixture(scope="session")

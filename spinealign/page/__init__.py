@@ -16,15 +16,17 @@ __all__ = ["build_demo", "launch"]
 
 
 def build_demo(predictor: Predictor, *, allow_models: bool = False) -> gradio.Blocks:
-    """Build the page.
+    """Build the page, to be looked at, changed or put into another one.
+
+    Its own `launch` serves it in its look, but unguarded: headers, closed addresses, limits of size, login, `/health`
+    and a folder for uploads of its own come with `spinealign.page.launch`.
 
     Args:
         predictor: The model that answers; any engine will do, also one without weights.
         allow_models: Whether a person may choose another model, by its Hub id or a folder of this machine.
 
     Returns:
-        The page; its own `launch` serves it in its look, but only `spinealign.page.launch` with a guard before it, a
-        login, and uploads in a folder of their own.
+        The page, not yet launched.
 
     Raises:
         MissingDependencyError: If Gradio is not installed.

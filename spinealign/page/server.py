@@ -7,11 +7,9 @@ import contextlib
 import ctypes
 import logging
 import os
-import shutil
 import signal
-import tempfile
 import threading
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from starlette.middleware import Middleware
 
 from spinealign.inference.predictor import Predictor
 from spinealign.page.access import LOOPBACK
+from spinealign.page.folders import own_folder
 from spinealign.page.guard import Guard
 from spinealign.page.limits import MAX_FILE_BYTES, SESSIONS_KEPT, THREADS
 from spinealign.page.login import AUTH_VARIABLE, LOGIN_MESSAGE, LoginGuard, read_accounts
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
 _M_ARENA_MAX = -8  # of malloc.h
 
 
@@ -49,7 +47,7 @@ def serve(
         raise ValueError(f"agents cannot log in; leave out either --mcp or {AUTH_VARIABLE}.")
     _share_memory()
     names = _names(host or os.environ.get("GRADIO_SERVER_NAME"), hostnames, login=bool(accounts))
-    with _upload_folder() as folder:
+    with own_folder() as folder:
         from spinealign.page.layout import build_page
 
         page = build_page(predictor, allow_models=allow_models)
@@ -94,22 +92,6 @@ def _share_memory() -> None:
     """Let all threads take memory from two places: the C library of Linux gives each its own, and gets little back."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # other C libraries have no such setting
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-
-
-@contextlib.contextmanager
-def _upload_folder() -> Iterator[Path]:
-    """Give Gradio a folder that nobody else may look into, until the block ends."""
-    folder = Path(tempfile.mkdtemp(prefix="spinealign-page-"))
-    before = os.environ.get(FOLDER_VARIABLE)
-    os.environ[FOLDER_VARIABLE] = str(folder)  # Gradio asks for it when it is imported and when the page is built
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if before is None:
-            del os.environ[FOLDER_VARIABLE]
-        else:
-            os.environ[FOLDER_VARIABLE] = before
 
 
 def _answers(predictor: Predictor, page: Page, *, folder: Path, mcp: bool) -> dict[str, Any]:

@@ -3,9 +3,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
-import subprocess
-import sys
 
 import pytest
 from huggingface_hub import HfApi, SpaceCard
@@ -144,18 +141,3 @@ def test_a_space_keeps_to_the_commit_of_its_model_and_is_pushed_in_one_commit(hu
     push_space(space, model=model, private=True)
     card = api.hf_hub_download(space, "README.md", repo_type="space", cache_dir=hub.cache)
     assert SpaceCard.load(card).data.models == [model]
-
-
-@pytest.mark.slow
-def test_a_space_runs_with_nothing_but_its_requirements(root):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    command = [sys.executable, "benchmarks/space_footprint.py", "--json", "--port", str(port)]
-    process = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=580)
-    assert process.returncode == 0, process.stderr
-    found = json.loads(process.stdout.splitlines()[-1])
-    assert found["prediction"]["label"] == "fracture"
-    assert found["prediction"]["accepted"]
-    assert not found["torch"]
-    assert found["disk_mib"] < 1536
-    assert found["memory_mib"] < 700

@@ -9,7 +9,7 @@ import shutil
 from io import BytesIO
 
 import pytest
-from conftest import CHROMIUM, serve_page
+from conftest import serve_page
 from gradio_client import Client, handle_file
 from PIL import Image
 
@@ -17,15 +17,6 @@ pytestmark = pytest.mark.browser
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 UPLOAD, UPLOADS = "#sa-upload input[type=file]", "#sa-uploads input[type=file]"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield browser
-    browser.close()
-    playwright.stop()
 
 
 @pytest.fixture

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
-import shutil
-import subprocess
 from io import BytesIO
 
 import numpy as np
@@ -85,30 +81,6 @@ def test_explain_gives_the_heat_map_and_both_pictures(client, page, predictor, s
     np.testing.assert_allclose(picture(given["heat"]) / 255, expected.heat, atol=0.01)
     assert picture(given["picture"]).shape == (*expected.gray.shape, 3)
     assert page.files() == []
-
-
-@pytest.fixture
-def documented(page, root, slices, tmp_path, monkeypatch):
-    """The examples of the documentation that a language runs, and the files that they name."""
-    for name, kind in (("slice.png", "eight"), ("a.png", "eight"), ("b.dcm", "dicom")):
-        shutil.copy(slices[kind], tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-    text = (root / "docs" / "api.md").read_text().replace("http://127.0.0.1:7860", page.url)
-    return lambda language: re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
-
-
-def test_the_documented_python_runs(documented, capsys):
-    (example,) = documented("python")
-    exec(compile(example, "docs/api.md", "exec"), {})
-    assert capsys.readouterr().out.count("'label': 'fracture'") == 3
-
-
-def test_the_documented_curl_runs(documented):
-    example, _ = documented("bash")
-    said = subprocess.run(["bash", "-c", example], capture_output=True, text=True, check=True).stdout
-    assert said.startswith("event: complete")
-    (answer,) = json.loads(said.split("data: ")[-1])
-    assert answer["label"] == "fracture"
 
 
 def test_only_the_three_endpoints_are_offered(client):

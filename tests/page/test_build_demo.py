@@ -1,0 +1,63 @@
+"""`build_demo` by itself, with a model that has no weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from spinealign.config import ModelSettings
+
+LAUNCH = """
+import sys
+from pathlib import Path
+import numpy as np
+from spinealign import Predictor
+from spinealign.inference.checkpoint import Checkpoint
+from spinealign.inference.engines import Output
+from spinealign.page import build_demo
+
+class Coin:
+    name = "onnx"
+
+    def __call__(self, pixel_values):
+        return Output(np.tile(np.float32([0, 2]), (len(pixel_values), 1)), None)
+
+demo = build_demo(Predictor(Checkpoint(Path(sys.argv[1]), "coin"), Coin()))
+_, url, _ = demo.launch(prevent_thread_lock=True, quiet=True)
+print(url, flush=True)
+demo.block_thread()
+"""
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory):
+    """The address of a page that was built and launched by Gradio alone; its model calls everything a fracture."""
+    folder = tmp_path_factory.mktemp("coin")
+    (folder / "config.json").write_text(json.dumps({"id2label": {"0": "normal", "1": "fracture"}}))
+    (folder / "spinealign.json").write_text(ModelSettings().to_json())
+    own = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    process = subprocess.Popen([sys.executable, "-c", LAUNCH, str(folder)], env=own, stdout=subprocess.PIPE, text=True)
+    with process:
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+def test_a_model_without_weights_gives_a_page_that_launches_and_answers(launched, slices):
+    from gradio_client import Client, handle_file
+
+    answer = Client(launched, verbose=False).predict(handle_file(str(slices["eight"])), api_name="/predict")
+    assert (answer["label"], answer["model"]) == ("fracture", "coin")
+    assert answer["confidence"] == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_the_page_that_is_not_launched_by_us_has_its_look_but_no_guard(launched):
+    with urllib.request.urlopen(launched) as answer:
+        assert ".sa-card" in answer.read().decode()
+        assert "content-security-policy" not in answer.headers
