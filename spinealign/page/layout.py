@@ -142,7 +142,11 @@ def _add_model(models: Models, chosen: gradio.Textbox, *, allow_models: bool) ->
     said = f'<p class="sa-note"><span>Answers come from <code>{escape(models.own.checkpoint.name)}</code>.</span></p>'
     if allow_models:
         with gradio.Row(equal_height=True):
-            name = gradio.Textbox(label="Another model", info="Hub id (owner/name) or folder of the server", scale=4)
+            name = gradio.Textbox(
+                label="Another model",
+                info="Hub id (owner/name, or owner/name@revision) or folder of the server",
+                scale=4,
+            )
             use = gradio.Button("Use it", scale=1)
     state = gradio.HTML(said, elem_id="sa-model")
     facts = gradio.HTML(about(models.own))

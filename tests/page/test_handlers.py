@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from spinealign import Predictor
-from spinealign.errors import CheckpointError
 from spinealign.page.handlers import Turns, show, show_batch
 from spinealign.page.models import Models
 from spinealign.page.uploads import Upload
@@ -53,17 +52,3 @@ def test_a_later_image_ends_the_answer_to_an_earlier_one():
     assert next(first) == next(second) == next(other) == ("a", "")
     assert list(first) == []
     assert list(second) == list(other) == [("b", "")]
-
-
-def test_no_other_model_is_loaded_where_the_operator_did_not_allow_it(toy_model):
-    models = Models(Predictor.from_pretrained(toy_model))
-    assert models.get("") is models.load("  ") is models.own
-    for ask in (models.get, models.load):
-        with pytest.raises(CheckpointError, match="its own model alone"):
-            ask(str(toy_model))
-
-
-def test_a_model_is_loaded_once_and_named_without_its_folders(models, toy_model):
-    assert models.load(str(toy_model)) is models.get(str(toy_model))
-    assert models.own.checkpoint.name == "toy"
-    assert Predictor.from_pretrained().checkpoint.name == "spinealign/default"
