@@ -4,33 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
+import json
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import PIL.Image
-from mcp.server.fastmcp import FastMCP, Image
-from mcp.server.fastmcp.exceptions import ToolError
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp import types
+from mcp.shared.version import SUPPORTED_PROTOCOL_VERSIONS
 from starlette.routing import Route
 
+from spinealign._version import __version__
 from spinealign.errors import SliceError, SpineAlignError
 from spinealign.imaging.pictures import overlay_heat
 from spinealign.imaging.slice import Slice
 from spinealign.inference.predictor import Predictor
 from spinealign.page import answers
-from spinealign.page.guard import AGENTS_ROUTE, App, Receive, Scope, Send, refuse
+from spinealign.page.guard import AGENTS_ROUTE
 from spinealign.page.images import png
-from spinealign.page.limits import AGENTS_AT_ONCE, MAX_AGENT_BYTES, MAX_FILES, PREDICTIONS_AT_ONCE
+from spinealign.page.limits import MAX_FILES, PREDICTIONS_AT_ONCE
+from spinealign.page.messages import Asked, Messages
 from spinealign.page.uploads import read_content
 
-T = TypeVar("T")
 INSTRUCTIONS = (
     "Axial CT slices of the neck: fracture or normal. Research software, not a medical device. An answer about an "
     "image that is not accepted must not be relied on. Files are sent as data URLs."
 )
 NO_DATA_URL = "Send the file as a data URL, data:image/png;base64,... (PNG, JPEG or DICOM)."
+NO_LIST = "Send the files as a list of data URLs, named images."
+
+_FILE = {"type": "string", "description": "The PNG, JPEG or DICOM file as a data URL."}
+_FILES = {"type": "array", "items": {"type": "string"}, "description": "The PNG, JPEG or DICOM files as data URLs."}
+TOOLS = [
+    types.Tool(
+        name="predict",
+        description="Predict one axial CT slice of the neck: fracture or normal. Research software, not a medical "
+        "device. Gives label, confidence, probabilities, whether the image was accepted, why not, and the model.",
+        inputSchema={"type": "object", "properties": {"image": _FILE}, "required": ["image"]},
+    ),
+    types.Tool(
+        name="predict_batch",
+        description=f"Predict up to {MAX_FILES} axial CT slices of the neck. Gives for each file, in order, what "
+        "predict gives, or its error; a file that cannot be used never ends the rest.",
+        inputSchema={"type": "object", "properties": {"images": _FILES}, "required": ["images"]},
+    ),
+    types.Tool(
+        name="explain",
+        description="Show where the answer for one axial CT slice comes from: what it loses when a part is covered. "
+        "Gives the label that was explained, row and column of the hottest place, and the image under its heat map.",
+        inputSchema={"type": "object", "properties": {"image": _FILE}, "required": ["image"]},
+    ),
+]
 
 
 class Agents:
@@ -41,112 +64,95 @@ class Agents:
     """
 
     def __init__(self, predictor: Predictor) -> None:
-        self._server = FastMCP(
-            "spinealign",
-            INSTRUCTIONS,
-            stateless_http=True,
-            json_response=True,
-            max_request_body_size=MAX_AGENT_BYTES,
-            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the guard does it
-            log_level="WARNING",
-        )
-        _add_tools(self._server, predictor)
-        (route,) = self._server.streamable_http_app().routes
-        self.route = Route(AGENTS_ROUTE, _AtMost(cast(Route, route).endpoint, AGENTS_AT_ONCE))
+        self._predictor = predictor
+        self._lanes = asyncio.Semaphore(PREDICTIONS_AT_ONCE)
+        self.route = Route(AGENTS_ROUTE, Messages(self._answer))
 
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """Let it answer until the block ends."""
-        return self._server.session_manager.run()
+    async def _answer(self, asked: Asked) -> types.Result:
+        match asked:
+            case types.InitializeRequest():
+                return _introduce(asked.params.protocolVersion)
+            case types.ListToolsRequest():
+                return types.ListToolsResult(tools=TOOLS)
+            case types.CallToolRequest():
+                return await self._call(asked.params.name, asked.params.arguments or {})
+            case types.PingRequest():
+                return types.EmptyResult()
 
-
-class _AtMost:
-    """ASGI application that lets so many requests in at a time, for what they carry lies in memory."""
-
-    def __init__(self, app: App, most: int) -> None:
-        self._app, self._left = app, most
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._left == 0:
-            await refuse(send, 503, "Too many ask at once; try again.")
-            return
-        self._left -= 1
+    async def _call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
+        tool = _CALLED.get(name)
+        if tool is None:
+            return _failure(f"Tools: {', '.join(_CALLED)}.")
         try:
-            await self._app(scope, receive, send)
-        finally:
-            self._left += 1
-
-
-def _add_tools(server: FastMCP, predictor: Predictor) -> None:
-    lanes = asyncio.Semaphore(PREDICTIONS_AT_ONCE)
-
-    async def run(answer: Callable[[], T]) -> T:
-        try:
-            async with lanes:
-                return await asyncio.to_thread(answer)
+            async with self._lanes:
+                return await asyncio.to_thread(tool, self._predictor, arguments)
         except SpineAlignError as error:
-            raise ToolError(str(error)) from error
-
-    @server.tool()
-    async def predict(image: str) -> dict[str, Any]:
-        """Predict one axial CT slice of the neck: fracture or normal. Research software, not a medical device.
-
-        Args:
-            image: The PNG, JPEG or DICOM file as a data URL.
-
-        Returns:
-            Label, confidence, probabilities, whether the image was accepted, why not, and the model.
-        """
-        return await run(lambda: answers.answer(predictor, _read(image)).to_dict())
-
-    @server.tool()
-    async def predict_batch(images: list[str]) -> list[dict[str, Any]]:
-        """Predict many axial CT slices of the neck; a file that cannot be used gives its error and never ends the rest.
-
-        Args:
-            images: The PNG, JPEG or DICOM files as data URLs.
-
-        Returns:
-            For each file, in order, what `predict` returns, or its error.
-        """
-        return await run(lambda: _answer_all(predictor, images))
-
-    @server.tool(structured_output=False)
-    async def explain(image: str) -> list[Any]:
-        """Show where the answer for one axial CT slice comes from: what it loses when a part is covered.
-
-        Args:
-            image: The PNG, JPEG or DICOM file as a data URL.
-
-        Returns:
-            The label that was explained, row and column of the hottest place, and the image under its heat map.
-        """
-        return await run(lambda: _explain(predictor, _read(image)))
+            return _failure(str(error))
 
 
-def _read(text: str) -> Slice:
+def _introduce(version: str | int) -> types.InitializeResult:
+    return types.InitializeResult(
+        protocolVersion=version if version in SUPPORTED_PROTOCOL_VERSIONS else types.LATEST_PROTOCOL_VERSION,
+        capabilities=types.ServerCapabilities(tools=types.ToolsCapability(listChanged=False)),
+        serverInfo=types.Implementation(name="spinealign", version=__version__),
+        instructions=INSTRUCTIONS,
+    )
+
+
+def _predict(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolResult:
+    return _success(_answer_one(predictor, arguments.get("image")))
+
+
+def _predict_batch(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolResult:
+    files = arguments.get("images")
+    if not isinstance(files, list):
+        raise SliceError(NO_LIST)
+    if len(files) > MAX_FILES:
+        raise SliceError(f"{len(files)} files are too many at once; send at most {MAX_FILES}.")
+    rows: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            rows.append(_answer_one(predictor, file))
+        except SpineAlignError as error:
+            rows.append({"error": str(error)})
+    return _success({"result": rows})
+
+
+def _explain(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolResult:
+    heat_map = predictor.explain(_read(arguments.get("image")))
+    picture = png(PIL.Image.fromarray(overlay_heat(heat_map.gray, heat_map.heat)))
+    found = json.dumps({"label": heat_map.label, "hottest": list(heat_map.hottest)})
+    shown = types.ImageContent(type="image", data=base64.b64encode(picture).decode(), mimeType="image/png")
+    return types.CallToolResult(content=[types.TextContent(type="text", text=found), shown])
+
+
+_CALLED: dict[str, Callable[[Predictor, dict[str, Any]], types.CallToolResult]] = {
+    "predict": _predict,
+    "predict_batch": _predict_batch,
+    "explain": _explain,
+}
+
+
+def _answer_one(predictor: Predictor, file: Any) -> dict[str, Any]:
+    return answers.answer(predictor, _read(file)).to_dict()
+
+
+def _read(file: Any) -> Slice:
     """Read an image from a data URL; a path or an address is none."""
-    head, _, content = text.partition(",")
+    head, _, content = file.partition(",") if isinstance(file, str) else ("", "", "")
     if not (head.startswith("data:") and head.endswith(";base64")):
         raise SliceError(NO_DATA_URL)
     try:
-        return read_content(base64.b64decode(content, validate=True))
-    except binascii.Error as error:
+        decoded = base64.b64decode(content, validate=True)
+    except ValueError as error:  # letters beyond ASCII raise it itself, others binascii.Error
         raise SliceError(NO_DATA_URL) from error
+    return read_content(decoded)
 
 
-def _answer_all(predictor: Predictor, images: list[str]) -> list[dict[str, Any]]:
-    if len(images) > MAX_FILES:
-        raise SliceError(f"{len(images)} files are too many at once; send at most {MAX_FILES}.")
-    rows: list[dict[str, Any]] = []
-    for image in images:
-        try:
-            rows.append(answers.answer(predictor, _read(image)).to_dict())
-        except SpineAlignError as error:
-            rows.append({"error": str(error)})
-    return rows
+def _success(found: dict[str, Any]) -> types.CallToolResult:
+    text = types.TextContent(type="text", text=json.dumps(found))  # for agents that read text alone
+    return types.CallToolResult(content=[text], structuredContent=found)
 
 
-def _explain(predictor: Predictor, image: Slice) -> list[Any]:
-    heat_map = predictor.explain(image)
-    picture = PIL.Image.fromarray(overlay_heat(heat_map.gray, heat_map.heat))
-    return [{"label": heat_map.label, "hottest": list(heat_map.hottest)}, Image(data=png(picture), format="png")]
+def _failure(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], isError=True)

@@ -99,19 +99,17 @@ def _answers(predictor: Predictor, page: Page, *, folder: Path, mcp: bool) -> di
     from spinealign.page.routes import own_routes
     from spinealign.page.uploads import keep_sweeping
 
-    routes, agents = own_routes(predictor.checkpoint.name), None
+    routes = own_routes(predictor.checkpoint.name)
     if mcp:
         from spinealign.page.agents import Agents
 
-        agents = Agents(predictor)
-        routes.append(agents.route)
+        routes.append(Agents(predictor).route)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(keep_sweeping(folder, page.waiting))
         try:
-            async with agents.running() if agents else contextlib.nullcontext():
-                yield
+            yield
         finally:
             sweeping.cancel()
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
+import socket
+import subprocess
+import sys
 from io import BytesIO
 
+import httpx
 import pytest
 from conftest import serve_page
 from PIL import Image
@@ -83,3 +88,142 @@ def test_neither_addresses_nor_paths_nor_other_text_are_opened(ask, served, slic
     (many,) = ask(("predict_batch", {"images": [sent["small"]] * 101}))
     assert "101 files are too many at once; send at most 100." in many.content[0].text
     assert "Traceback" not in served.log.read_text()
+
+
+def rpc(method, params=None, **more):
+    return {"jsonrpc": "2.0", "id": 7, "method": method, "params": params or {}, **more}
+
+
+def call(tool, **arguments):
+    return rpc("tools/call", {"name": tool, "arguments": arguments})
+
+
+@pytest.fixture(scope="module")
+def http(served):
+    with httpx.Client(base_url=served.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def post(http):
+    headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+    return lambda content, **more: http.post(
+        "/mcp",
+        content=content if isinstance(content, bytes) else json.dumps(content).encode(),
+        headers={**headers, **more},
+    )
+
+
+def test_whatever_an_agent_sends_is_not_in_the_log(http, post, served, sent):
+    secret, image = "Smith^Jane", sent["eight"]
+    before = served.log.read_bytes()
+    for message in (
+        {"jsonrpc": "2.0", "id": 7, "result": {"patient": secret, "image": image}},
+        {"jsonrpc": "2.0", "id": secret, "error": {"code": 1, "message": secret}},
+        {"jsonrpc": "2.0", "id": {secret: 1}, "method": "ping"},
+        {"jsonrpc": "2.0", "method": f"notifications/{secret}", "params": {"x": secret}},
+        {"jsonrpc": "2.0", "method": "notifications/progress", "params": {secret: secret}},
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": secret}},
+        [call("predict", image=secret)],
+        secret,
+        rpc(secret),
+        rpc("tools/call", {secret: 1}),
+        rpc("tools/call", {"tool": "predict", "arguments": {"image": image, "patient": secret}}),
+        rpc("tools/call", [secret]),
+        rpc("resources/read", {"uri": f"file:///{secret}"}),
+        rpc("prompts/get", {"name": secret}),
+        rpc("initialize", {secret: 1}),
+        rpc("ping", id="\ud800"),
+        call(secret),
+        call("predict", image={secret: 1}),
+        call("predict", image=f"data:\ud800{secret};base64,\ud800"),
+        call("predict", image=secret, patient=secret),
+        call("predict_batch", images={secret: 1}),
+        b'{"Smith^Jane',
+        b'{"Smith^Jane": "\xff"}',
+        b'{"Smith^Jane": ' + b"1" * 5_000 + b"}",
+        b'{"Smith^Jane": ' + b"[" * 100_000,
+        b"",
+    ):  # fmt: skip
+        answer = post(message)
+        assert answer.status_code in (200, 202, 400), message
+        assert secret not in answer.text.replace(f'"id": "{secret}"', "")
+        assert len(answer.content) < 500
+    post(rpc("ping"), **{"content-type": f"text/{secret}"})
+    post(rpc("ping"), **{"mcp-protocol-version": secret, "mcp-session-id": secret})
+    http.request("DELETE", "/mcp", headers={"mcp-session-id": secret})
+    assert post(rpc("ping")).json() == {"jsonrpc": "2.0", "id": 7, "result": {}}
+    assert served.log.read_bytes() == before
+
+
+def test_requests_that_wait_for_what_is_never_said_keep_nobody_out(http, served, post):
+    host, port = served.url.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as standing:
+        waiting = b"GET /mcp HTTP/1.1\r\nAccept: text/event-stream\r\n"
+        unsent = b"POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 40000000\r\n"
+        for start in (waiting, unsent) * 20:
+            line = standing.enter_context(socket.create_connection((host, int(port)), timeout=60))
+            line.sendall(start + b"Host: localhost\r\n\r\n")
+        assert post(rpc("ping")).status_code == 200
+    for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
+        refused = http.request(method, "/mcp", headers={"accept": "text/event-stream"})
+        assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+
+
+def test_what_is_no_image_never_ends_the_rest_of_a_batch(ask, post, sent):
+    others = ["data:image/png;base64,\u00e9", "data:image/png;base64,AAA", sent["broken"], "", None, 1, True, ["x"], {}]
+    answer = post(call("predict_batch", images=[sent["eight"], *others, "data:;base64,\ud800", sent["eight"]]))
+    rows = answer.json()["result"]["structuredContent"]["result"]
+    assert ["label" in row for row in rows] == [True, *[False] * 10, True]
+    assert all(list(row) == ["error"] for row in rows[1:-1])
+    assert json.loads(answer.json()["result"]["content"][0]["text"]) == {"result": rows}
+    for result in ask(("predict_batch", {}), ("predict_batch", {"images": sent["eight"]}), ("explain", {"images": []})):
+        assert result.isError
+        assert result.content[0].text.startswith("Send the file")
+
+
+def test_what_takes_long_to_parse_is_refused_before(post, sent):
+    many = post(b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":[' + b"0," * 2_000_000 + b"0]}}")
+    assert (many.status_code, many.text) == (413, "More than 1000 values are too many.")
+    assert post(call("predict_batch", images=[sent["small"]] * 100)).status_code == 200
+
+
+def test_files_of_all_agents_together_have_a_bound_and_room_returns(http, post, served):
+    largest = json.dumps(call("predict", image="data:image/png;base64," + "A" * 40 * 1024**2)).encode()
+    host, port = served.url.removeprefix("http://").split(":")
+    head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=60) as first:
+        first.sendall(head % len(largest) + largest[:-1])  # it has all arrived when the next one is refused
+        refused = [answer for answer in (post(largest) for _ in range(5)) if answer.status_code == 503]
+        assert refused
+        assert refused[0].text == "Too many ask at once; try again."
+        assert post(rpc("ping")).status_code == 200
+        first.sendall(largest[-1:])
+        assert b"200 OK" in first.recv(1_000)
+    for _ in range(2):
+        answer = post(largest)
+        assert answer.status_code == 200
+        assert "larger than 32 MiB" not in answer.text
+    assert post(b" " * (44 * 1024**2 + 1)).status_code == 413
+
+
+def test_agents_learn_who_answers_and_which_version(post):
+    asked = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+    answer = post(rpc("initialize", asked)).json()["result"]
+    assert (answer["protocolVersion"], answer["serverInfo"]["name"]) == ("2025-06-18", "spinealign")
+    assert list(answer["capabilities"]) == ["tools"]
+    assert post(rpc("initialize", {**asked, "protocolVersion": "1"})).json()["result"]["protocolVersion"] > "2025-06-18"
+    assert post(rpc("ping"), **{"mcp-protocol-version": "1"}).status_code == 400
+    assert post(rpc("ping"), **{"content-type": "text/plain"}).status_code == 415
+    assert post(rpc("prompts/list")).json()["error"]["code"] == -32601
+
+
+def test_the_logging_of_the_program_around_it_stays_as_it_was(toy_model):
+    code = f"""
+import logging
+from spinealign import Predictor
+from spinealign.page.agents import Agents
+Agents(Predictor.from_pretrained({str(toy_model)!r}))
+assert logging.getLogger().handlers == [] and logging.getLogger().level == logging.WARNING
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
