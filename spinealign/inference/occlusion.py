@@ -19,7 +19,7 @@ SQUARES = 18  # down and across; each pixel lies in about nine of them
 COVERED = 72  # squares that are tried: those in which the blur takes most away
 BLUR = 1 / 45  # of what covers, as a share of the image's side
 SMOOTHING = 1 / 37  # of the map, as a share of the image's side: it evens out the steps between squares
-BATCH_SIZE = 16
+BATCH_SIZE = 8  # more take much memory, for many people at once, and little less time
 
 
 class Classifier(Protocol):

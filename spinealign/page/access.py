@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from spinealign.page.limits import MAX_QUERY
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # What the page, its clients and agents ask for. Gradio has more, above all ways to fetch files and addresses.
 _OPEN = re.compile(
@@ -15,7 +17,7 @@ _OPEN = re.compile(
     r"|/(assets|static|svelte)/.+"
     r"|/gradio_api/(info|openapi\.json|app_id|token|user|login_check|startup-events|upload|upload_progress|theme\.css)/?"
     r"|/gradio_api/(queue/(join|data|status)|cancel|reset)/?"
-    r"|/gradio_api/(heartbeat|call)/.+"
+    r"|/gradio_api/(heartbeat|call(?!/v2/))/.+"
 )
 # What shows the form for the login; Gradio asks itself for startup-events when it starts.
 _BEFORE_LOGIN = re.compile(
@@ -32,11 +34,13 @@ def refusal(scope: Mapping[str, Any], *, names: Collection[str] | None) -> tuple
         names: Names by which the page may be asked; None takes any.
     """
     headers = dict(scope["headers"])
+    if len(scope.get("query_string", b"")) > MAX_QUERY:
+        return 414, "The address is too long."
     if names is not None and _host(headers) not in names:
         return 421, "This page is not asked by that name; its operator can allow it (--hostnames)."
     if not _OPEN.fullmatch(scope["path"]):
         return 404, "There is nothing here."
-    if _is_foreign(headers):
+    if _is_foreign(headers, navigation=scope["path"] == "/"):
         return 403, "This page answers no other site."
     if not _BEFORE_LOGIN.fullmatch(scope["path"]) and not _is_logged_in(scope.get("app"), headers):
         return 401, "Log in first."
@@ -50,11 +54,14 @@ def _host(headers: dict[bytes, bytes]) -> str | None:
         return None
 
 
-def _is_foreign(headers: dict[bytes, bytes]) -> bool:
+def _is_foreign(headers: dict[bytes, bytes], *, navigation: bool) -> bool:
     """Tell whether a browser asks for another site; programs do not say where they come from.
 
-    A proxy may say by which name the page was asked; another site cannot, for the browser would ask here first.
+    A proxy may say by which name the page was asked; another site cannot, for the browser would ask here first. A link
+    may lead to the page, and the Hub shows a Space in a frame.
     """
+    if headers.get(b"sec-fetch-site") == b"cross-site" and not navigation:
+        return True
     own = {headers.get(b"host"), headers.get(b"x-forwarded-host"), os.environ.get("SPACE_HOST", "").encode()}
     return b"origin" in headers and headers[b"origin"].partition(b"://")[2] not in own - {b""}
 

@@ -7,18 +7,20 @@ from importlib.resources import files
 from typing import Any
 
 import gradio
+from gradio.exceptions import InvalidPathError
 
 from spinealign.page.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
 UNKNOWN_FILE = "This file was not uploaded here, or it is gone; upload it again."
+MALFORMED = "This cannot be answered; send what the endpoint takes, as docs/api.md says."
 
 
 class Page(gradio.Blocks):
     """Blocks with the look of the page, whose queue forgets, and whose log says nothing of what a call carries.
 
-    Gradio prints a traceback with the paths and values of a call that it cannot take.
+    Gradio prints a traceback with the paths and values of a call that it cannot answer.
 
     Attributes:
         waiting: What waits in the queue.
@@ -36,19 +38,21 @@ class Page(gradio.Blocks):
         """Serve the page in its own look, as Gradio's documentation says."""
         return super().launch(*arguments, **{**_look(), **options})
 
-    async def preprocess_data(self, *arguments: Any, **options: Any) -> list[Any]:
-        """Turn what came over the network into what a function takes.
+    async def process_api(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Answer a call.
 
         Raises:
-            gradio.Error: If it is of another form, or names a file that was not uploaded.
+            gradio.Error: If it cannot be answered: it is of another form, or names a file that was not uploaded.
         """
         try:
-            return await super().preprocess_data(*arguments, **options)
+            return await super().process_api(*arguments, **options)
         except gradio.Error:
             raise
         except Exception as error:
-            logger.info("A call was refused: %s", type(error).__name__)
-            raise gradio.Error(UNKNOWN_FILE, print_exception=False) from None
+            logger.error("A call failed: %s", type(error).__name__)
+            logger.debug("Its traceback", exc_info=True)
+            message = UNKNOWN_FILE if isinstance(error, InvalidPathError) else MALFORMED
+            raise gradio.Error(message, print_exception=False) from None
 
 
 def _look() -> dict[str, object]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeAlias
 
 from spinealign.page.access import refusal
 from spinealign.page.limits import BODY_SECONDS, MAX_AGENT_BYTES, MAX_BODY_BYTES, MAX_UPLOAD_BYTES
+
+logger = logging.getLogger(__name__)
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -44,8 +47,8 @@ def security_headers() -> dict[str, str]:
 class Guard:
     """ASGI middleware: refuses whom the page does not answer, and what is too large or too slow; adds the headers.
 
-    Gradio lets every site ask, with the person's cookies and free to read the answer, unless the page runs on a host
-    called localhost.
+    It stands before all of Gradio, which lets every site ask, with the person's cookies and free to read the answer,
+    unless the page runs on a host called localhost. Faults are logged by their kind alone.
 
     Args:
         app: What answers the rest.
@@ -75,9 +78,11 @@ class Guard:
             return
         try:
             await self._app(scope, body.receive, body.send)
-        except Exception:
-            if not body.refused:  # what Starlette says when the rest of a refused body does not come
-                raise
+        except Exception as error:
+            if not body.refused:  # Starlette complains when the rest of a refused body does not come
+                logger.error("A request failed: %s", type(error).__name__)  # what it says may quote the request
+                logger.debug("Its traceback", exc_info=True)
+                await body.fail()
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
         lasting = scope["path"].startswith(("/assets/", "/static/", "/svelte/"))
@@ -128,6 +133,11 @@ class _Body:
         if not self._started:
             await refuse(self._send, status, text)
         return {"type": "http.disconnect"}
+
+    async def fail(self) -> None:
+        """Say that there is no answer, unless a part of one has gone; the server then cuts the connection."""
+        if not self._started:
+            await refuse(self._send, 500, "This cannot be answered.")
 
     async def send(self, message: Message) -> None:
         if not self.refused:

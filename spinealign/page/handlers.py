@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from spinealign.errors import SpineAlignError
 from spinealign.imaging.slice import Slice
@@ -17,6 +17,7 @@ from spinealign.page.uploads import Upload
 from spinealign.reporting.html import escape
 
 Shown: TypeAlias = tuple[str, str]  # the markup of the finding and of the viewer
+Step = TypeVar("Step")
 
 
 class Turns:
@@ -25,12 +26,14 @@ class Turns:
     def __init__(self) -> None:
         self._latest: OrderedDict[str, object] = OrderedDict()
 
-    def until_next(self, person: str, shown: Iterator[Shown]) -> Iterator[Shown]:
+    def until_next(self, person: str, shown: Iterator[Step], *, nothing: Step) -> Iterator[Step]:
         """Yield what is shown of an image until the person gives another one.
 
         Args:
             person: Somebody who looks at the page, by the name of the session.
             shown: What there is to show.
+            nothing: What leaves the page as it is. It comes last, for Gradio shows the last step once more at the
+                end, which may come after the next image.
         """
         mine = self._latest[person] = object()
         self._latest.move_to_end(person)
@@ -38,8 +41,9 @@ class Turns:
             self._latest.popitem(last=False)
         for step in shown:
             if self._latest.get(person, mine) is not mine:
-                return
+                break
             yield step
+        yield nothing
 
 
 def show(models: Models, read: Callable[[], Slice], *, chosen: str = "") -> Iterator[Shown]:
@@ -93,7 +97,7 @@ def show_batch(models: Models, uploads: list[Upload], *, chosen: str = "") -> It
         yield markup.failure(str(error))
 
 
-def choose(models: Models, name: str) -> tuple[str, str, str]:
+def choose(models: Models, name: str | None) -> tuple[str, str, str]:
     """Load the model that a person asks for.
 
     Returns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import gradio
 
@@ -48,7 +49,10 @@ def build_page(predictor: Predictor, *, allow_models: bool) -> Page:
     """Build the page, as `spinealign.page.build_demo` says."""
     models = Models(predictor, allow_others=allow_models)
     with Page(
-        title="spinealign", analytics_enabled=False, delete_cache=(int(SWEEP_SECONDS), SECONDS_KEPT), fill_width=True
+        title="spinealign",
+        analytics_enabled=False,
+        delete_cache=(int(SWEEP_SECONDS), SECONDS_KEPT),  # for a page that Gradio serves by itself
+        fill_width=True,
     ) as page:
         chosen = gradio.Textbox(visible=False, label="Chosen model")  # in the page, for Gradio forgets its sessions
         gradio.HTML(HEADER.format(DISCLAIMER))
@@ -79,14 +83,16 @@ def _add_single(models: Models, chosen: gradio.Textbox) -> None:
 
     turns = handlers.Turns()
 
-    def _show_upload(upload: Upload | None, name: str, asked: gradio.Request) -> Iterator[tuple[str, str, None]]:
+    def _show_upload(upload: Upload | None, name: str, asked: gradio.Request) -> Iterator[tuple[Any, ...]]:
         if upload is not None:
-            for shown in turns.until_next(_person(asked), handlers.show(models, upload.read, chosen=name)):
-                yield *shown, None  # the box is free for the next file
+            shown = handlers.show(models, upload.read, chosen=name)
+            for step in turns.until_next(_person(asked), shown, nothing=(gradio.skip(), gradio.skip())):
+                yield *step, None  # the box is free for the next file
 
-    def showing(example: Example) -> Callable[[str, gradio.Request], Iterator[handlers.Shown]]:
-        def _show_example(name: str, asked: gradio.Request) -> Iterator[handlers.Shown]:
-            yield from turns.until_next(_person(asked), handlers.show(models, lambda: example.slice, chosen=name))
+    def showing(example: Example) -> Callable[[str, gradio.Request], Iterator[tuple[Any, ...]]]:
+        def _show_example(name: str, asked: gradio.Request) -> Iterator[tuple[Any, ...]]:
+            shown = handlers.show(models, lambda: example.slice, chosen=name)
+            yield from turns.until_next(_person(asked), shown, nothing=(gradio.skip(), gradio.skip()))
 
         return _show_example
 
@@ -121,13 +127,15 @@ def _add_batch(models: Models, chosen: gradio.Textbox) -> None:
     upload = slice_file(label="Slices", show_label=False, several=True, height=130, elem_id="sa-uploads")
     gradio.HTML(HINT.format(f"Up to {MAX_FILES} files: {KINDS}. One bad file never ends the rest."))
     table = gradio.HTML(markup.EMPTY_BATCH, elem_id="sa-batch")
+    turns = handlers.Turns()
 
-    def show_uploads(uploads: list[Upload], name: str) -> Iterator[tuple[str, None]]:
-        for shown in handlers.show_batch(models, uploads, chosen=name):
-            yield shown, None
+    def _show_uploads(uploads: list[Upload], name: str, asked: gradio.Request) -> Iterator[tuple[Any, None]]:
+        shown = handlers.show_batch(models, uploads, chosen=name)
+        for step in turns.until_next(_person(asked), shown, nothing=gradio.skip()):
+            yield step, None
 
     upload.upload(
-        show_uploads,
+        _show_uploads,
         [upload, chosen],
         [table, upload],
         api_visibility="private",

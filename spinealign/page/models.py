@@ -35,10 +35,13 @@ class Models:
         """
         if not name:
             return self.own
+        kept = self._kept.get(name)  # who loads another one keeps nobody waiting
+        if kept is not None:
+            return kept
         with self._loading:
             return self._kept.get(name) or self._load(name)
 
-    def load(self, name: str) -> Predictor:
+    def load(self, name: str | None) -> Predictor:
         """Load a model that a person asks for.
 
         Args:
@@ -47,10 +50,10 @@ class Models:
         Raises:
             CheckpointError: If it cannot be used, or no other model is allowed.
         """
-        if not name.strip():
+        if not (name or "").strip():
             return self.own
         with self._loading:
-            return self._load(name.strip())
+            return self._load(str(name).strip())
 
     def _load(self, name: str) -> Predictor:
         if not self._allow_others:
@@ -66,4 +69,4 @@ class Models:
 
 def _divided(name: str) -> tuple[str, str | None]:
     model, _, revision = name.partition("@")
-    return model, revision or None
+    return (model, revision) if model and revision else (name, None)

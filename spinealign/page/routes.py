@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
+from pathlib import Path
 
-from gradio.route_utils import MultiPartException, upload_fn
+from gradio.route_utils import GradioMultiPartParser, MultiPartException
 from gradio.routes import API_PREFIX, file_upload_statuses
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -16,21 +18,25 @@ from spinealign._version import __version__
 from spinealign.page.limits import MAX_FILE_BYTES, MAX_FILES, MAX_UPLOAD_BYTES
 from spinealign.page.storage import Storage
 from spinealign.page.uploads import upload_folder
+from spinealign.page.waiting import Waiting
 
 UPLOAD_ROUTE = f"{API_PREFIX}/upload"
 HEALTH_ROUTE = "/health"
 
 
-def own_routes(model: str) -> list[Route]:
+def own_routes(model: str, waiting: Waiting) -> list[Route]:
     """Return the routes that come before Gradio's.
 
     Args:
         model: The name of the model as people may see it.
+        waiting: The queue, whose end is that of the server's health.
     """
     storage = Storage()
 
     async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok", "model": model, "version": __version__})
+        status = "stopped" if waiting.is_stopped else "ok"
+        content = {"status": status, "model": model, "version": __version__}
+        return JSONResponse(content, status_code=503 if waiting.is_stopped else 200)
 
     async def upload(request: Request) -> Response:
         return await receive_uploads(request, storage)
@@ -41,8 +47,9 @@ def own_routes(model: str) -> list[Route]:
 async def receive_uploads(request: Request, storage: Storage) -> Response:
     """Store the files of a request.
 
-    Gradio names the folder of an upload after its content, so that two people who send the same file share it, and it
-    leaves a file behind whose upload breaks off. Here each request has a folder of its own, which goes with a failure.
+    Gradio names the folder of an upload after its content, so that two people who send the same file share it, keeps
+    fields that are no files in memory, and leaves a file behind whose upload breaks off. Here each request has a folder
+    of its own, which goes with a failure.
 
     Returns:
         The paths of the files, which `slice_file` takes.
@@ -50,20 +57,52 @@ async def receive_uploads(request: Request, storage: Storage) -> Response:
     folder = upload_folder() / secrets.token_hex(16)
     if not storage.take(folder, int(request.headers.get("content-length", MAX_UPLOAD_BYTES))):
         return PlainTextResponse("Too many files wait to be read; try again in some minutes.", status_code=503)
-    upload_id = request.query_params.get("upload_id")
     kept = False
     try:
-        paths, _, _ = await upload_fn(
-            request, folder, MAX_FILE_BYTES, upload_id, upload_progress=file_upload_statuses if upload_id else None
-        )
-        if len(paths) > MAX_FILES:
-            return PlainTextResponse(f"At most {MAX_FILES} files at once.", status_code=413)
+        paths = await _store(request, folder)
+        storage.settle(folder, sum(path.stat().st_size for path in paths))
         kept = bool(paths)
         return JSONResponse([os.fspath(path) for path in paths])
     except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            return PlainTextResponse(f"At most {MAX_FILES} files at once.", status_code=413)
         return PlainTextResponse(error.message, status_code=413 if "maximum allowed size" in error.message else 400)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody is there to read it
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _store(request: Request, folder: Path) -> list[Path]:
+    """Write the files of a request into a folder, each below a number of its own.
+
+    Raises:
+        MultiPartException: If the request is none of files, or too large.
+    """
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise MultiPartException("Send the files as multipart/form-data.")
+    upload_id = request.query_params.get("upload_id")
+    progress = file_upload_statuses if upload_id else None
+    if progress:
+        progress.track(upload_id)
+    parser = GradioMultiPartParser(
+        request.headers, request.stream(), max_files=MAX_FILES, max_fields=0, upload_dir=folder, upload_id=upload_id,
+        upload_progress=progress, max_file_size=MAX_FILE_BYTES,
+    )  # fmt: skip
+    form = await parser.parse()
+    paths = []
+    for number, part in enumerate(form.getlist("files")):
+        paths.append(folder / str(number) / _plain(part.filename or ""))
+        paths[-1].parent.mkdir()
+        part.file.close()
+        os.rename(part.file.name, paths[-1])
+    if progress:
+        progress.set_done(upload_id)
+    return paths
+
+
+def _plain(name: str) -> str:
+    """Return the last part of a name, as a file system takes it."""
+    plain = re.sub(r"[^\w. ()-]", "_", name.replace("\\", "/").rsplit("/", 1)[-1])[-60:]
+    return plain if plain.strip(". ") else "file"

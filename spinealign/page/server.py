@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.middleware import Middleware
-
 from spinealign.inference.predictor import Predictor
 from spinealign.page.access import LOOPBACK
 from spinealign.page.folders import own_folder
@@ -60,10 +58,7 @@ def serve(
             max_file_size=MAX_FILE_BYTES,
             state_session_capacity=SESSIONS_KEPT,
             max_threads=THREADS,
-            app_kwargs={
-                **_answers(predictor, page, folder=folder, mcp=mcp),
-                "middleware": [Middleware(Guard, names=names), *([Middleware(LoginGuard)] if accounts else [])],
-            },
+            app_kwargs=_answers(predictor, page, folder=folder, mcp=mcp, names=names),
             footer_links=[],
             run_history=False,
             enable_monitoring=False,
@@ -94,19 +89,23 @@ def _share_memory() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
-def _answers(predictor: Predictor, page: Page, *, folder: Path, mcp: bool) -> dict[str, Any]:
-    """Return the routes that come before Gradio's, and what runs beside them."""
+def _answers(
+    predictor: Predictor, page: Page, *, folder: Path, mcp: bool, names: Collection[str] | None
+) -> dict[str, Any]:
+    """Return the routes that come before Gradio's, what stands before all of them, and what runs beside."""
     from spinealign.page.routes import own_routes
     from spinealign.page.uploads import keep_sweeping
 
-    routes = own_routes(predictor.checkpoint.name)
+    routes = own_routes(predictor.checkpoint.name, page.waiting)
     if mcp:
         from spinealign.page.agents import Agents
 
         routes.append(Agents(predictor).route)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        # Gradio puts middleware of its own before any that it is given; this comes before both.
+        app.middleware_stack = Guard(LoginGuard(app.middleware_stack), names=names)
         sweeping = asyncio.create_task(keep_sweeping(folder, page.waiting))
         try:
             yield

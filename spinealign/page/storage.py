@@ -32,5 +32,14 @@ class Storage:
         self._taken[folder] = size
         return True
 
+    def settle(self, folder: Path, size: int) -> None:
+        """Give back what was taken beyond the bytes that arrived.
+
+        Args:
+            folder: What was taken.
+            size: Bytes.
+        """
+        self._taken[folder] = size
+
     def _has_room(self, size: int) -> bool:
         return len(self._taken) < self._most_requests and sum(self._taken.values()) + size <= self._most_bytes

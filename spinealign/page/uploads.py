@@ -12,14 +12,15 @@ from typing import Any
 
 import gradio
 from gradio.data_classes import FileData, ListFiles
+from gradio.routes import file_upload_statuses
 from gradio.utils import get_upload_folder
 
 from spinealign.errors import SliceError
 from spinealign.imaging.reading import read_slice
 from spinealign.imaging.slice import Slice
 from spinealign.page.blocks import UNKNOWN_FILE
-from spinealign.page.limits import MAX_FILE_BYTES, MAX_FILES, SECONDS_KEPT, SWEEP_SECONDS
-from spinealign.page.waiting import Waiting
+from spinealign.page.limits import BODY_SECONDS, MAX_FILE_BYTES, MAX_FILES, SECONDS_KEPT, SWEEP_SECONDS
+from spinealign.page.waiting import Since, Waiting
 
 TOO_LARGE = f"This file is larger than {MAX_FILE_BYTES // 1024**2} MiB; this is no single slice."
 
@@ -155,8 +156,13 @@ def sweep(folder: Path, *, asked_about: str = "", older_than: float = SECONDS_KE
 
 
 async def keep_sweeping(folder: Path, waiting: Waiting) -> None:
-    """Forget files and answers that nobody asks for, until cancelled."""
+    """Forget files and answers that nobody asks for, and how far uploads had come, until cancelled."""
+    progress = Since()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         waiting.forget_unread()
+        known = {**file_upload_statuses._statuses, **file_upload_statuses._signals}
+        for upload_id in progress.longer_than(BODY_SECONDS, known):
+            file_upload_statuses._statuses.pop(upload_id, None)
+            file_upload_statuses._signals.pop(upload_id, None)
         await asyncio.to_thread(sweep, folder, asked_about=waiting.uploads())

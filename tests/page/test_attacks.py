@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import http.server
 import json
 import os
@@ -315,6 +317,63 @@ def test_a_name_that_another_site_points_here_is_not_answered(page, tmp_path, to
     with serve_page(tmp_path / "uploads", "--model", str(toy_model), "--hostnames", "neck.example.org") as proxied:
         assert ask(f"{proxied.url}/health", headers={"Host": "neck.example.org:443"})[0] == 200
         assert ask(f"{proxied.url}/health", headers={"Host": "evil.example"})[0] == 421
+
+
+def test_an_upload_without_a_length_takes_no_more_room_than_its_bytes(page):
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\na\r\n--x--\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x", "Transfer-Encoding": "chunked"}
+    paths = []
+    for _ in range(6):  # of 256 MiB, four would fit
+        status, text = ask(f"{page.url}/gradio_api/upload", body=iter([body]), headers=kind)
+        assert status == 200
+        paths += json.loads(text)
+    call(page, [[file_data(path) for path in paths]], "predict_batch")
+    assert page.files() == []
+
+
+def test_fields_that_are_no_files_are_refused_before_they_fill_the_memory(page):
+    for query in ("", "?upload_id=abc"):
+        body = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\nSmith^Jane\r\n--x--\r\n'
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        assert ask(f"{page.url}/gradio_api/upload{query}", body=body, headers=kind)[0] == 400
+    assert ask(f"{page.url}/gradio_api/upload?upload_id={'x' * 600}", body=body, headers=kind)[0] == 414
+    assert page.files() == []
+
+
+def test_no_session_without_a_name_stops_the_queue_and_none_with_a_long_one_is_kept(page, slices):
+    for session in ("", "x" * 65):
+        body = json.dumps({"data": [None], "fn_index": 1, "session_hash": session}).encode()
+        kind = {"Content-Type": "application/json"}
+        assert ask(f"{page.url}/gradio_api/queue/join", body=body, headers=kind)[0] == 400
+    (path,) = json.loads(send_files(page, [("a.png", slices["eight"].read_bytes())])[1])
+    assert call(page, [file_data(path)])[0] == "complete"
+
+
+def test_no_other_site_is_let_in_by_a_preflight(page):
+    headers = {"Host": "evil.example", "Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for changes, status in (({}, 421), ({"Host": "localhost"}, 403)):
+        request = urllib.request.Request(f"{page.url}/config", headers=headers | changes, method="OPTIONS")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        with caught.value as answer:
+            assert answer.status == status
+            assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+            assert answer.headers["content-security-policy"]
+
+
+def test_nothing_about_a_request_is_logged_that_cannot_be_answered(page):
+    asked = ["?page=Smith^Jane", "gradio_api/call/predict/Smith", "gradio_api/queue/data?session_hash=Smith"]
+    sent = ["gradio_api/call/v2/predict", "gradio_api/call/Smith", "gradio_api/queue/join"]
+    bodies = [{"Smith": 1}, {"data": ["Smith"]}, {"data": ["Smith"], "fn_index": 999, "session_hash": "a"}]
+    for place in asked:
+        with contextlib.suppress(http.client.IncompleteRead):  # Gradio has begun its answer, and cuts it
+            ask(f"{page.url}/{place}".replace("^", "%5E"))
+    for place, body in zip(sent, bodies):
+        kind = {"Content-Type": "application/json"}
+        assert ask(f"{page.url}/{place}", body=json.dumps(body).encode(), headers=kind)[0] >= 400
+    said = page.log.read_text()
+    assert "Smith" not in said
+    assert "Traceback" not in said
 
 
 def test_nothing_about_a_call_is_logged(page, secret):

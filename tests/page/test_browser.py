@@ -92,6 +92,40 @@ def test_the_next_image_need_not_wait_for_the_heat_map_of_the_one_before(visit, 
     assert page.files() == []
 
 
+SLOW = """
+import sys, time
+from spinealign.inference.predictor import Predictor
+from spinealign.page import answers, launch
+quick, answer = Predictor.explain, answers.answer
+Predictor.explain = lambda *given, **more: time.sleep(1.5) or quick(*given, **more)
+answers.answer = lambda *given: time.sleep(0.1) or answer(*given)
+launch(Predictor.from_pretrained(sys.argv[1]))
+"""
+
+
+def test_a_slow_answer_never_takes_the_place_of_a_later_one(chromium, tmp_path, toy_model, slices):
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    with serve_page(tmp_path / "uploads", str(toy_model), script=str(script)) as served:
+        tab = chromium.new_page()
+        tab.goto(served.url)
+        tab.set_input_files(UPLOAD, slices["eight"])
+        finding(tab).wait_for()
+        tab.set_input_files(UPLOAD, slices["broken"])
+        tab.locator("#sa-finding [role=alert]").wait_for()
+        tab.wait_for_timeout(3000)  # in which the heat map of the first is ready
+        assert "This image cannot be used" in tab.locator("#sa-finding").inner_text()
+        tab.get_by_role("tab", name="Many slices").click()
+        tab.set_input_files(UPLOADS, [slices["eight"]] * 12)
+        tab.locator(".sa-table tbody tr").first.wait_for()
+        tab.set_input_files(UPLOADS, [slices["small"]])
+        tab.locator(".sa-table tbody th", has_text="small.png").wait_for()
+        tab.wait_for_timeout(2500)
+        assert tab.locator(".sa-table tbody th").all_inner_texts() == ["small.png"]
+        assert served.files() == []
+        tab.close()
+
+
 def test_a_rejected_image_says_why_and_that_its_numbers_are_not_to_be_relied_on(visit, slices):
     tab = visit()
     tab.set_input_files(UPLOAD, slices["small"])

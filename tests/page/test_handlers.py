@@ -47,8 +47,7 @@ def test_a_batch_with_a_model_that_cannot_be_loaded_leaves_no_file(models, uploa
 
 def test_a_later_image_ends_the_answer_to_an_earlier_one():
     turns, steps = Turns(), [("a", ""), ("b", "")]
-    first, second = (turns.until_next("ann", iter(steps)) for _ in range(2))
-    other = turns.until_next("bob", iter(steps))
+    first, second, other = (turns.until_next(person, iter(steps), nothing=("", "")) for person in ("ann", "ann", "bob"))
     assert next(first) == next(second) == next(other) == ("a", "")
-    assert list(first) == []
-    assert list(second) == list(other) == [("b", "")]
+    assert list(first) == [("", "")]
+    assert list(second) == list(other) == [("b", ""), ("", "")]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT, serve_page
@@ -41,6 +43,14 @@ def test_accounts_of_another_form_are_refused_without_repeating_them(text, monke
     with pytest.raises(ValueError, match="must be user:password") as caught:
         read_accounts()
     assert "secret" not in str(caught.value)
+
+
+def test_a_server_whose_queue_has_stopped_is_not_healthy():
+    from spinealign.page.routes import own_routes
+
+    for stopped, status in ((False, 200), (True, 503)):
+        health, _ = own_routes("toy", SimpleNamespace(is_stopped=stopped))
+        assert asyncio.run(health.endpoint(None)).status_code == status
 
 
 def test_without_gradio_the_error_is_the_pip_command():

@@ -19,5 +19,12 @@ def test_there_is_room_until_it_is_taken_and_again_when_a_folder_is_gone(tmp_pat
     assert not storage.take(tmp_path / "d", 40)
 
 
+def test_what_did_not_arrive_is_given_back(tmp_path):
+    storage = Storage(most_bytes=100)
+    assert storage.take(tmp_path / "a", 90)
+    storage.settle(tmp_path / "a", 10)
+    assert storage.take(tmp_path / "b", 90)
+
+
 def test_what_could_never_fit_is_refused(tmp_path):
     assert not Storage(most_bytes=100).take(tmp_path / "a", 101)

@@ -4,20 +4,29 @@ import asyncio
 from types import SimpleNamespace
 
 from spinealign.page.blocks import Page
+from spinealign.page.limits import ANSWERS_KEPT
 
 
 async def queue_of(*sessions):
     """Return a page in whose queue a call of each of these waits; Gradio needs a running loop to build one."""
     import gradio
-    from gradio.data_classes import PredictBodyInternal
 
     with Page() as page:
         gradio.on([], lambda value: value, gradio.Textbox(), gradio.Textbox(), api_name="echo")
     for session in sessions:
-        data = [{"path": f"/uploads/{session}/a.png"}]
-        body = PredictBodyInternal(session_hash=session, data=data, fn_index=0)
-        await page._queue.push(body, SimpleNamespace(), None)
+        await put(page, session)
     return page
+
+
+async def put(page, session):
+    from gradio.data_classes import PredictBodyInternal
+
+    data = [{"path": f"/uploads/{session}/a.png"}]
+    page._queue.max_size = None
+    taken, _, _ = await page._queue.push(
+        PredictBodyInternal(session_hash=session, data=data, fn_index=0), SimpleNamespace(), None
+    )
+    assert taken
 
 
 def answers(page):
@@ -38,6 +47,22 @@ def test_an_answer_that_nobody_fetches_is_forgotten_but_no_call_that_waits():
     assert answers(page) == {"ann", "bob"}
     page.waiting.forget_unread(older_than=0)
     assert answers(page) == {"bob"}
+
+
+def test_many_unread_answers_give_way_but_never_a_call_that_waits():
+    async def flooded():
+        page = await queue_of("ann")
+        for number in range(ANSWERS_KEPT + 10):
+            session = f"eve{number}"
+            await put(page, session)
+            calls = page._queue.event_ids_to_events
+            del calls[next(key for key, call in calls.items() if call.session_hash == session)]
+        return page
+
+    page = asyncio.run(flooded())
+    assert "ann" in answers(page)
+    assert len(answers(page)) <= ANSWERS_KEPT
+    assert page._queue.pending_messages_per_session["eve0"].empty(), "what is for nobody goes nowhere"
 
 
 def test_the_queue_keeps_no_record_of_calls():
