@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from spinealign.cohort.sample import SPLITS, Sample
 from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.imaging.identifiers import identifiers_in
+from spinealign.imaging.kinds import suffix_of
 from spinealign.repository import Commit, Repository
 
 SHARD_BYTES = 400 * 1024**2
 ROWS_AT_ONCE = 100  # they are one row group of the file, which a reader takes whole
 NAMED = 10  # files that a message names
 _HUB_SPLITS = {"val": "validation"}  # as datasets calls it
+_SPLITS = tuple(_HUB_SPLITS.get(split, split) for split in SPLITS)
 
 
 def publish(samples: Sequence[Sample], name: str, *, repository: Repository, message: str) -> Commit:
@@ -36,7 +39,7 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
         The commit.
 
     Raises:
-        CohortError: If there are no samples, or a DICOM file may tell who a patient is.
+        CohortError: If there are no samples, or a file may tell who a patient is or is no image.
         UnreadableSliceError: If a file cannot be opened.
         HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
         MissingDependencyError: If datasets is not installed.
@@ -54,7 +57,7 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
             part = [item for item in samples if _hub_split(item) == split]
             files |= _write_split(Path(folder), split, samples=part, features=features)
         files["README.md"] = _card(samples, name, repository.repo_id).encode()
-        return repository.push(files, message=message, owned=["data/*.parquet"])
+        return repository.push(files, message=message, owned=[_data_files(split) for split in _SPLITS])
 
 
 def _refuse_identifiers(samples: Sequence[Sample]) -> None:
@@ -64,17 +67,20 @@ def _refuse_identifiers(samples: Sequence[Sample]) -> None:
         more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
         raise CohortError(
             f"{len(found)} of {len(samples)} files hold what may tell who a patient is, and nothing was pushed: {named}"
-            f"{more}. Empty these elements with a de-identification tool, index the collection again, and push then."
+            f"{more}. Take it out (of DICOM with a de-identification tool, of PNG and JPEG by saving pixels alone), "
+            "leave out what is no image, index the collection again, and push then."
         )
 
 
 def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:
     """Number the sources that are named after files, for the name of a file may be that of a patient."""
     names = {sample.name for sample in samples}
+    taken = {sample.source for sample in samples}
+    free = (name for index in count(1) if (name := f"source {index}") not in taken)
     number: dict[str, str] = {}
     for sample in samples:
         if any(part in names for part in sample.source.split(" = ")):
-            number.setdefault(sample.source, f"source {len(number) + 1}")
+            number.setdefault(sample.source, next(free))
     return [replace(sample, source=number.get(sample.source, sample.source)) for sample in samples]
 
 
@@ -85,7 +91,13 @@ def _hub_split(sample: Sample) -> str:
 
 def _splits(samples: Sequence[Sample]) -> list[str]:
     present = {_hub_split(sample) for sample in samples}
-    return [name for split in SPLITS if (name := _HUB_SPLITS.get(split, split)) in present]
+    return [split for split in _SPLITS if split in present]
+
+
+def _data_files(split: str) -> str:
+    """Return the pattern of the names of our shards, and of no file of somebody else beside them."""
+    digits = "[0-9]" * 5
+    return f"data/{split}-{digits}-of-{digits}.parquet"
 
 
 def _features(samples: Sequence[Sample]) -> Any:
@@ -130,8 +142,9 @@ def _shards(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
 
 
 def _row(sample: Sample, name: str, labels: Any) -> dict[str, Any]:
+    content = sample.read()
     return {
-        "image": {"bytes": sample.read(), "path": f"{name}{Path(sample.name).suffix.lower()}"},
+        "image": {"bytes": content, "path": f"{name}{suffix_of(content)}"},
         "label": labels.str2int(sample.label),
         "source": sample.source,
         "series": sample.series,
@@ -149,7 +162,7 @@ def _card(samples: Sequence[Sample], name: str, repo_id: str) -> str:
         tags=["spinealign", "medical"],
         configs=[{
             "config_name": "default",
-            "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in _splits(samples)],
+            "data_files": [{"split": split, "path": _data_files(split)} for split in _splits(samples)],
         }],
     )  # fmt: skip
     parts = {split: [item for item in samples if _hub_split(item) == split] for split in _splits(samples)}

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi
+from pyarrow import parquet
 
 from spinealign.cohort import publishing
 from spinealign.cohort.cohort import Cohort, Sample
@@ -113,6 +115,68 @@ def test_a_source_that_is_known_by_its_file_alone_goes_up_as_a_number(local_hub,
     assert not [name for name, file in files.items() if b"DOE" in file.content]
     rows = answer(local_hub.start_python(LOAD, "hospital/set"))[2]
     assert len({row[1] for row in rows}) == 8
+
+
+def published(loopback, repo_id):
+    """Return the rows of a dataset as they lie on the Hub."""
+    files = loopback.store.repos["dataset", repo_id].at("main").files
+    shards = [file.content for name, file in sorted(files.items()) if name.endswith(".parquet")]
+    return [row for shard in shards for row in parquet.read_table(BytesIO(shard)).to_pylist()]
+
+
+def test_a_part_of_a_name_does_not_go_along_as_a_suffix(local_hub, loopback, slice_png):
+    content = slice_png.read_bytes()
+    samples = tuple(
+        Sample(content, "normal", f"s{index}", split="train", name=name)
+        for index, name in enumerate(("IM1.Doe_Jane", "Dr. Roe", "plain"))
+    )
+    Cohort("set", samples).push_to_hub("hospital/set")
+    assert [row["image"]["path"] for row in published(loopback, "hospital/set")] == [
+        f"train-00000-of-00001-{index}.png" for index in range(3)
+    ]
+
+
+def test_a_number_that_is_the_name_of_another_source_is_passed_over(local_hub, loopback, slice_png):
+    content = slice_png.read_bytes()
+    named = [("source 1", "a.png"), ("b.png", "b.png"), ("c.png", "c.png"), ("source 3", "d.png")]
+    samples = tuple(Sample(content, "normal", source, split="train", name=name) for source, name in named)
+    Cohort("set", samples).push_to_hub("hospital/set")
+    sources = [row["source"] for row in published(loopback, "hospital/set")]
+    assert sources == ["source 1", "source 2", "source 4", "source 3"]
+
+
+def test_patients_go_up_as_the_collection_names_them(local_hub, loopback, slice_png):
+    sample = Sample(slice_png.read_bytes(), "normal", "s", split="train", patient="P7")
+    Cohort("set", (sample,)).push_to_hub("hospital/set")
+    assert published(loopback, "hospital/set")[0]["patient"] == "P7"
+
+
+def test_data_of_others_stay_and_are_not_taken_for_ours(local_hub, loopback, phantom_folder):
+    cohort = index_cohort(phantom_folder)
+    cohort.push_to_hub("hospital/set")
+    theirs = {"data/annotations/train-00000-of-00001.parquet", "data/train-mine.parquet", "data/extra.parquet"}
+    api = HfApi(token=local_hub.token, endpoint=local_hub.endpoint)
+    for name in theirs:
+        api.upload_file(path_or_fileobj=b"PAR1 theirs", path_in_repo=name, repo_id="hospital/set", repo_type="dataset")
+    cohort.push_to_hub("hospital/set", message="Again")
+    assert theirs <= loopback.store.repos["dataset", "hospital/set"].at("main").files.keys()
+    assert len(answer(local_hub.start_python(LOAD, "hospital/set"))[2]) == len(cohort)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.dcm", b"junk" * 9 + b"Doe^Jane", "no PNG, JPEG or DICOM"),
+        ("b.png", b"%PDF Doe^Jane", "no PNG, JPEG or DICOM"),
+        ("c.png", b"\x89PNG\r\n\x1a\nDoe^Jane", "unreadable header"),
+    ],
+)
+def test_what_is_no_image_is_refused_whatever_its_name_says(local_hub, loopback, slice_png, name, content, found):
+    fine = Sample(slice_png.read_bytes(), "normal", "s1", split="train", name="fine.png")
+    with pytest.raises(CohortError, match=rf"1 of 2 files .*: {name} \({found}\)\. Take it out") as caught:
+        Cohort("set", (fine, Sample(content, "normal", "s2", split="train", name=name))).push_to_hub("hospital/set")
+    assert "Doe" not in str(caught.value)
+    assert not loopback.requests
 
 
 @pytest.fixture
