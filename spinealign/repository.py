@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from spinealign._version import __version__
 from spinealign.errors import HubError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 Kind = Literal["model", "dataset", "space"]
+Content: TypeAlias = Path | bytes | Callable[[bytes | None], bytes]
 
 # By class of the client's error, with its status where the class has one; the transport has changed its package before,
 # so classes are known by their names.
@@ -190,11 +192,12 @@ class Repository:
             if there and not api.repo_info(self.repo_id, repo_type=self.kind).private:
                 raise HubError(f"{self.repo_id} is public already: make it private on its page, or take another name.")
 
-    def push(self, files: Mapping[str, Path | bytes], *, message: str, owned: Collection[str] = ()) -> Commit:
+    def push(self, files: Mapping[str, Content], *, message: str, owned: Collection[str] = ()) -> Commit:
         """Write files in one commit; the repository is made where there is none.
 
         Args:
-            files: Name in the repository, and a path or the content.
+            files: Name in the repository, and a path, the content, or what makes it of the content that lies there;
+                None is told where there is no such file.
             message: What the commit is called.
             owned: Patterns of names that go with these files: what lies there and is not among them is deleted.
 
@@ -222,7 +225,7 @@ class Repository:
                 raise
             raise HubError(f"{error}{self._left_behind(api, files)}") from error
 
-    def _left_behind(self, api: HfApi, files: Mapping[str, Path | bytes]) -> str:
+    def _left_behind(self, api: HfApi, files: Mapping[str, Content]) -> str:
         """Return a sentence on the repository that a failed push made; empty where the push is in it all the same."""
         try:
             name = next(iter(files))
@@ -234,7 +237,7 @@ class Repository:
         return f" {self.repo_id} was made and {state}: push again, or delete it on its page."
 
     def _commit(
-        self, api: HfApi, files: Mapping[str, Path | bytes], *, message: str, owned: Collection[str]
+        self, api: HfApi, files: Mapping[str, Content], *, message: str, owned: Collection[str]
     ) -> Commit:  # fmt: skip
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -244,10 +247,14 @@ class Repository:
         head: Any = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)
         there = {item.rfilename for item in head.siblings or ()}
         stale = {name for name in there - files.keys() if any(fnmatch(name, pattern) for pattern in owned)}
+        written = {
+            name: content(self._read(api, name, head.sha) if name in there else None) if callable(content) else content
+            for name, content in files.items()
+        }
         commit = api.create_commit(
             self.repo_id,
             [
-                *(CommitOperationAdd(name, content) for name, content in files.items()),
+                *(CommitOperationAdd(name, content) for name, content in written.items()),
                 *(CommitOperationDelete(name) for name in sorted(stale)),
             ],
             commit_message=message,
@@ -256,6 +263,11 @@ class Repository:
             parent_commit=head.sha,
         )
         return Commit(self.repo_id, str(commit.commit_url), commit.oid, changed=commit.oid != head.sha)
+
+    def _read(self, api: HfApi, name: str, commit: str) -> bytes:
+        with TemporaryDirectory() as folder:
+            path = api.hf_hub_download(self.repo_id, name, repo_type=self.kind, revision=commit, local_dir=folder)
+            return Path(path).read_bytes()
 
     def _api(self) -> HfApi:
         from huggingface_hub import HfApi

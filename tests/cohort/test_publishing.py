@@ -6,7 +6,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import DatasetCard, HfApi
+from loopback.store import File
 from pyarrow import parquet
 
 from spinealign.cohort import publishing
@@ -161,6 +162,38 @@ def test_data_of_others_stay_and_are_not_taken_for_ours(local_hub, loopback, pha
     cohort.push_to_hub("hospital/set", message="Again")
     assert theirs <= loopback.store.repos["dataset", "hospital/set"].at("main").files.keys()
     assert len(answer(local_hub.start_python(LOAD, "hospital/set"))[2]) == len(cohort)
+
+
+def test_what_the_owner_wrote_on_the_card_stays_and_the_counts_are_those_of_the_push(hub, phantom_folder):
+    repo_id = hub.new_id()
+    cohort = index_cohort(phantom_folder)
+    cohort.push_to_hub(repo_id, private=True)
+    api = HfApi(token=hub.token, endpoint=hub.endpoint)
+
+    def card():
+        return Path(api.hf_hub_download(repo_id, "README.md", repo_type="dataset", cache_dir=hub.cache)).read_text()
+
+    first = card()
+    theirs = first.replace("tags:", "license: cc-by-4.0\ndataset_info:\n  features: []\ntags:") + "\nConsent: given.\n"
+    for told, there in ((theirs, True), ("---\npretty_name: Ours\n---\nOur own card.\n", False)):
+        api.upload_file(path_or_fileobj=told.encode(), path_in_repo="README.md", repo_id=repo_id, repo_type="dataset")
+        cohort.part("test").push_to_hub(repo_id, private=True)
+        assert ("Consent: given." in card(), "license: cc-by-4.0" in card()) == (there, there)
+        assert ("| test | fracture | 6 | 6 |" in card(), "Our own card." in card()) == (there, not there)
+        assert "| train |" not in card()
+        data = DatasetCard(card()).data
+        assert [item["split"] for item in data.configs[0]["data_files"]] == ["test"]
+        assert data.get("dataset_info") is None
+    assert not cohort.part("test").push_to_hub(repo_id, private=True).changed
+
+
+def test_a_card_that_cannot_be_read_is_not_written_over(local_hub, loopback, slice_png):
+    cohort = Cohort("set", (Sample(str(slice_png), "normal", "s", split="train"),))
+    cohort.push_to_hub("hospital/set")
+    repo = loopback.store.repos["dataset", "hospital/set"]
+    repo.commit("main", "by hand", {**repo.at("main").files, "README.md": File(b"\xff\xfe", False)})
+    with pytest.raises(HubError, match=r"hospital/set: the card that is there cannot be read: mend README\.md"):
+        cohort.push_to_hub("hospital/set")
 
 
 @pytest.mark.parametrize(
