@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _WORDS = frozenset({
     "CodeMeaning", "CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "ConvolutionKernel",
     "DeidentificationMethod", "FilterType", "ImplementationVersionName", "Manufacturer", "ManufacturerModelName",
-    "MappingResource", "RescaleType", "SoftwareVersions", "WindowCenterWidthExplanation",
+    "RescaleType", "SoftwareVersions", "WindowCenterWidthExplanation",
 })  # fmt: skip
 _WORD_KINDS = frozenset({"AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UN", "UR", "UT"})
 # Bytes may be a drawing over the image, a document or a name: these are the image and how it is shown.
@@ -28,12 +28,14 @@ _BYTES = frozenset({"FileMetaInformationVersion", "LUTData", "PixelData"})
 _BYTE_KINDS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 # Terms that a standard defines (PS3.5 table 6.2-1) are short, but a short name is one as well.
 _TERMS = frozenset({
-    "AcquisitionType", "AnatomicalOrientationType", "BodyPartExamined", "BurnedInAnnotation", "ConversionType",
-    "ExposureModulationType", "FrameType", "ImageLaterality", "ImageType", "Laterality",
-    "LongitudinalTemporalInformationModified", "LossyImageCompression", "LossyImageCompressionMethod", "Modality",
-    "PatientIdentityRemoved", "PatientPosition", "PatientSex", "PhotometricInterpretation",
-    "PixelIntensityRelationship", "PixelPresentation", "PresentationLUTShape", "RotationDirection", "ScanOptions",
-    "SpecificCharacterSet", "VOILUTFunction", "VolumeBasedCalculationTechnique", "VolumetricProperties",
+    "AcquisitionType", "AnatomicalOrientationType", "AngioFlag", "BodyPartExamined", "BurnedInAnnotation",
+    "ConversionType", "ExposureModulationType", "FrameType", "ImageLaterality", "ImageType",
+    "InPlanePhaseEncodingDirection", "Laterality", "LongitudinalTemporalInformationModified", "LossyImageCompression",
+    "LossyImageCompressionMethod", "MRAcquisitionType", "MappingResource", "Modality", "PatientIdentityRemoved",
+    "PatientOrientation", "PatientPosition", "PatientSex", "PhotometricInterpretation", "PixelIntensityRelationship",
+    "PixelPresentation", "PresentationIntentType", "PresentationLUTShape", "RotationDirection", "ScanOptions",
+    "ScanningSequence", "SequenceVariant", "SpecificCharacterSet", "VOILUTFunction", "VariableFlipAngleFlag",
+    "ViewPosition", "VolumeBasedCalculationTechnique", "VolumetricProperties",
 })  # fmt: skip
 _FORMS = {"CS": r"[A-Z0-9_ ]*", "TM": r"[0-9.: -]*", "UI": r"[0-9.]*"}
 _DATES = frozenset({"DA", "DT"})

@@ -41,6 +41,17 @@ def nested() -> pydicom.Dataset:
     return item
 
 
+def code() -> pydicom.Dataset:
+    item = pydicom.Dataset()
+    item.CodeMeaning, item.CodeValue, item.CodingSchemeDesignator, item.MappingResource = (
+        "Neck",
+        "45048000",
+        "SCT",
+        "DCMR",
+    )
+    return item
+
+
 HEADERS = {
     "a name": ({"PatientName": "Doe^Jane"}, ("PatientName",)),
     "an identifier": ({"PatientID": "4711"}, ("PatientID",)),
@@ -80,7 +91,8 @@ HEADERS = {
     "nothing of a person": (
         {"PatientName": "", "PatientID": "", "PatientSex": "F", "Modality": "CT",
          "StudyDate": "", "StudyTime": "101112.5", "SeriesInstanceUID": "1.2.3", "BurnedInAnnotation": "NO",
-         "ImageType": ["ORIGINAL", "PRIMARY"], "RescaleType": "HU", "GroupLength": 4}, (),
+         "ImageType": ["ORIGINAL", "PRIMARY"], "RescaleType": "HU", "GroupLength": 4,
+         "ConceptNameCodeSequence": [code()]}, (),
     ),
 }  # fmt: skip
 
