@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spinealign.cohort.dataset_card import ALL_SPLITS, card_after, data_files, hub_split, splits_of
-from spinealign.cohort.sample import Sample
+from spinealign.cohort.sample import SPLITS, Sample
 from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.imaging.identifiers import identifiers_in
@@ -37,7 +37,8 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
         The commit.
 
     Raises:
-        CohortError: If there are no samples, or a file may tell who a patient is or is no image.
+        CohortError: If there are no samples, one is in an unknown split, a file may tell who a patient is, or is no
+            image.
         UnreadableSliceError: If a file cannot be opened.
         HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
         MissingDependencyError: If datasets is not installed.
@@ -45,6 +46,9 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
     require("datasets", extra="train")
     if not samples:
         raise CohortError(f"{name} has no images to push.")
+    unknown = sorted({str(sample.split) for sample in samples if sample.split not in (None, *SPLITS)})
+    if unknown:
+        raise CohortError(f"{name} has images in {', '.join(unknown)}; the splits are {', '.join(SPLITS)}.")
     _refuse_identifiers(samples)
     samples = _without_file_names(samples)
     repository = repository.checked()

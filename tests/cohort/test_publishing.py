@@ -258,6 +258,8 @@ def test_dicom_without_identifiers_goes_up_as_it_is(local_hub, loopback, telling
 def test_what_cannot_be_pushed_says_why(local_hub, slice_png, monkeypatch):
     with pytest.raises(CohortError, match="no images to push"):
         Cohort("empty", ()).push_to_hub("hospital/empty")
+    with pytest.raises(CohortError, match="set has images in holdout; the splits are train, "):
+        Cohort("set", (Sample(str(slice_png), "normal", "s", split="holdout"),)).push_to_hub("hospital/set")
     with pytest.raises(UnreadableSliceError, match=r"gone\.png cannot be opened"):
         Cohort("set", (Sample("gone.png", "normal", "s", name="gone.png"),)).push_to_hub("hospital/set")
     monkeypatch.setenv("HF_TOKEN", "hf_reader")
