@@ -141,8 +141,8 @@ def _app_with_folder(folder: Path) -> tuple[str, dict[str, Path]]:
 
 
 def _place(folder: Path) -> PurePosixPath:
-    """Return where a folder lies in the Space, without what would mean something in code or Markdown."""
-    return PurePosixPath("checkpoints") / re.sub(r"[^\w.-]", "_", folder.resolve().name)
+    """Return where a folder lies in the Space, without what would mean something in code, Markdown or git."""
+    return PurePosixPath("checkpoints") / re.sub(r"^\.|[^\w.-]", "_", folder.resolve().name)
 
 
 def _readme(title: str, model: str, *, models: list[str]) -> str:

@@ -51,11 +51,12 @@ def test_a_checkpoint_folder_travels_in_the_space_and_is_what_the_app_loads(tmp_
     )
 
 
-def test_the_name_of_a_folder_is_no_code(tmp_path, tiny_checkpoint):
-    name = 'my"+__import__("os").getcwd()+"x'
+@pytest.mark.parametrize("name", ['my"+__import__("os").getcwd()+"x', ".git"])
+def test_the_name_of_a_folder_is_no_code(tmp_path, tiny_checkpoint, name):
     folder = build_space(tmp_path / "space", model=str(shutil.copytree(tiny_checkpoint, tmp_path / name)))
     place = re.search(r'parent / "([^"]*)"\)', (folder / "app.py").read_text())[1]
     assert (folder / place / "model.onnx").is_file()
+    assert "/." not in place
 
 
 def test_only_what_belongs_to_the_package_goes_up():
