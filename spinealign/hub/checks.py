@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spinealign.errors import CheckpointError
-from spinealign.hub.contents import CHECKPOINT_FILES, NEEDED, checkpoint_files
+from spinealign.hub.contents import CHECKPOINT_FILES, NEEDED, PLOTS, checkpoint_files
 from spinealign.hub.model_page import card_gaps, read_card, unfinished
+from spinealign.imaging.kinds import suffix_of
 from spinealign.inference.checkpoint import refuse_pickles
 from spinealign.inference.files import CARD_FILE, METRICS_FILE, ONNX_FILE, WEIGHTS_FILE
 from spinealign.inference.predictor import Predictor
@@ -33,6 +35,7 @@ def check_checkpoint(folder: Path) -> None:
         )
     _check_tensors(folder)
     _check_onnx(folder)
+    _check_plots(files)
     evaluations = predictor.checkpoint.evaluations
     if not evaluations:
         raise CheckpointError(f"{METRICS_FILE} of {folder} holds no evaluation; train it again.")
@@ -74,6 +77,12 @@ def _check_onnx(folder: Path) -> None:
             raise CheckpointError(
                 f"{ONNX_FILE} in {folder} keeps weights in another file, or is damaged; save all of it in one file."
             ) from error
+
+
+def _check_plots(files: Mapping[str, Path]) -> None:
+    for name in PLOTS:
+        if name in files and suffix_of(files[name].read_bytes()) != ".png":
+            raise CheckpointError(f"{files[name]} is no PNG, whatever its name says; draw it again.")
 
 
 def _check_tensors(folder: Path) -> None:

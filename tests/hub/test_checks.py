@@ -76,6 +76,9 @@ UNFIT = {
         r"README\.md is no text in UTF-8",
     ),
     "weights in another file": (in_two_files, r"model\.onnx .* keeps weights in another file"),
+    "a plot that is no picture": (
+        lambda folder: (folder / "evaluation.png").write_bytes(b"words"), r"evaluation\.png is no PNG",
+    ),
     "no tag": (in_card("- spinealign\n", ""), "do not name spinealign"),
     "another accuracy": (
         rewritten_metrics(lambda content: content["evaluations"][0]["scores"].update(accuracy=0.123)),
