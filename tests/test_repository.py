@@ -56,6 +56,8 @@ def test_a_private_push_to_what_is_public_is_refused_before_any_work_is_done(loc
     for name in ("ada/model", "model"):
         with pytest.raises(HubError, match="ada/model is public already"):
             Repository(name, private=True).checked()
+    with pytest.raises(HubError, match="ada/model is public already"):  # it may have become so in the meantime
+        Repository("ada/model", private=True).push({"a.txt": b"a"}, message="A file")
     assert Repository("ada/mine", private=True).checked().repo_id == "ada/mine"
     assert Repository("ada/new", private=True).checked().repo_id == "ada/new"
 
