@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import errno
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from spinealign._version import __version__
 from spinealign.errors import HubError
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 Kind = Literal["model", "dataset", "space"]
+Content: TypeAlias = Path | bytes | Callable[[bytes | None], bytes]
 
 # By class of the client's error, with its status where the class has one; the transport has changed its package before,
 # so classes are known by their names.
@@ -51,8 +54,12 @@ _SENTENCES = {
     "ConnectError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
     "ProxyError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
     "TimeoutException": "the Hub does not answer: check the network, then try again.",
+    "UnsupportedProtocol": "HF_ENDPOINT is no address of a Hub: it begins with https://.",
     "TransportError": "the connection broke off, and nothing half is used: try again.",
 }  # fmt: skip
+
+
+_DISK = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT}
 
 
 def explain(error: BaseException, repo_id: str, *, revision: str | None = None) -> str:
@@ -72,9 +79,11 @@ def explain(error: BaseException, repo_id: str, *, revision: str | None = None) 
         sentence = _sentence(cause)
         if sentence:
             detail = getattr(cause, "server_message", None) or str(cause).strip().split("\n", maxsplit=1)[0]
-            return f"{repo_id}: {sentence.format(revision=revision, detail=detail, whole=' '.join(str(cause).split()))}"
+            whole = " ".join(str(cause).split())
+            told = sentence.format(revision=revision or "main", detail=detail, whole=whole)
+            return f"{repo_id}: {told.removesuffix('.')}."
         cause = cause.__cause__
-    return f"{repo_id}: {_told_by(error)}"
+    return f"{repo_id}: {_told_by(error).removesuffix('.')}."
 
 
 def _sentence(error: BaseException) -> str | None:
@@ -90,7 +99,8 @@ def _told_by(error: BaseException) -> str:
     """Return what an error without a sentence says: of the disk, of damaged metadata, of a size that does not fit."""
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}."
+        place = "; the cache lies where HF_HOME or HF_HUB_CACHE say" if error.errno in _DISK else ""
+        return f"{error.strerror}{place}"
     if text.startswith("Consistency check failed"):
         return "what came is not whole, and nothing of it is used: try again."
     return text or type(error).__name__
@@ -131,6 +141,21 @@ class Repository:
     private: bool = False
     token: str | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        if self.revision == "":
+            raise ValueError("revision is empty: name a branch, or leave it out for the main one.")
+
+    def check_name(self) -> None:
+        """Refuse what can be no name of a repository; the Hub is not asked.
+
+        Raises:
+            HubError: If it is none.
+        """
+        from huggingface_hub import hf_hub_url
+
+        with self._in_plain_words():
+            hf_hub_url(self.repo_id, "README.md")
+
     def checked(self) -> Repository:
         """Find out, before any work is done, whether a push could succeed.
 
@@ -138,12 +163,11 @@ class Repository:
             The repository with its owner.
 
         Raises:
-            HubError: If there is no token, it is not accepted or may only read, or the owner is somebody else.
+            HubError: If there is no token, it is not accepted or may only read, the owner is somebody else, or what
+                shall be private is public already.
         """
-        from huggingface_hub import hf_hub_url
-
+        self.check_name()
         with self._in_plain_words():
-            hf_hub_url(self.repo_id, "README.md")  # it refuses what can be no name, without a request
             account = self._api().whoami()
             user = account["name"]
         if account.get("auth", {}).get("accessToken", {}).get("role") == "read":
@@ -155,13 +179,25 @@ class Repository:
                 f"{self.repo_id}: your token is that of {user}, who does not write for {owner}; {user} writes for "
                 f"{', '.join(owners)}."
             )
-        return replace(self, repo_id=f"{owner or user}/{name}")
+        found = replace(self, repo_id=f"{owner or user}/{name}")
+        found._refuse_public()
+        return found
 
-    def push(self, files: Mapping[str, Path | bytes], *, message: str, owned: Collection[str] = ()) -> Commit:
+    def _refuse_public(self) -> None:
+        if not self.private:
+            return
+        api = self._api()
+        with self._in_plain_words():
+            there = api.repo_exists(self.repo_id, repo_type=self.kind)
+            if there and not api.repo_info(self.repo_id, repo_type=self.kind).private:
+                raise HubError(f"{self.repo_id} is public already: make it private on its page, or take another name.")
+
+    def push(self, files: Mapping[str, Content], *, message: str, owned: Collection[str] = ()) -> Commit:
         """Write files in one commit; the repository is made where there is none.
 
         Args:
-            files: Name in the repository, and a path or the content.
+            files: Name in the repository, and a path, the content, or what makes it of the content that lies there;
+                None is told where there is no such file.
             message: What the commit is called.
             owned: Patterns of names that go with these files: what lies there and is not among them is deleted.
 
@@ -169,7 +205,10 @@ class Repository:
             HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time. It holds
                 all of the push then, where only the answer was lost, or nothing of it; of a repository that this push
                 made and left empty, the message says so.
+            ValueError: If the message is empty.
         """
+        if not message.strip():
+            raise ValueError("message is empty: say in some words what the commit is.")
         api = self._api()
         with self._in_plain_words():
             made = not api.repo_exists(self.repo_id, repo_type=self.kind)
@@ -186,7 +225,7 @@ class Repository:
                 raise
             raise HubError(f"{error}{self._left_behind(api, files)}") from error
 
-    def _left_behind(self, api: HfApi, files: Mapping[str, Path | bytes]) -> str:
+    def _left_behind(self, api: HfApi, files: Mapping[str, Content]) -> str:
         """Return a sentence on the repository that a failed push made; empty where the push is in it all the same."""
         try:
             name = next(iter(files))
@@ -198,21 +237,24 @@ class Repository:
         return f" {self.repo_id} was made and {state}: push again, or delete it on its page."
 
     def _commit(
-        self, api: HfApi, files: Mapping[str, Path | bytes], *, message: str, owned: Collection[str]
+        self, api: HfApi, files: Mapping[str, Content], *, message: str, owned: Collection[str]
     ) -> Commit:  # fmt: skip
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        if self.private and not api.repo_info(self.repo_id, repo_type=self.kind).private:
-            raise HubError(f"{self.repo_id} is public already: make it private on its page, or take another name.")
+        self._refuse_public()
         if self.revision:
             api.create_branch(self.repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
         head: Any = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)
         there = {item.rfilename for item in head.siblings or ()}
         stale = {name for name in there - files.keys() if any(fnmatch(name, pattern) for pattern in owned)}
+        written = {
+            name: content(self._read(api, name, head.sha) if name in there else None) if callable(content) else content
+            for name, content in files.items()
+        }
         commit = api.create_commit(
             self.repo_id,
             [
-                *(CommitOperationAdd(name, content) for name, content in files.items()),
+                *(CommitOperationAdd(name, content) for name, content in written.items()),
                 *(CommitOperationDelete(name) for name in sorted(stale)),
             ],
             commit_message=message,
@@ -221,6 +263,11 @@ class Repository:
             parent_commit=head.sha,
         )
         return Commit(self.repo_id, str(commit.commit_url), commit.oid, changed=commit.oid != head.sha)
+
+    def _read(self, api: HfApi, name: str, commit: str) -> bytes:
+        with TemporaryDirectory() as folder:
+            path = api.hf_hub_download(self.repo_id, name, repo_type=self.kind, revision=commit, local_dir=folder)
+            return Path(path).read_bytes()
 
     def _api(self) -> HfApi:
         from huggingface_hub import HfApi

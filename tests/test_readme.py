@@ -20,7 +20,7 @@ def readme(root):
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, phantom_folder, tiny_checkpoint):
+def examples_folder(tmp_path, monkeypatch, phantom_folder, tiny_checkpoint):
     """A folder with the files that README's examples name."""
     shutil.copytree(phantom_folder, tmp_path / "cervical fracture")
     shutil.copytree(tiny_checkpoint, tmp_path / "my-model")
@@ -33,7 +33,7 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-def test_python_blocks_run_in_their_order(readme, workplace, capsys):
+def test_python_blocks_run_in_their_order(readme, examples_folder, capsys):
     names = {}
     found = blocks(readme, "python")
     assert len(found) >= 3
@@ -42,7 +42,7 @@ def test_python_blocks_run_in_their_order(readme, workplace, capsys):
     assert "fracture" in capsys.readouterr().out
 
 
-def test_shell_commands_run_or_parse(readme, workplace, root, capsys):
+def test_shell_commands_run_or_parse(readme, examples_folder, root, capsys):
     from spinealign.modeling.arguments import parse_training_setup
 
     makefile = (root / "Makefile").read_text()

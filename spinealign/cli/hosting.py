@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from spinealign.cli.options import told_of
+
 
 def add_space(parser: argparse.ArgumentParser) -> None:
     """Describe `spinealign space`."""
@@ -23,12 +25,14 @@ def add_space(parser: argparse.ArgumentParser) -> None:
 
 def _space(options: argparse.Namespace) -> int:
     from spinealign.hub.space import build_space, push_space
+    from spinealign.repository import Repository
 
     if options.output:
+        Repository(options.repo_id, kind="space").check_name()
         title = options.repo_id.rsplit("/", maxsplit=1)[-1]
         folder = build_space(options.output, model=options.model, revision=options.revision, title=title)
         print(f"Wrote {folder}\nTry it: pip install -r requirements.txt, then python app.py, in that folder.")
         return 0
     commit = push_space(options.repo_id, model=options.model, revision=options.revision, private=options.private)
-    print(f"{'Pushed to' if commit.changed else 'Nothing has changed since'} {commit.url}")
+    print(told_of(commit))
     return 0

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spinealign.repository import Commit
+
+
+def told_of(commit: Commit) -> str:
+    """Return the line that says what a push did."""
+    return f"{'Pushed to' if commit.changed else 'Nothing has changed since'} {commit.url}"
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:

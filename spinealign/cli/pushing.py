@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from spinealign.cli.options import told_of
+
 if TYPE_CHECKING:
     from spinealign.hub.pushing import PlannedFile
 
@@ -27,8 +29,10 @@ def add_push(parser: argparse.ArgumentParser) -> None:
 
 def _push(options: argparse.Namespace) -> int:
     from spinealign.hub import plan_push, push_to_hub
+    from spinealign.repository import Repository
 
     if options.dry_run:
+        Repository(options.repo_id, revision=options.revision).check_name()
         print(f"{_listing(plan_push(options.checkpoint))}\nNothing was sent to {options.repo_id}.")
         return 0
     commit = push_to_hub(
@@ -38,7 +42,7 @@ def _push(options: argparse.Namespace) -> int:
         revision=options.revision,
         message=options.message,
     )
-    print(f"{'Pushed to' if commit.changed else 'Nothing has changed since'} {commit.url}")
+    print(told_of(commit))
     return 0
 
 

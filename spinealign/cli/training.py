@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spinealign.errors import HubError, require
+from spinealign.cli.options import told_of
+from spinealign.errors import CheckpointError, HubError, require
 
 if TYPE_CHECKING:
     from spinealign.modeling.arguments import TrainingSetup
@@ -50,6 +51,7 @@ def _apart(setup: TrainingSetup) -> tuple[TrainingSetup, Repository | None]:
         The setup without it, and where the finished checkpoint is pushed; None where nowhere.
 
     Raises:
+        CheckpointError: If what lies there already could not be pushed; then nothing is trained.
         HubError: If the push could not succeed; then nothing is trained.
         ValueError: If it is asked to push while it trains.
     """
@@ -61,8 +63,10 @@ def _apart(setup: TrainingSetup) -> tuple[TrainingSetup, Repository | None]:
         )
     if not told.push_to_hub:
         return setup, None
+    from spinealign.hub.checks import check_before_training
     from spinealign.repository import Repository
 
+    check_before_training(Path(told.output_dir), Path(setup.model.card_notes) if setup.model.card_notes else None)
     destination = Repository(
         told.hub_model_id or Path(told.output_dir).resolve().name,
         revision=told.hub_revision,
@@ -82,6 +86,7 @@ def push_trained(folder: Path, destination: Repository) -> None:
         destination: Where it goes.
 
     Raises:
+        CheckpointError: If the checkpoint is not fit to be pushed; it stays.
         HubError: If the Hub refuses or cannot be reached; the checkpoint stays.
     """
     from spinealign.hub import push_to_hub
@@ -94,9 +99,10 @@ def push_trained(folder: Path, destination: Repository) -> None:
             revision=destination.revision,
             token=destination.token,
         )
-    except HubError as error:
+    except (CheckpointError, HubError) as error:
         words = ["spinealign", "push", str(folder), destination.repo_id]
         words += ["--private"] if destination.private else []
         words += ["--revision", destination.revision] if destination.revision else []
-        raise HubError(f"{error} The training is not lost; push it later by: {shlex.join(words)}") from error
-    print(f"Pushed to {commit.url}")
+        told = str(error).removesuffix(".")
+        raise type(error)(f"{told}. The training is not lost; push it later by: {shlex.join(words)}") from error
+    print(told_of(commit))

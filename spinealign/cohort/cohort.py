@@ -107,7 +107,7 @@ class Cohort:
             message: What the commit is called.
 
         Raises:
-            CohortError: If it is empty, or a DICOM file may tell who a patient is.
+            CohortError: If it is empty, or a file may tell who a patient is or is no image.
             UnreadableSliceError: If a file cannot be opened.
             HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
             MissingDependencyError: If datasets is not installed.

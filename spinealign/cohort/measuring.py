@@ -16,8 +16,8 @@ from spinealign.cohort.loading import LoadedCohort, identified, read_each
 from spinealign.config import ConditioningConfig
 from spinealign.errors import CohortError
 from spinealign.imaging.conditioning import render, resize
-from spinealign.imaging.dicom import is_dicom
 from spinealign.imaging.identity import Identity, read_identity
+from spinealign.imaging.kinds import is_dicom
 from spinealign.imaging.reading import read_slice
 
 PROPERTIES = {

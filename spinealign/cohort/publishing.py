@@ -6,21 +6,22 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import DatasetCardData
-
+from spinealign.cohort.dataset_card import ALL_SPLITS, card_after, data_files, hub_split, splits_of
 from spinealign.cohort.sample import SPLITS, Sample
 from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.imaging.identifiers import identifiers_in
-from spinealign.repository import Commit, Repository
+from spinealign.imaging.kinds import suffix_of
+from spinealign.repository import Commit, Content, Repository
 
 SHARD_BYTES = 400 * 1024**2
 ROWS_AT_ONCE = 100  # they are one row group of the file, which a reader takes whole
 NAMED = 10  # files that a message names
-_HUB_SPLITS = {"val": "validation"}  # as datasets calls it
 
 
 def publish(samples: Sequence[Sample], name: str, *, repository: Repository, message: str) -> Commit:
@@ -36,7 +37,8 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
         The commit.
 
     Raises:
-        CohortError: If there are no samples, or a DICOM file may tell who a patient is.
+        CohortError: If there are no samples, one is in an unknown split, a file may tell who a patient is, or is no
+            image.
         UnreadableSliceError: If a file cannot be opened.
         HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
         MissingDependencyError: If datasets is not installed.
@@ -44,17 +46,20 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
     require("datasets", extra="train")
     if not samples:
         raise CohortError(f"{name} has no images to push.")
+    unknown = sorted({str(sample.split) for sample in samples if sample.split not in (None, *SPLITS)})
+    if unknown:
+        raise CohortError(f"{name} has images in {', '.join(unknown)}; the splits are {', '.join(SPLITS)}.")
     _refuse_identifiers(samples)
     samples = _without_file_names(samples)
     repository = repository.checked()
     with tempfile.TemporaryDirectory(prefix="spinealign-") as folder:
-        files: dict[str, Path | bytes] = {}
+        files: dict[str, Content] = {}
         features = _features(samples)
-        for split in _splits(samples):
-            part = [item for item in samples if _hub_split(item) == split]
+        for split in splits_of(samples):
+            part = [item for item in samples if hub_split(item) == split]
             files |= _write_split(Path(folder), split, samples=part, features=features)
-        files["README.md"] = _card(samples, name, repository.repo_id).encode()
-        return repository.push(files, message=message, owned=["data/*.parquet"])
+        files["README.md"] = partial(card_after, samples=samples, name=name, repo_id=repository.repo_id)
+        return repository.push(files, message=message, owned=[data_files(split) for split in ALL_SPLITS])
 
 
 def _refuse_identifiers(samples: Sequence[Sample]) -> None:
@@ -64,28 +69,21 @@ def _refuse_identifiers(samples: Sequence[Sample]) -> None:
         more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
         raise CohortError(
             f"{len(found)} of {len(samples)} files hold what may tell who a patient is, and nothing was pushed: {named}"
-            f"{more}. Empty these elements with a de-identification tool, index the collection again, and push then."
+            f"{more}. Take it out (of DICOM with a de-identification tool, of PNG and JPEG by saving pixels alone), "
+            "leave out what is no image, index the collection again, and push then."
         )
 
 
 def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:
     """Number the sources that are named after files, for the name of a file may be that of a patient."""
     names = {sample.name for sample in samples}
+    taken = {sample.source for sample in samples}
+    free = (name for index in count(1) if (name := f"source {index}") not in taken)
     number: dict[str, str] = {}
     for sample in samples:
         if any(part in names for part in sample.source.split(" = ")):
-            number.setdefault(sample.source, f"source {len(number) + 1}")
+            number.setdefault(sample.source, next(free))
     return [replace(sample, source=number.get(sample.source, sample.source)) for sample in samples]
-
-
-def _hub_split(sample: Sample) -> str:
-    """Return the split of the dataset; images without one lie in `train`, and their column `split` stays empty."""
-    return _HUB_SPLITS.get(sample.split or "train", sample.split or "train")
-
-
-def _splits(samples: Sequence[Sample]) -> list[str]:
-    present = {_hub_split(sample) for sample in samples}
-    return [name for split in SPLITS if (name := _HUB_SPLITS.get(split, split)) in present]
 
 
 def _features(samples: Sequence[Sample]) -> Any:
@@ -130,8 +128,9 @@ def _shards(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
 
 
 def _row(sample: Sample, name: str, labels: Any) -> dict[str, Any]:
+    content = sample.read()
     return {
-        "image": {"bytes": sample.read(), "path": f"{name}{Path(sample.name).suffix.lower()}"},
+        "image": {"bytes": content, "path": f"{name}{suffix_of(content)}"},
         "label": labels.str2int(sample.label),
         "source": sample.source,
         "series": sample.series,
@@ -139,34 +138,3 @@ def _row(sample: Sample, name: str, labels: Any) -> dict[str, Any]:
         "patient": sample.patient,
         "size_mm": sample.size_mm,
     }
-
-
-def _card(samples: Sequence[Sample], name: str, repo_id: str) -> str:
-    """Return the card of the dataset: its files for the Hub, and for people what stands in it."""
-    metadata = DatasetCardData(
-        pretty_name=name,
-        task_categories=["image-classification"],
-        tags=["spinealign", "medical"],
-        configs=[{
-            "config_name": "default",
-            "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in _splits(samples)],
-        }],
-    )  # fmt: skip
-    parts = {split: [item for item in samples if _hub_split(item) == split] for split in _splits(samples)}
-    rows = [
-        f"| {split} | {label} | {len(part)} | {len({item.source for item in part})} |"
-        for split, items in parts.items()
-        for label in sorted({item.label for item in items})
-        if (part := [item for item in items if item.label == label])
-    ]
-    return "\n".join([
-        f"---\n{metadata.to_yaml()}\n---\n\n# {name}\n",
-        "Labelled images for research. **No decision about a person may rest on them.**\n",
-        "| split | label | images | distinct sources |\n|---|---|---|---|",
-        *rows,
-        "\nImages with one `source` are copies of one slice: they belong into one part, and intervals count sources, "
-        "not images. `series`, `patient` and `size_mm` (of the finding) are empty where they are not known; `split` is "
-        "empty where the collection was not split.\n",
-        f"```bash\nspinealign audit {repo_id}\nspinealign train --data_dir {repo_id}\n```\n",
-        "Origin, licence and consent are for its owner to state here.\n",
-    ])  # fmt: skip

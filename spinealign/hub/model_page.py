@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard
 
+from spinealign.errors import CheckpointError
 from spinealign.evaluation.evaluation import Evaluation
 
 SECTIONS = (
@@ -25,6 +27,21 @@ WARNING = "not a medical device"
 _UNFINISHED = ("More Information Needed", "TODO", "TBD", "FIXME")
 
 
+def read_card(path: Path) -> str:
+    """Read a card.
+
+    Args:
+        path: The file.
+
+    Raises:
+        CheckpointError: If it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")  # some editors write a mark before the first letter
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path} is no text in UTF-8; save it as such.") from error
+
+
 def card_gaps(text: str, evaluations: Sequence[Evaluation], *, files: Collection[str]) -> list[str]:
     """Return what a card lacks, one sentence each.
 
@@ -34,12 +51,22 @@ def card_gaps(text: str, evaluations: Sequence[Evaluation], *, files: Collection
         files: Names of the files that go up with it.
     """
     gaps = [f"the section {title!r} is missing or empty" for title in SECTIONS if not _section(text, title)]
-    gaps += [f"{word!r} still stands in it" for word in _UNFINISHED if re.search(rf"\b{word}\b", text)]
+    gaps += unfinished(text, files=files)
     if WARNING not in " ".join(text.split()):
         gaps.append(f"it does not say that the model is {WARNING}")
-    shown = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text)
-    gaps += [f"its picture {name} is not there" for name in shown if name not in files and "://" not in name]
     return gaps + _metadata_gaps(text, evaluations)
+
+
+def unfinished(text: str, *, files: Collection[str]) -> list[str]:
+    """Return which placeholders stand in a text, and which of its pictures are missing, one sentence each.
+
+    Args:
+        text: Markdown.
+        files: Names of the files that go up with it.
+    """
+    gaps = [f"{word!r} still stands in it" for word in _UNFINISHED if re.search(rf"\b{word}\b", text)]
+    shown = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text)
+    return gaps + [f"its picture {name} is not there" for name in shown if name not in files and "://" not in name]
 
 
 def _section(text: str, title: str) -> str:

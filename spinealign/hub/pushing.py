@@ -9,7 +9,7 @@ from pathlib import Path
 from spinealign.errors import CheckpointError
 from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.contents import CHECKPOINT_FILES, checkpoint_files
-from spinealign.hub.model_page import card_for
+from spinealign.hub.model_page import card_for, read_card
 from spinealign.inference.files import CARD_FILE
 from spinealign.repository import Commit, Repository
 
@@ -70,10 +70,10 @@ def push_to_hub(
     Raises:
         CheckpointError: If the checkpoint is not fit to be pushed.
         HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
+        ValueError: If the revision or the message is empty.
     """
     plan_push(folder)
     repository = Repository(repo_id, revision=revision, private=private, token=token).checked()
     files: dict[str, Path | bytes] = {**checkpoint_files(Path(folder))}
-    card = (Path(folder) / CARD_FILE).read_text(encoding="utf-8")
-    files[CARD_FILE] = card_for(repository.repo_id, card).encode()
+    files[CARD_FILE] = card_for(repository.repo_id, read_card(Path(folder) / CARD_FILE)).encode()
     return repository.push(files, message=message, owned=CHECKPOINT_FILES)

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import requires, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from spinealign._version import __version__
 from spinealign.errors import CheckpointError, require
@@ -112,29 +112,40 @@ def space_files(
     checkpoint = predictor.checkpoint
     if checkpoint.path(ONNX_FILE) is None:
         raise CheckpointError(f"{predictor.model} has no {ONNX_FILE}, and a Space runs without torch.")
-    named, models, own, imports, arguments = predictor.model, [], {}, "", ""
     if folder is not None:
-        named = _plain(folder)
-        place = f"checkpoints/{named}"
-        own = {f"{place}/{name}": path for name, path in checkpoint_files(folder).items() if name != WEIGHTS_FILE}
-        imports, arguments = "from pathlib import Path\n\n", f'Path(__file__).parent / "{place}"'
-    elif model is not None:
-        models, arguments = [model], f'"{model}", revision="{checkpoint.folder.name}"'
+        about_model = _readme(title, _place(folder).name, models=[])
+        app, carried = _app_with_folder(folder)
+    else:
+        about_model = _readme(title, predictor.model, models=[model] if model is not None else [])
+        app, carried = _app_of_hub(model, checkpoint.folder.name), {}
     return {
-        "README.md": _readme(title, named, models).encode(),
+        "README.md": about_model.encode(),
         "requirements.txt": "".join(f"{line}\n" for line in _requirements(predictor)).encode(),
-        "app.py": _APP.format(imports=imports, arguments=arguments).encode(),
-        **own,
+        "app.py": app.encode(),
+        **carried,
         **dict(_package(with_default=model is None)),
     }
 
 
-def _plain(folder: Path) -> str:
-    """Return the name of a folder without what would mean something in code or Markdown."""
-    return re.sub(r"[^\w.-]", "_", folder.resolve().name)
+def _app_of_hub(model: str | None, commit: str) -> str:
+    arguments = f'"{model}", revision="{commit}"' if model is not None else ""
+    return _APP.format(imports="", arguments=arguments)
 
 
-def _readme(title: str, model: str, models: list[str]) -> str:
+def _app_with_folder(folder: Path) -> tuple[str, dict[str, Path]]:
+    """Return the app and the files of a checkpoint that travels in the Space."""
+    place = _place(folder).as_posix()
+    files = {f"{place}/{name}": path for name, path in checkpoint_files(folder).items() if name != WEIGHTS_FILE}
+    arguments = f'Path(__file__).parent / "{place}"'
+    return _APP.format(imports="from pathlib import Path\n\n", arguments=arguments), files
+
+
+def _place(folder: Path) -> PurePosixPath:
+    """Return where a folder lies in the Space, without what would mean something in code, Markdown or git."""
+    return PurePosixPath("checkpoints") / re.sub(r"^\.|[^\w.-]", "_", folder.resolve().name)
+
+
+def _readme(title: str, model: str, *, models: list[str]) -> str:
     from huggingface_hub import SpaceCardData
 
     data = SpaceCardData(

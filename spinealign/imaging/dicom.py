@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 _MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "PX", "RF", "RG", "US", "XA"})
 
 
-def is_dicom(content: bytes) -> bool:
-    """Tell whether the bytes look like DICOM: by the preamble, or by a first tag of group 0002 or 0008."""
-    return content[128:132] == b"DICM" or content[:2] in (b"\x02\0", b"\x08\0", b"\0\x08")
-
-
 def read_dicom(content: bytes, origin: str) -> Slice:
     """Decode a single-frame image.
 

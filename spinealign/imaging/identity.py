@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-from spinealign.imaging.dicom import is_dicom
+from spinealign.imaging.kinds import is_dicom
 from spinealign.imaging.quiet import quiet
 
 

@@ -11,11 +11,12 @@ from typing import IO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageOps, ImageStat, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
 from spinealign.imaging.deep_color import is_deep_color, read_deep_gray
-from spinealign.imaging.dicom import is_dicom, read_dicom
+from spinealign.imaging.dicom import read_dicom
+from spinealign.imaging.kinds import suffix_of
 from spinealign.imaging.quiet import quiet
 from spinealign.imaging.slice import MAX_PIXELS, Slice, Unit, check_size, gray_levels
 
@@ -103,12 +104,19 @@ def _from_bytes(content: bytes, origin: str) -> Slice:
         raise UnreadableSliceError(f"{origin} is empty; copy or export the image again.")
     if len(content) > MAX_BYTES:
         raise UnreadableSliceError(f"{origin} is larger than {MAX_BYTES // 1024**2} MiB; this is no single slice.")
-    if is_dicom(content):
+    suffix = suffix_of(content)
+    if suffix is None:
+        raise _no_image(content, origin)
+    if suffix == ".dcm":
         return read_dicom(content, origin)
+    return _decoded(lambda: _from_raster(content, origin), origin)
+
+
+def _no_image(content: bytes, origin: str) -> SliceError:
     for signature, kind in _OTHER_KINDS.items():
         if content.startswith(signature):
-            raise UnsupportedFormatError(f"{origin} is a {kind}; save the slice as PNG, JPEG or DICOM.")
-    return _decoded(lambda: _from_raster(content, origin), origin)
+            return UnsupportedFormatError(f"{origin} is a {kind}; save the slice as PNG, JPEG or DICOM.")
+    return UnreadableSliceError(f"{origin} is no PNG, JPEG or DICOM image, whatever its name says.")
 
 
 def _decoded(decode: Callable[[], Slice], origin: str) -> Slice:
@@ -117,8 +125,6 @@ def _decoded(decode: Callable[[], Slice], origin: str) -> Slice:
         return decode()
     except SliceError:
         raise
-    except UnidentifiedImageError as error:
-        raise UnreadableSliceError(f"{origin} is no PNG, JPEG or DICOM image, whatever its name says.") from error
     except Image.DecompressionBombError as error:
         raise UnreadableSliceError(
             f"{origin} has more than {MAX_PIXELS:,} pixels; no CT slice does. Crop or scale it down."

@@ -42,6 +42,14 @@ class Checkpoint:
         """What it is called in messages, which clients of the page may read: without the folders of this machine."""
         return os.path.basename(os.path.abspath(self.folder)) if Path(self.model) == self.folder else self.model
 
+    @property
+    def remedy(self) -> str:
+        """What to do about a damaged file of it."""
+        model_id, _, commit = self.model.partition("@")
+        if commit and commit == self.folder.name:
+            return f"delete it from the cache (hf cache rm model/{model_id}), then load it again"
+        return "fetch it again"
+
     def path(self, name: str) -> Path | None:
         """Return the path of one of its files, or None if it has no such file."""
         path = self.folder / name
@@ -59,9 +67,9 @@ class Checkpoint:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise CheckpointError(f"{name} of {self.name} is damaged; fetch the checkpoint again.") from error
+            raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.") from error
         if not isinstance(content, dict):
-            raise CheckpointError(f"{name} of {self.name} is damaged; fetch the checkpoint again.")
+            raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.")
         return content
 
     def check_kind(self) -> None:
@@ -140,7 +148,7 @@ class Checkpoint:
             tensors = load_file(path)
             return NoveltyStatistics(tensors["means"], tensors["whitening"])
         except Exception as error:  # the reader raises a class of its own, which its package hides
-            raise CheckpointError(f"{NOVELTY_FILE} of {self.name} is damaged; fetch it again.") from error
+            raise CheckpointError(f"{NOVELTY_FILE} of {self.name} is damaged; {self.remedy}.") from error
 
     @cached_property
     def evaluations(self) -> tuple[Evaluation, ...]:
@@ -170,29 +178,43 @@ def find_checkpoint(
         The checkpoint; its weights are not read yet.
 
     Raises:
-        CheckpointError: If there is none, it is incomplete, or it holds a pickle.
+        CheckpointError: If there is none, or none of this revision, it is incomplete, or it holds a pickle.
+        ValueError: If the revision is empty.
     """
+    if revision == "":
+        raise ValueError("revision is empty: name a branch, tag or commit, or leave it out for the main branch.")
+    if revision is not None and (model is None or os.path.isdir(model)):
+        raise CheckpointError(f"{model or DEFAULT_MODEL} is not on the Hub, so it has no revision {revision!r}.")
     if model is None:
         return _checked(Checkpoint(DEFAULT_FOLDER, DEFAULT_MODEL))
     folder = Path(model)
     if os.path.isdir(folder):  # unlike the method of Path, this never raises
         checkpoint = Checkpoint(folder, os.fspath(model))
-        _refuse_pickles(checkpoint)
+        refuse_pickles(folder, name=checkpoint.name)
         return _checked(checkpoint)
     if not _HUB_ID.fullmatch(str(model)):
         raise CheckpointError(f"There is no folder {model}, and it is no Hub id of the form owner/name.")
     return _checked(_fetched(str(model), revision, engine))
 
 
-def _refuse_pickles(checkpoint: Checkpoint) -> None:
+def refuse_pickles(folder: Path, *, name: str) -> None:
+    """Refuse a folder in which a pickle lies.
+
+    Args:
+        folder: The folder; what lies in folders of it is not looked at.
+        name: What it is called in messages.
+
+    Raises:
+        CheckpointError: If one does, or the folder cannot be read.
+    """
     try:
-        names = sorted(os.listdir(checkpoint.folder))
+        names = sorted(os.listdir(folder))
     except OSError as error:
-        raise CheckpointError(f"{checkpoint.name} cannot be read: {error.strerror}.") from error
-    pickles = [name for name in names if os.path.splitext(name)[1].lower() in PICKLE_SUFFIXES]
+        raise CheckpointError(f"{name} cannot be read: {error.strerror}.") from error
+    pickles = [file for file in names if os.path.splitext(file)[1].lower() in PICKLE_SUFFIXES]
     if pickles:
         raise CheckpointError(
-            f"{checkpoint.name} holds {', '.join(pickles)}: a Python pickle, which can run code when it is opened. "
+            f"{name} holds {', '.join(pickles)}: a Python pickle, which can run code when it is opened. "
             "spinealign reads safetensors and ONNX; convert the weights, or delete the file if they lie beside it."
         )
 

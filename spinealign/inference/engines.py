@@ -52,7 +52,7 @@ class OnnxEngine:
                 os.fspath(checkpoint.folder / ONNX_FILE), sess_options=options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime raises one class for each status code
-            raise CheckpointError(f"{self._file} is damaged or no ONNX model; fetch it again.") from error
+            raise CheckpointError(f"{self._file} is damaged or no ONNX model; {checkpoint.remedy}.") from error
         inputs, outputs = (
             [item.name for item in side()] for side in (self._session.get_inputs, self._session.get_outputs)
         )
@@ -84,7 +84,12 @@ class TorchEngine:
 
         self._torch, self._run = torch, logits_and_features
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._network = load_network(checkpoint.folder, name=checkpoint.name).to(self._device).eval()
+        try:
+            network = load_network(checkpoint.folder, name=checkpoint.name)
+        except CheckpointError as error:
+            told = str(error).removesuffix(".")
+            raise CheckpointError(f"{told}. If one of its files is damaged, {checkpoint.remedy}.") from error
+        self._network = network.to(self._device).eval()
 
     def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
         """Return logits and features for `pixel_values` of shape (N, C, H, W)."""

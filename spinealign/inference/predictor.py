@@ -57,8 +57,9 @@ class Predictor:
             engine: `onnx` (fast, small) or `torch`; a checkpoint without ONNX runs through torch.
 
         Raises:
-            CheckpointError: If there is no such checkpoint, or it is incomplete or unsafe.
+            CheckpointError: If there is no such checkpoint or revision, or it is incomplete or unsafe.
             MissingDependencyError: If torch is needed and not installed.
+            ValueError: If the revision is empty.
         """
         checkpoint = find_checkpoint(model_id_or_folder, revision=revision, engine=engine)
         checkpoint.check()

@@ -33,6 +33,20 @@ def test_a_dry_run_prints_names_and_sizes_and_sends_nothing(local_hub, loopback,
     assert not loopback.requests
 
 
+def test_a_dry_run_refuses_what_is_no_name_or_branch_of_a_repository(local_hub, loopback, checkpoint, capsys):
+    assert main(["push", str(checkpoint), "bad/id/x", "--dry_run"]) == 1
+    assert "no name of a repository" in capsys.readouterr().err
+    assert main(["push", str(checkpoint), "hospital/tiny", "--dry_run", "--revision", ""]) == 1
+    assert "revision is empty" in capsys.readouterr().err
+    assert not loopback.requests
+
+
+def test_an_empty_message_is_refused_before_a_repository_is_made(local_hub, loopback, checkpoint, capsys):
+    assert main(["push", str(checkpoint), "hospital/tiny", "--message", ""]) == 1
+    assert "message is empty" in capsys.readouterr().err
+    assert not loopback.store.repos
+
+
 def test_a_refusal_is_one_line_and_status_1(local_hub, loopback, checkpoint, capsys):
     (checkpoint / "metrics.json").unlink()
     assert main(["push", str(checkpoint), "hospital/tiny"]) == 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import onnx
 import pytest
 
 from spinealign.errors import CheckpointError
@@ -43,6 +44,11 @@ def truncated(name):
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:100])
 
 
+def in_two_files(folder):
+    network = onnx.load(folder / "model.onnx")
+    onnx.save(network, folder / "model.onnx", save_as_external_data=True, location="weights.data")
+
+
 UNFIT = {
     "pickle": (lambda folder: (folder / "training_args.bin").write_bytes(b"x"), "training_args.bin: a Python pickle"),
     "optimiser": (lambda folder: (folder / "optimizer.pt").write_bytes(b"x"), "optimizer.pt: a Python pickle"),
@@ -61,6 +67,18 @@ UNFIT = {
         lambda folder: (folder / "evaluation.png").unlink(), "its picture evaluation.png is not there",
     ),
     "metadata that cannot be read": (in_card("tags:\n", "tags: [\n"), "metadata cannot be read"),
+    "another task": (
+        in_card("pipeline_tag: image-classification", "pipeline_tag: text-classification"),
+        "pipeline_tag is not image-classification",
+    ),
+    "a card that is no text": (
+        lambda folder: (folder / "README.md").write_bytes(b"\xff\xfe" + (folder / "README.md").read_bytes()),
+        r"README\.md is no text in UTF-8",
+    ),
+    "weights in another file": (in_two_files, r"model\.onnx .* keeps weights in another file"),
+    "a plot that is no picture": (
+        lambda folder: (folder / "evaluation.png").write_bytes(b"words"), r"evaluation\.png is no PNG",
+    ),
     "no tag": (in_card("- spinealign\n", ""), "do not name spinealign"),
     "another accuracy": (
         rewritten_metrics(lambda content: content["evaluations"][0]["scores"].update(accuracy=0.123)),
@@ -74,10 +92,17 @@ UNFIT = {
 
 
 @pytest.mark.parametrize(("spoil", "words"), UNFIT.values(), ids=UNFIT)
-def test_a_checkpoint_that_others_could_not_judge_is_refused(checkpoint, spoil, words):
+def test_a_checkpoint_that_others_could_not_judge_is_refused(checkpoint, monkeypatch, spoil, words):
     spoil(checkpoint)
+    monkeypatch.chdir(checkpoint)  # what lies in the folder of the process does not go up either
     with pytest.raises(CheckpointError, match=words):
         check_checkpoint(checkpoint)
+
+
+def test_a_card_with_a_byte_order_mark_is_read(checkpoint):
+    card = checkpoint / "README.md"
+    card.write_bytes(b"\xef\xbb\xbf" + card.read_bytes())
+    check_checkpoint(checkpoint)
 
 
 def test_all_gaps_are_named_at_once(checkpoint):

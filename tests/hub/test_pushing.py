@@ -8,6 +8,7 @@ import pytest
 from huggingface_hub import HfApi
 from loopback.connection import Cut
 
+from spinealign import Predictor
 from spinealign.errors import CheckpointError, HubError
 from spinealign.hub.contents import CHECKPOINT_FILES
 from spinealign.hub.pushing import plan_push, push_to_hub
@@ -129,6 +130,14 @@ def test_a_branch_grows_where_it_was_asked_for(hub, checkpoint):
     push_to_hub(checkpoint, repo_id, private=True, revision="trial")
     assert files_of(hub, repo_id, "trial") == ALL
     assert files_of(hub, repo_id) == {".gitattributes"}
+
+
+def test_a_branch_may_have_slashes_in_its_name(local_hub, checkpoint, gray):
+    repo_id = local_hub.new_id()
+    commit = push_to_hub(checkpoint, repo_id, revision="feature/x")
+    assert push_to_hub(checkpoint, repo_id, revision="feature/x").changed is False
+    assert files_of(local_hub, repo_id, "feature/x") == ALL
+    assert Predictor.from_pretrained(repo_id, "feature/x")(gray).model == f"{repo_id}@{commit.oid}"
 
 
 def test_a_name_alone_goes_to_the_account_of_the_token(local_hub, loopback, checkpoint):

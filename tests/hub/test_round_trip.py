@@ -23,14 +23,19 @@ print(json.dumps({row["label"]: row["score"] for row in classify(sys.argv[2])}))
 
 
 @pytest.mark.slow
-def test_train_push_empty_the_cache_load_by_id_and_predict(hub, tmp_path, phantom_folder, tiny_backbone, capsys):
+def test_train_push_empty_the_cache_load_by_id_and_predict(
+    hub, tmp_path, phantom_folder, tiny_backbone, capsys, monkeypatch
+):
     repo_id, folder = hub.new_id(), tmp_path / "trained"
     words = training_words(
         phantom_folder, tiny_backbone, folder, "--num_train_epochs", "1",
         "--push_to_hub", "--hub_model_id", repo_id, "--hub_private_repo", "True", "--hub_strategy", "end",
+        "--hub_revision", "trial", "--hub_token", hub.token,
     )  # fmt: skip
-    assert main(["train", *words]) == 0
-    commit = HfApi(token=hub.token, endpoint=hub.endpoint).model_info(repo_id)
+    with monkeypatch.context() as patch:
+        patch.setenv("HF_TOKEN", "hf_of_somebody_else")
+        assert main(["train", *words]) == 0
+    commit = HfApi(token=hub.token, endpoint=hub.endpoint).model_info(repo_id, revision="trial")
     assert f"Pushed to {hub.endpoint or ''}" in capsys.readouterr().out
     assert commit.private
     assert not [file.rfilename for file in commit.siblings if file.rfilename.endswith((".bin", ".pt", ".pkl"))]
@@ -38,7 +43,7 @@ def test_train_push_empty_the_cache_load_by_id_and_predict(hub, tmp_path, phanto
     expected = Predictor.from_pretrained(folder)(image)
     shutil.rmtree(folder)
     shutil.rmtree(hub.cache, ignore_errors=True)
-    prediction = Predictor.from_pretrained(repo_id)(image)
+    prediction = Predictor.from_pretrained(repo_id, "trial")(image)
     assert prediction.probabilities == expected.probabilities
     assert prediction.model == f"{repo_id}@{commit.sha}"
 
@@ -124,11 +129,58 @@ def test_a_push_while_it_trains_is_refused_before_anything_is_asked_or_trained(
 
 def test_a_push_that_fails_after_the_training_says_how_to_go_on(local_hub, loopback, tiny_checkpoint, tmp_path, capsys):
     from spinealign.cli.training import push_trained
-    from spinealign.errors import HubError
+    from spinealign.errors import CheckpointError, HubError
     from spinealign.repository import Repository
 
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
     loopback.trouble = 503
-    with pytest.raises(HubError, match=rf"trouble of its own.* spinealign push {folder} hospital/x --private"):
-        push_trained(folder, Repository("hospital/x", private=True))
+    command = f"spinealign push {folder} hospital/x --private --revision trial"
+    with pytest.raises(HubError, match=rf"try again later\. The training is not lost; push it later by: {command}$"):
+        push_trained(folder, Repository("hospital/x", private=True, revision="trial"))
+    loopback.trouble = 0
+    (folder / "metrics.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=rf"no evaluation.*\. The training is not lost.* {folder} hospital/x$"):
+        push_trained(folder, Repository("hospital/x"))
     assert not capsys.readouterr().out
+
+
+def test_a_push_that_changes_nothing_after_a_training_says_so(local_hub, tiny_checkpoint, capsys):
+    from spinealign.cli.training import push_trained
+    from spinealign.repository import Repository
+
+    for told in ("Pushed to ", "Nothing has changed since "):
+        push_trained(tiny_checkpoint, Repository("hospital/x"))
+        assert capsys.readouterr().out.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("notes", "file", "words"),
+    [
+        ("Images: TODO", "notes.txt", "notes.md have gaps: 'TODO' still stands in it"),
+        ("![Us](team.png)", "notes.txt", "its picture team.png is not there"),
+        ("Images of ours", "old.pt", "holds old.pt: a Python pickle"),
+    ],
+    ids=["a placeholder", "a picture", "a pickle"],
+)
+def test_what_would_stop_the_push_is_told_before_the_training_starts(
+    local_hub, loopback, phantom_folder, tiny_backbone, tmp_path, capsys, notes, file, words
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / file).write_bytes(b"x")
+    (tmp_path / "notes.md").write_text(notes)
+    more = ("--push_to_hub", "--hub_model_id", "hospital/x", "--card_notes", str(tmp_path / "notes.md"))
+    assert main(["train", *training_words(phantom_folder, tiny_backbone, out, *more)]) == 1
+    assert words in capsys.readouterr().err
+    assert not loopback.requests
+    assert [path.name for path in out.iterdir()] == [file]
+
+
+def test_a_private_push_to_a_public_repository_is_told_before_the_training_starts(
+    local_hub, loopback, phantom_folder, tiny_backbone, tmp_path, capsys
+):
+    loopback.store.create("model", "hospital/x", loopback.store.accounts["hf_owner"], private=False)
+    more = ("--push_to_hub", "--hub_model_id", "hospital/x", "--hub_private_repo", "True")
+    assert main(["train", *training_words(phantom_folder, tiny_backbone, tmp_path / "out", *more)]) == 1
+    assert "hospital/x is public already" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

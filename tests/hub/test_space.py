@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 
 import pytest
 from huggingface_hub import HfApi, SpaceCard
@@ -12,6 +13,7 @@ from spinealign.cli import main
 from spinealign.errors import CheckpointError
 from spinealign.hub.pushing import push_to_hub
 from spinealign.hub.space import build_space, push_space, space_files
+from spinealign.inference.checkpoint import DEFAULT_FOLDER
 
 
 def requirements_of(folder):
@@ -25,6 +27,7 @@ def test_a_space_installs_no_torch_and_pins_gradio(tmp_path):
     assert not {"torch", "transformers", "spinealign", "scikit-image"} & set(names)
     card = SpaceCard.load(folder / "README.md").data
     assert f"gradio=={card.sdk_version}" in (folder / "requirements.txt").read_text()
+    assert card.python_version == ".".join(map(str, sys.version_info[:2]))
     assert (card.sdk, card.app_file, card.license) == ("gradio", "app.py", "apache-2.0")
     assert len(card.short_description) <= 60
 
@@ -48,11 +51,12 @@ def test_a_checkpoint_folder_travels_in_the_space_and_is_what_the_app_loads(tmp_
     )
 
 
-def test_the_name_of_a_folder_is_no_code(tmp_path, tiny_checkpoint):
-    name = 'my"+__import__("os").getcwd()+"x'
+@pytest.mark.parametrize("name", ['my"+__import__("os").getcwd()+"x', ".git"])
+def test_the_name_of_a_folder_is_no_code(tmp_path, tiny_checkpoint, name):
     folder = build_space(tmp_path / "space", model=str(shutil.copytree(tiny_checkpoint, tmp_path / name)))
     place = re.search(r'parent / "([^"]*)"\)', (folder / "app.py").read_text())[1]
     assert (folder / place / "model.onnx").is_file()
+    assert "/." not in place
 
 
 def test_only_what_belongs_to_the_package_goes_up():
@@ -60,10 +64,11 @@ def test_only_what_belongs_to_the_package_goes_up():
     assert {name[name.rindex(".") :] for name in space_files()} == kept
 
 
-def test_a_model_that_enhances_its_input_brings_the_filters(tmp_path, tiny_checkpoint):
+@pytest.mark.parametrize(("step", "how"), [("denoise", "median"), ("equalize", "clahe")])
+def test_a_model_that_enhances_its_input_brings_the_filters(tmp_path, tiny_checkpoint, step, how):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     settings = json.loads((model / "spinealign.json").read_text())
-    settings["conditioning"]["denoise"] = "median"
+    settings["conditioning"][step] = how
     (model / "spinealign.json").write_text(json.dumps(settings))
     assert "scikit-image" in requirements_of(build_space(tmp_path / "space", model=str(model)))
 
@@ -126,6 +131,8 @@ def test_a_space_keeps_to_the_commit_of_its_model_and_is_pushed_in_one_commit(hu
     pushed = push_to_hub(tiny_checkpoint, model, private=True)
     commit = push_space(space, model=model, private=True)
     api = HfApi(token=hub.token, endpoint=hub.endpoint)
+    found = api.space_info(space)
+    assert (found.private, found.sdk) == (True, "gradio")
     newest, *_ = api.list_repo_commits(space, repo_type="space")
     assert newest.title == "Build with spinealign"
     assert commit.oid in commit.url
@@ -139,5 +146,22 @@ def test_a_space_keeps_to_the_commit_of_its_model_and_is_pushed_in_one_commit(hu
     assert "checkpoints/tiny/model.onnx" in names
     assert not [name for name in names if "assets/default" in name], "what an earlier Space had is gone"
     push_space(space, model=model, private=True)
+    assert "checkpoints" not in "".join(api.list_repo_files(space, repo_type="space"))
     card = api.hf_hub_download(space, "README.md", repo_type="space", cache_dir=hub.cache)
     assert SpaceCard.load(card).data.models == [model]
+
+
+def test_a_space_takes_the_revision_that_is_asked_for(local_hub, loopback, tmp_path, tiny_checkpoint):
+    trial = push_to_hub(tiny_checkpoint, "hospital/model", revision="trial")
+    push_to_hub(DEFAULT_FOLDER, "hospital/model")
+    assert f'revision="{trial.oid}"' in space_files("hospital/model", revision="trial")["app.py"].decode()
+    assert main(["space", "neck", "--model", "hospital/model", "--revision", "trial"]) == 0
+    app = loopback.store.repos["space", "ada/neck"].at("main").files["app.py"].content
+    assert f'revision="{trial.oid}"' in app.decode()
+
+
+def test_a_name_that_is_none_is_refused_before_a_folder_is_written(local_hub, loopback, tmp_path, capsys):
+    assert main(["space", "bad id!!", "--output", str(tmp_path / "space")]) == 1
+    assert "no name of a repository" in capsys.readouterr().err
+    assert not (tmp_path / "space").exists()
+    assert not loopback.requests

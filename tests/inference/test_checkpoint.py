@@ -145,3 +145,12 @@ def test_a_name_that_is_neither_folder_nor_hub_id_is_refused(name):
 def test_a_model_that_is_not_in_the_cache_says_so_where_the_hub_may_not_be_asked():
     with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE forbids to ask the Hub, and the cache has not all of it"):
         find_checkpoint("spinealign/there-is-no-such-model")
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_what_does_not_come_from_the_hub_has_no_revision(checkpoint, embedded):
+    model = None if embedded else checkpoint
+    with pytest.raises(CheckpointError, match=r"not on the Hub, so it has no revision 'v9'"):
+        Predictor.from_pretrained(model, "v9")
+    with pytest.raises(ValueError, match="revision is empty"):
+        Predictor.from_pretrained(model, "")

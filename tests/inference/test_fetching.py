@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -152,6 +154,41 @@ def test_a_model_that_is_not_there_says_so(hub):
 def test_a_revision_that_is_not_there_says_so(pushed):
     repo_id, _ = pushed
     assert refused(repo_id, revision="v9") == "it has no revision 'v9': check the branch, tag or commit."
+
+
+def test_a_repository_without_a_commit_is_not_asked_for_none(loopback, local_hub):
+    loopback.store.repos["model", "hospital/model"] = Repo("hospital")
+    assert refused() == "it has no revision 'main': check the branch, tag or commit."
+
+
+def test_an_address_of_the_hub_that_is_none_is_named(hub, slice_png):
+    process = hub.start("predict", str(slice_png), "--model", "hospital/model", HF_ENDPOINT="hub.example.org")
+    assert "hospital/model: HF_ENDPOINT is no address of a Hub: it begins with https://." in process.communicate()[1]
+
+
+def test_a_cache_that_cannot_be_written_is_named_by_its_variables(kept, local_hub, slice_png):
+    kept()
+    nowhere = {"HF_HOME": str(slice_png / "home"), "HF_HUB_CACHE": str(slice_png / "home" / "hub")}
+    process = local_hub.start("predict", str(slice_png), "--model", "hospital/model", **nowhere)
+    assert "Not a directory; the cache lies where HF_HOME or HF_HUB_CACHE say." in process.communicate()[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "novelty.safetensors", "config.json", "spinealign.json", "model.safetensors"]
+)
+def test_a_file_that_was_cut_in_the_cache_can_be_fetched_anew(kept, name):
+    kept()
+    engine = "torch" if name == "model.safetensors" else "onnx"
+    folder = Predictor.from_pretrained("hospital/model", engine=engine).checkpoint.folder
+    with (folder / name).resolve().open("r+b") as stream:
+        stream.truncate(10)
+    with pytest.raises(CheckpointError, match=r"\(hf cache rm model/hospital/model\)"):
+        Predictor.from_pretrained("hospital/model", engine=engine)
+    subprocess.run(
+        [sys.executable, "-m", "huggingface_hub.cli.hf", "cache", "rm", "model/hospital/model", "--yes",
+         "--cache-dir", folder.parents[2]], check=True, capture_output=True,
+    )  # fmt: skip
+    assert Predictor.from_pretrained("hospital/model", engine=engine).labels
 
 
 def test_without_the_network_and_without_a_copy_it_says_so(kept, unplugged):

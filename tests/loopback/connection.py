@@ -72,7 +72,7 @@ class Connection(BaseHTTPRequestHandler):
         try:
             token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
             self.account = self.server.store.account(token)
-            self.serve(method, path, body)
+            self.serve(method, url.path, body)
         except RefusalError as refusal:
             self.reply({"error": refusal.message}, refusal.status, {
                 "X-Error-Code": refusal.code, "X-Error-Message": refusal.message,

@@ -116,6 +116,6 @@ def hub(request, tmp_path, monkeypatch):
         pytest.skip(f"set {REAL_TOKEN} and {REAL_OWNER} to run this on the real Hub")
     real = pointed_at(Hub(owner, token, tmp_path / "home" / "hub", None), monkeypatch)
     yield real
-    for kind in ("model", "dataset"):
+    for kind in ("model", "dataset", "space"):
         for repo_id in real.made:
             HfApi(token=token).delete_repo(repo_id, repo_type=kind, missing_ok=True)

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from http.server import ThreadingHTTPServer
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import yaml
 
@@ -74,8 +74,9 @@ class Handler(Connection):
         owner = told.get("organization") or (self.account.name if self.account else "")
         repo_id, kind = f"{owner}/{told['name']}", told.get("type") or "model"
         url = f"{self.server.endpoint}/{'' if kind == 'model' else f'{kind}s/'}{repo_id}"
+        private = told.get("visibility") == "private"
         try:
-            self.server.store.create(kind, repo_id, self.account, private=told.get("visibility") == "private")
+            self.server.store.create(kind, repo_id, self.account, private=private, sdk=told.get("sdk"))
         except RefusalError as refusal:
             if refusal.status != 409:
                 raise
@@ -98,7 +99,7 @@ class Handler(Connection):
             "_id": id, "id": id, "modelId": id, "author": repo.owner, "sha": commit.oid, "private": repo.private,
             "gated": "auto" if repo.gated else False, "disabled": False, "tags": [], "downloads": 0, "likes": 0,
             "createdAt": "2026-01-01T00:00:00.000Z", "lastModified": "2026-01-01T00:00:00.000Z",
-            "siblings": [{"rfilename": name} for name in commit.files],
+            "siblings": [{"rfilename": name} for name in commit.files], "sdk": repo.sdk,
         })  # fmt: skip
 
     def tree(self, body, kind, id, revision, folder=""):  # noqa: A002
@@ -248,7 +249,7 @@ ROUTES = (
 
 def named(match):
     """Return the groups of a route that were found, with the kind of the repository in the singular."""
-    found = {name: value for name, value in match.groupdict().items() if value is not None}
+    found = {name: unquote(value) for name, value in match.groupdict().items() if value is not None}
     if "id" in match.re.groupindex:
         found["kind"] = (found.get("kind") or "models").rstrip("s/")
     return found

@@ -58,6 +58,7 @@ class Commit:
 class Repo:
     owner: str
     private: bool = False
+    sdk: str | None = None  # of a Space
     gated: bool = False
     readers: set[str] = field(default_factory=set)
     commits: dict[str, Commit] = field(default_factory=dict)
@@ -102,7 +103,7 @@ class Store:
             raise RefusalError(401, message="Invalid credentials in Authorization header")
         return self.accounts[token]
 
-    def create(self, kind, repo_id, account, *, private):
+    def create(self, kind, repo_id, account, *, private, sdk=None):
         owner = repo_id.split("/")[0]
         if account is None:
             raise RefusalError(401, message="Invalid username or password.")
@@ -111,7 +112,7 @@ class Store:
         with self.lock:
             if (kind, repo_id) in self.repos:
                 raise RefusalError(409, message=f"You already created this {kind} repo")
-            repo = self.repos[kind, repo_id] = Repo(owner, private)
+            repo = self.repos[kind, repo_id] = Repo(owner, private, sdk)
             repo.commit("main", "initial commit", {".gitattributes": File(b"*.onnx filter=lfs\n", False)})
 
     def readable(self, kind, repo_id, account):
