@@ -37,7 +37,7 @@ def test_what_a_person_chose_of_the_hub_stays_at_its_commit(models, local_hub, t
     assert kept in said
     changed = tmp_path / "changed"
     shutil.copytree(tiny_checkpoint, changed)
-    (changed / "learning_curves.png").write_bytes(b"another picture")
+    (changed / "learning_curves.png").write_bytes(b"\x89PNG\r\n\x1a\nanother picture")
     second = push_to_hub(changed, repo_id)
     assert choose(models, repo_id)[0] == f"{repo_id}@{second.oid}"
     assert choose(models, f"{repo_id}@{first.oid}")[0] == kept
