@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from spinealign.page.limits import MAX_QUERY
+from spinealign.page.limits import MAX_ADDRESS
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # What the page, its clients and agents ask for. Gradio has more, above all ways to fetch files and addresses.
@@ -34,7 +34,7 @@ def refusal(scope: Mapping[str, Any], *, names: Collection[str] | None) -> tuple
         names: Names by which the page may be asked; None takes any.
     """
     headers = dict(scope["headers"])
-    if len(scope.get("query_string", b"")) > MAX_QUERY:
+    if max(len(scope["path"]), len(scope.get("query_string", b""))) > MAX_ADDRESS:
         return 414, "The address is too long."
     if names is not None and _host(headers) not in names:
         return 421, "This page is not asked by that name; its operator can allow it (--hostnames)."

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 
-from spinealign.errors import SpineAlignError
+from spinealign.errors import SliceError, SpineAlignError
 from spinealign.imaging.slice import Slice
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
+from spinealign.page.limits import MAX_FILES
 from spinealign.page.uploads import Upload
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -41,14 +42,15 @@ def answer_all(predictor: Predictor, uploads: Sequence[Upload]) -> Iterator[Row]
 
     Yields:
         One row for each file, in order.
+
+    Raises:
+        SliceError: If there are too many.
     """
-    known: dict[str, Row] = {}  # two copies of one file arrive at one place
     try:
+        if len(uploads) > MAX_FILES:
+            raise SliceError(f"{len(uploads)} files are too many at once; send at most {MAX_FILES}.")
         for upload in uploads:
-            place = str(upload.path)
-            if place not in known:
-                known[place] = _row(predictor, upload)
-            yield known[place]
+            yield _row(predictor, upload)
     finally:
         for upload in uploads:
             upload.delete()

@@ -22,6 +22,7 @@ from spinealign.page.waiting import Waiting
 
 UPLOAD_ROUTE = f"{API_PREFIX}/upload"
 HEALTH_ROUTE = "/health"
+NO_FILES = "Send the files as multipart/form-data, each in a field named files."
 
 
 def own_routes(model: str, waiting: Waiting) -> list[Route]:
@@ -55,18 +56,21 @@ async def receive_uploads(request: Request, storage: Storage) -> Response:
         The paths of the files, which `slice_file` takes.
     """
     folder = upload_folder() / secrets.token_hex(16)
-    if not storage.take(folder, int(request.headers.get("content-length", MAX_UPLOAD_BYTES))):
+    announced = MAX_UPLOAD_BYTES if "transfer-encoding" in request.headers else request.headers.get("content-length", 0)
+    if not storage.take(folder, int(announced)):
         return PlainTextResponse("Too many files wait to be read; try again in some minutes.", status_code=503)
     kept = False
     try:
         paths = await _store(request, folder)
         storage.settle(folder, sum(path.stat().st_size for path in paths))
-        kept = bool(paths)
+        kept = True
         return JSONResponse([os.fspath(path) for path in paths])
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
             return PlainTextResponse(f"At most {MAX_FILES} files at once.", status_code=413)
         return PlainTextResponse(error.message, status_code=413 if "maximum allowed size" in error.message else 400)
+    except ValueError:  # of the parser
+        return PlainTextResponse(NO_FILES, status_code=400)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody is there to read it
     finally:
@@ -80,8 +84,8 @@ async def _store(request: Request, folder: Path) -> list[Path]:
     Raises:
         MultiPartException: If the request is none of files, or too large.
     """
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise MultiPartException("Send the files as multipart/form-data.")
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise MultiPartException(NO_FILES)
     upload_id = request.query_params.get("upload_id")
     progress = file_upload_statuses if upload_id else None
     if progress:
@@ -90,9 +94,11 @@ async def _store(request: Request, folder: Path) -> list[Path]:
         request.headers, request.stream(), max_files=MAX_FILES, max_fields=0, upload_dir=folder, upload_id=upload_id,
         upload_progress=progress, max_file_size=MAX_FILE_BYTES,
     )  # fmt: skip
-    form = await parser.parse()
+    parts = (await parser.parse()).multi_items()
+    if not parts or any(field != "files" for field, _ in parts):
+        raise MultiPartException(NO_FILES)
     paths = []
-    for number, part in enumerate(form.getlist("files")):
+    for number, (_, part) in enumerate(parts):
         paths.append(folder / str(number) / _plain(part.filename or ""))
         paths[-1].parent.mkdir()
         part.file.close()
@@ -105,4 +111,4 @@ async def _store(request: Request, folder: Path) -> list[Path]:
 def _plain(name: str) -> str:
     """Return the last part of a name, as a file system takes it."""
     plain = re.sub(r"[^\w. ()-]", "_", name.replace("\\", "/").rsplit("/", 1)[-1])[-60:]
-    return plain if plain.strip(". ") else "file"
+    return plain.lstrip(". ") or "file"  # Gradio takes a dot before a name for something hidden

@@ -44,6 +44,7 @@ def serve(
     if mcp and accounts:
         raise ValueError(f"agents cannot log in; leave out either --mcp or {AUTH_VARIABLE}.")
     _share_memory()
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it quotes what it does not understand
     names = _names(host or os.environ.get("GRADIO_SERVER_NAME"), hostnames, login=bool(accounts))
     with own_folder() as folder:
         from spinealign.page.layout import build_page

@@ -19,7 +19,7 @@ from spinealign.errors import SliceError
 from spinealign.imaging.reading import read_slice
 from spinealign.imaging.slice import Slice
 from spinealign.page.blocks import UNKNOWN_FILE
-from spinealign.page.limits import BODY_SECONDS, MAX_FILE_BYTES, MAX_FILES, SECONDS_KEPT, SWEEP_SECONDS
+from spinealign.page.limits import BODY_SECONDS, MAX_FILE_BYTES, SECONDS_KEPT, SWEEP_SECONDS
 from spinealign.page.waiting import Since, Waiting
 
 TOO_LARGE = f"This file is larger than {MAX_FILE_BYTES // 1024**2} MiB; this is no single slice."
@@ -31,11 +31,11 @@ class Upload:
 
     Attributes:
         name: What the person calls it, without folders.
-        path: Where it lies until it is read.
+        path: Where it lies until it is read; None where it was not sent here, or is gone.
     """
 
     name: str
-    path: Path
+    path: Path | None
 
     def read(self) -> Slice:
         """Read the image and delete the file.
@@ -43,6 +43,8 @@ class Upload:
         Raises:
             SliceError: If it cannot be used; the message names neither the file nor a place on this machine.
         """
+        if self.path is None:
+            raise SliceError(UNKNOWN_FILE)
         try:
             if self.path.stat().st_size > MAX_FILE_BYTES:
                 raise SliceError(TOO_LARGE)
@@ -55,6 +57,8 @@ class Upload:
 
     def delete(self) -> None:
         """Delete the file, and the folder that was made for it if nothing else is left there."""
+        if self.path is None:
+            return
         self.path.unlink(missing_ok=True)
         for folder in (self.path.parent, self.path.parent.parent):
             if folder == upload_folder():
@@ -99,8 +103,8 @@ def slice_file(*, several: bool = False, **options: Any) -> gradio.File:
 
 
 async def _stay(place: str | Path | None) -> str | None:
-    """Let the path of an upload pass, where Gradio fetches an address and copies a file from elsewhere."""
-    return None if place is None else str(_uploaded(str(place)))
+    """Let a path pass as it is, where Gradio fetches an address and copies a file from elsewhere."""
+    return None if place is None else str(place)
 
 
 def _received(file: FileData | None) -> Upload | None:
@@ -108,12 +112,7 @@ def _received(file: FileData | None) -> Upload | None:
 
 
 def _received_all(files: ListFiles | None) -> list[Upload]:
-    uploads = [] if files is None else [_upload(file) for file in files.root]
-    if len(uploads) <= MAX_FILES:
-        return uploads
-    for upload in uploads:
-        upload.delete()
-    raise gradio.Error(f"{len(uploads)} files are too many at once; send at most {MAX_FILES}.", print_exception=False)
+    return [] if files is None else [_upload(file) for file in files.root]
 
 
 def _upload(file: FileData) -> Upload:
@@ -121,16 +120,12 @@ def _upload(file: FileData) -> Upload:
     return Upload("".join(letter for letter in name if letter.isprintable())[:120] or "file", _uploaded(file.path))
 
 
-def _uploaded(path: str) -> Path:
-    """Return the path of an upload.
-
-    Raises:
-        gradio.Error: If it is an address, a link, a folder or a file from elsewhere.
-    """
+def _uploaded(path: str) -> Path | None:
+    """Return the path of an upload; None if it is an address, a link, a folder, a file from elsewhere or gone."""
     folder, place = upload_folder(), Path(path)
     real = Path(os.path.realpath(place))
     if not place.is_absolute() or real != place or folder not in real.parents or not real.is_file():
-        raise gradio.Error(UNKNOWN_FILE, print_exception=False)
+        return None
     return real
 
 

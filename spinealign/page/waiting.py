@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from spinealign.page.limits import ANSWERS_KEPT, MAX_NAME, SECONDS_UNREAD
+from spinealign.page.limits import ANSWERS_KEPT, MAX_NAME, SECONDS_UNREAD, WAITING_PREDICTIONS
 
 if TYPE_CHECKING:
     from gradio.queueing import Queue
@@ -45,6 +45,9 @@ class Waiting:
         """Take a call into the queue, if its session has a name that can be kept, and there is room for its answer."""
         if body.session_hash is not None and not 0 < len(body.session_hash) <= MAX_NAME:
             return False, "The session_hash is empty or too long.", "error"
+        if len(self._queue.pending_event_ids_session.get(body.session_hash, ())) >= WAITING_PREDICTIONS:
+            return False, "Fetch the answers to earlier calls first.", "queue_full"
+        self._unread.restart(body.session_hash)
         if not self._make_room():
             return False, "Too many answers wait to be fetched; try again later.", "queue_full"
         return await self._push(body, *arguments, **options)
@@ -81,6 +84,7 @@ class Waiting:
         return self._queue.event_ids_to_events.values()
 
     def _forget(self, session: str) -> None:
+        self._unread.restart(session)
         self._queue.pending_messages_per_session.pop(session, None)
         self._queue.pending_event_ids_session.pop(session, None)
 
@@ -97,6 +101,10 @@ class Since:
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
+
+    def restart(self, key: str | None) -> None:
+        """Count for something from its next sight on."""
+        self._since.pop(key or "", None)
 
     def longer_than(self, seconds: float, there: Collection[str]) -> list[str]:
         """Return what has been there for so long.

@@ -331,12 +331,41 @@ def test_an_upload_without_a_length_takes_no_more_room_than_its_bytes(page):
     assert page.files() == []
 
 
+def test_files_in_other_fields_are_refused_and_leave_none(page):
+    part = '--x\r\nContent-Disposition: form-data; name="{}"; filename="a.png"\r\n\r\na\r\n'
+    kind = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    for fields in (["x", "files"], ["x"], []):
+        body = "".join(part.format(field) for field in fields) + "--x--\r\n"
+        status, text = ask(f"{page.url}/gradio_api/upload", body=body.encode(), headers=kind)
+        assert (status, "in a field named files" in text) == (400, True)
+    assert ask(f"{page.url}/gradio_api/upload", body=b"no parts", headers=kind)[0] == 400
+    long = {"Content-Type": f"multipart/form-data; boundary={'x' * 300}"}
+    assert ask(f"{page.url}/gradio_api/upload", body=b"--x", headers=long)[0] == 400
+    assert page.files() == []
+
+
+def test_names_of_dicom_instances_and_hidden_files_are_taken(page, slices):
+    content = slices["eight"].read_bytes()
+    for name in (
+        "1.2.840.113619.2.55.3.6046881190.969.1345678901.1234.5678.dcm",
+        ".hidden",
+        "..",
+        "a" * 300,
+        "漢" * 90,
+    ):
+        status, text = send_files(page, [(name, content)])
+        assert status == 200, name
+        assert call(page, [file_data(*json.loads(text))])[0] == "complete", name
+    assert page.files() == []
+
+
 def test_fields_that_are_no_files_are_refused_before_they_fill_the_memory(page):
     for query in ("", "?upload_id=abc"):
         body = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\nSmith^Jane\r\n--x--\r\n'
         kind = {"Content-Type": "multipart/form-data; boundary=x"}
         assert ask(f"{page.url}/gradio_api/upload{query}", body=body, headers=kind)[0] == 400
     assert ask(f"{page.url}/gradio_api/upload?upload_id={'x' * 600}", body=body, headers=kind)[0] == 414
+    assert ask(f"{page.url}/assets/{'x' * 600}")[0] == 414
     assert page.files() == []
 
 

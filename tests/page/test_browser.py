@@ -115,6 +115,16 @@ def test_a_slow_answer_never_takes_the_place_of_a_later_one(chromium, tmp_path, 
         tab.locator("#sa-finding [role=alert]").wait_for()
         tab.wait_for_timeout(3000)  # in which the heat map of the first is ready
         assert "This image cannot be used" in tab.locator("#sa-finding").inner_text()
+        tab.get_by_role("button", name="Intact neck").click()
+        finding(tab).wait_for()
+        tab.route(
+            "**/upload?*", lambda route: route.fulfill(json=[f"{next(served.folder.glob('spine*'))}/gone/0/a.png"])
+        )
+        tab.set_input_files(UPLOAD, slices["eight"])
+        tab.locator("#sa-finding [role=alert]", has_text="upload it again").wait_for()
+        tab.wait_for_timeout(3000)
+        assert "upload it again" in tab.locator("#sa-finding").inner_text()
+        tab.unroute("**/upload?*")
         tab.get_by_role("tab", name="Many slices").click()
         tab.set_input_files(UPLOADS, [slices["eight"]] * 12)
         tab.locator(".sa-table tbody tr").first.wait_for()

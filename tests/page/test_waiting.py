@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
+import pytest
+
 from spinealign.page.blocks import Page
-from spinealign.page.limits import ANSWERS_KEPT
+from spinealign.page.limits import ANSWERS_KEPT, WAITING_PREDICTIONS
 
 
 async def queue_of(*sessions):
@@ -47,6 +49,27 @@ def test_an_answer_that_nobody_fetches_is_forgotten_but_no_call_that_waits():
     assert answers(page) == {"ann", "bob"}
     page.waiting.forget_unread(older_than=0)
     assert answers(page) == {"bob"}
+
+
+def test_an_answer_is_kept_for_a_while_however_long_its_session_has_been_idle_before():
+    page = asyncio.run(queue_of("ann"))
+    page._queue.event_ids_to_events.clear()
+    page.waiting.forget_unread(older_than=3600)
+    page.waiting._unread._since["ann"] -= 100
+    asyncio.run(put(page, "ann"))
+    page._queue.event_ids_to_events.clear()
+    page.waiting.forget_unread(older_than=60)
+    assert answers(page) == {"ann"}
+
+
+def test_nobody_takes_all_the_room():
+    async def greedy():
+        page = await queue_of(*["eve"] * WAITING_PREDICTIONS)
+        with pytest.raises(AssertionError):
+            await put(page, "eve")
+        await put(page, "ann")
+
+    asyncio.run(greedy())
 
 
 def test_many_unread_answers_give_way_but_never_a_call_that_waits():
