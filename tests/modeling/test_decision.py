@@ -21,7 +21,8 @@ SIDE = 16
 
 
 class BrightnessCheckpoint:
-    model, labels, novelty = "brightness", ("normal", "fracture"), None
+    model = name = "brightness"
+    labels, novelty = ("normal", "fracture"), None
     settings = ModelSettings(ConditioningConfig(image_size=SIDE, image_mean=(0.0,), image_std=(1.0,)))
 
 
