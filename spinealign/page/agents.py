@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import PIL.Image
@@ -99,27 +100,41 @@ def _introduce(version: str | int) -> types.InitializeResult:
     )
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """A file in a message, as a data URL; a path or an address is none."""
+
+    text: Any
+    name: str = ""
+
+    def read(self) -> Slice:
+        head, _, content = self.text.partition(",") if isinstance(self.text, str) else ("", "", "")
+        if not (head.startswith("data:") and head.endswith(";base64")):
+            raise SliceError(NO_DATA_URL)
+        try:
+            decoded = base64.b64decode(content, validate=True)
+        except ValueError as error:  # letters beyond ASCII raise it itself, others binascii.Error
+            raise SliceError(NO_DATA_URL) from error
+        return read_content(decoded)
+
+    def delete(self) -> None:
+        """There is nothing to delete: it goes with the message."""
+
+
 def _predict(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolResult:
-    return _success(_answer_one(predictor, arguments.get("image")))
+    return _success(answers.answer(predictor, _Sent(arguments.get("image")).read()).to_dict())
 
 
 def _predict_batch(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolResult:
     files = arguments.get("images")
     if not isinstance(files, list):
         raise SliceError(NO_LIST)
-    if len(files) > MAX_FILES:
-        raise SliceError(f"{len(files)} files are too many at once; send at most {MAX_FILES}.")
-    rows: list[dict[str, Any]] = []
-    for file in files:
-        try:
-            rows.append(_answer_one(predictor, file))
-        except SpineAlignError as error:
-            rows.append({"error": str(error)})
-    return _success({"result": rows})
+    rows = answers.answer_all(predictor, [_Sent(file) for file in files])
+    return _success({"result": [row.to_dict() for row in rows]})
 
 
 def _explain(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolResult:
-    heat_map = predictor.explain(_read(arguments.get("image")))
+    heat_map = predictor.explain(_Sent(arguments.get("image")).read())
     picture = png(PIL.Image.fromarray(overlay_heat(heat_map.gray, heat_map.heat)))
     found = json.dumps({"label": heat_map.label, "hottest": list(heat_map.hottest)})
     shown = types.ImageContent(type="image", data=base64.b64encode(picture).decode(), mimeType="image/png")
@@ -131,22 +146,6 @@ _CALLED: dict[str, Callable[[Predictor, dict[str, Any]], types.CallToolResult]] 
     "predict_batch": _predict_batch,
     "explain": _explain,
 }
-
-
-def _answer_one(predictor: Predictor, file: Any) -> dict[str, Any]:
-    return answers.answer(predictor, _read(file)).to_dict()
-
-
-def _read(file: Any) -> Slice:
-    """Read an image from a data URL; a path or an address is none."""
-    head, _, content = file.partition(",") if isinstance(file, str) else ("", "", "")
-    if not (head.startswith("data:") and head.endswith(";base64")):
-        raise SliceError(NO_DATA_URL)
-    try:
-        decoded = base64.b64decode(content, validate=True)
-    except ValueError as error:  # letters beyond ASCII raise it itself, others binascii.Error
-        raise SliceError(NO_DATA_URL) from error
-    return read_content(decoded)
 
 
 def _success(found: dict[str, Any]) -> types.CallToolResult:

@@ -6,13 +6,13 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
+from typing import Any, Protocol
 
 from spinealign.errors import SliceError, SpineAlignError
 from spinealign.imaging.slice import Slice
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
 from spinealign.page.limits import MAX_FILES
-from spinealign.page.uploads import Upload
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -31,13 +31,31 @@ class Row:
     prediction: Prediction | None = None
     error: str | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the model says, or what is wrong, as plain data for JSON."""
+        return {"error": self.error} if self.prediction is None else self.prediction.to_dict()
+
+
+class Sent(Protocol):
+    """A file that somebody sent."""
+
+    @property
+    def name(self) -> str:
+        """What the person calls it."""
+
+    def read(self) -> Slice:
+        """Read the image, or raise a SliceError."""
+
+    def delete(self) -> None:
+        """Delete what is kept of it."""
+
 
 def answer(predictor: Predictor, image: Slice) -> Prediction:
     """Predict one image; the answer names no folder of this machine."""
     return replace(predictor(image), model=predictor.checkpoint.name)
 
 
-def answer_all(predictor: Predictor, uploads: Sequence[Upload]) -> Iterator[Row]:
+def answer_all(predictor: Predictor, files: Sequence[Sent]) -> Iterator[Row]:
     """Predict many files; one bad file never ends the rest, and none is left when the rows are no longer wanted.
 
     Yields:
@@ -47,20 +65,20 @@ def answer_all(predictor: Predictor, uploads: Sequence[Upload]) -> Iterator[Row]
         SliceError: If there are too many.
     """
     try:
-        if len(uploads) > MAX_FILES:
-            raise SliceError(f"{len(uploads)} files are too many at once; send at most {MAX_FILES}.")
-        for upload in uploads:
-            yield _row(predictor, upload)
+        if len(files) > MAX_FILES:
+            raise SliceError(f"{len(files)} files are too many at once; send at most {MAX_FILES}.")
+        for file in files:
+            yield _row(predictor, file)
     finally:
-        for upload in uploads:
-            upload.delete()
+        for file in files:
+            file.delete()
 
 
-def _row(predictor: Predictor, upload: Upload) -> Row:
+def _row(predictor: Predictor, file: Sent) -> Row:
     try:
-        return Row(upload.name, answer(predictor, upload.read()))
+        return Row(file.name, answer(predictor, file.read()))
     except SpineAlignError as error:
-        return Row(upload.name, error=str(error))
+        return Row(file.name, error=str(error))
 
 
 def to_csv(rows: Sequence[Row], labels: Sequence[str]) -> str:

@@ -25,47 +25,13 @@ def add_endpoints(predictor: Predictor) -> None:
     Args:
         predictor: The model that answers.
     """
-
-    def predict(image: Upload) -> dict[str, Any]:
-        """Predict one axial CT slice of the neck: fracture or normal. Research software, not a medical device.
-
-        Args:
-            image: A PNG, JPEG or DICOM file.
-
-        Returns:
-            Label, confidence, probabilities, whether the image was accepted, why not, and the model.
-        """
-        return _or_error(lambda: answers.answer(predictor, _given(image).read()).to_dict())
-
-    def predict_batch(images: list[Upload]) -> list[dict[str, Any]]:
-        """Predict many axial CT slices of the neck; a file that cannot be used gives its error and never ends the rest.
-
-        Args:
-            images: PNG, JPEG or DICOM files.
-
-        Returns:
-            For each file its name and what `predict` returns, or its error.
-        """
-        rows = _or_error(lambda: list(answers.answer_all(predictor, images)))
-        return [
-            {"file": row.name, **({"error": row.error} if row.prediction is None else row.prediction.to_dict())}
-            for row in rows
-        ]
-
-    def explain(image: Upload) -> dict[str, Any]:
-        """Show where the answer for one axial CT slice comes from: what it loses when a part is covered.
-
-        Args:
-            image: A PNG, JPEG or DICOM file.
-
-        Returns:
-            The label that was explained, row and column of the hottest place, and pictures as data URLs: the image as
-            the network saw it, the heat in gray levels, and both together.
-        """
-        return _or_error(lambda: _explained(predictor, _given(image)))
-
+    endpoints = _Endpoints(predictor)
     single, several = slice_file(visible=False), slice_file(several=True, visible=False)
-    for function, source in ((predict, single), (predict_batch, several), (explain, single)):
+    for function, source in (
+        (endpoints.predict, single),
+        (endpoints.predict_batch, several),
+        (endpoints.explain, single),
+    ):
         gradio.on(
             [],
             function,
@@ -75,6 +41,48 @@ def add_endpoints(predictor: Predictor) -> None:
             concurrency_id=LANE,
             concurrency_limit=PREDICTIONS_AT_ONCE,
         )
+
+
+class _Endpoints:
+    """What Gradio calls; it shows the docstrings to programs."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+
+    def predict(self, image: Upload) -> dict[str, Any]:
+        """Predict one axial CT slice of the neck: fracture or normal. Research software, not a medical device.
+
+        Args:
+            image: A PNG, JPEG or DICOM file.
+
+        Returns:
+            Label, confidence, probabilities, whether the image was accepted, why not, and the model.
+        """
+        return _or_error(lambda: answers.answer(self._predictor, _given(image).read()).to_dict())
+
+    def predict_batch(self, images: list[Upload]) -> list[dict[str, Any]]:
+        """Predict many axial CT slices of the neck; a file that cannot be used gives its error and never ends the rest.
+
+        Args:
+            images: PNG, JPEG or DICOM files.
+
+        Returns:
+            For each file its name and what `predict` returns, or its error.
+        """
+        rows = _or_error(lambda: list(answers.answer_all(self._predictor, images)))
+        return [{"file": row.name, **row.to_dict()} for row in rows]
+
+    def explain(self, image: Upload) -> dict[str, Any]:
+        """Show where the answer for one axial CT slice comes from: what it loses when a part is covered.
+
+        Args:
+            image: A PNG, JPEG or DICOM file.
+
+        Returns:
+            The label that was explained, row and column of the hottest place, and pictures as data URLs: the image as
+            the network saw it, the heat in gray levels, and both together.
+        """
+        return _or_error(lambda: _explained(self._predictor, _given(image)))
 
 
 def _explained(predictor: Predictor, upload: Upload) -> dict[str, Any]:

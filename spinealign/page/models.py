@@ -50,10 +50,11 @@ class Models:
         Raises:
             CheckpointError: If it cannot be used, or no other model is allowed.
         """
-        if not (name or "").strip():
+        asked = (name or "").strip()
+        if not asked:
             return self.own
         with self._loading:
-            return self._load(str(name).strip())
+            return self._load(asked)
 
     def _load(self, name: str) -> Predictor:
         if not self._allow_others:
