@@ -27,8 +27,8 @@ check: $(VENV)/dev  ## Lint, formatting and types, of the Dockerfile too
 	@$(BIN)/hadolint Dockerfile
 
 # Seeds 0 to 7,399 are the phantoms of the embedded model; other work draws higher ones.
-build/phantoms/manifest.csv: spinealign/cohort/phantoms.py spinealign/imaging/phantom.py spinealign/imaging/neck.py \
-		spinealign/imaging/vertebra.py spinealign/imaging/geometry.py | $(VENV)/dev
+build/phantoms/manifest.csv: spinealign/phantoms/phantom_set.py spinealign/phantoms/axial_neck.py spinealign/phantoms/soft_tissue.py \
+		spinealign/phantoms/vertebra.py spinealign/phantoms/geometry.py | $(VENV)/dev
 	@rm -rf build/phantoms
 	@$(BIN)/spinealign phantoms build/phantoms --train 6000 --val 400 --test 1000 --seed 0
 

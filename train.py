@@ -1,4 +1,4 @@
-"""Train a spine classifier: thin over `spinealign.modeling.training`.
+"""Train a spine classifier: thin over `spinealign.training.pipeline`.
 
 Three epochs on the 1,000 training images of the "cervical fracture" sample, on two CPU cores:
 

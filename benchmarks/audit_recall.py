@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.duplicates.similarity import group_by_looks
 from spinealign.cohort.loading import load_images
-from spinealign.cohort.similarity import group_by_looks
 from spinealign.config import ConditioningConfig
 
 

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from spinealign.cohort.audit import audit
+from spinealign.cohort.audit.auditing import audit
 from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.duplicates.similarity import group_by_looks
 from spinealign.cohort.indexing import MANIFEST_NAME, index_cohort
 from spinealign.cohort.loading import load_images
-from spinealign.cohort.phantoms import write_phantoms
-from spinealign.cohort.similarity import group_by_looks
 from spinealign.config import ConditioningConfig
+from spinealign.phantoms.phantom_set import write_phantoms
 
 FIRST_SEED = 30_000_000
 Result = TypeVar("Result")

@@ -29,9 +29,9 @@ import numpy as np
 from results_page import NUMBERS_FILE, read_rows, write_page
 
 from spinealign import Predictor
-from spinealign.cohort.phantoms import write_phantoms
-from spinealign.imaging.phantom import draw_phantom
 from spinealign.networks.catalog import BACKBONES
+from spinealign.phantoms.axial_neck import draw_phantom
+from spinealign.phantoms.phantom_set import write_phantoms
 
 ROOT = Path(__file__).parent.parent
 FIRST_SEED = 30_000_000  # of the phantoms; the embedded model has seen none of these

@@ -19,14 +19,14 @@ from tqdm import tqdm
 from spinealign import Predictor
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.cohort.phantoms import write_phantoms
 from spinealign.cohort.preparing import prepare_cohort
-from spinealign.evaluation.tables import format_evaluations
-from spinealign.imaging.conditioning import condition
-from spinealign.imaging.reading import read_slice
-from spinealign.inference.batch import expand_paths
-from spinealign.modeling.assessment import fracture_probabilities
-from spinealign.modeling.scoring import Scored, score
+from spinealign.evaluation.assessment import fracture_probabilities
+from spinealign.evaluation.scoring import Scored, score
+from spinealign.imaging.preprocessing import condition
+from spinealign.phantoms.phantom_set import write_phantoms
+from spinealign.reading.discovery import expand_paths
+from spinealign.reading.slices import read_slice
+from spinealign.reporting.evaluation_text import format_evaluations
 
 FIRST_SEED = 10_000_000  # none of these was drawn for the training
 

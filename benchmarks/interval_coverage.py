@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from spinealign.evaluation.intervals import cluster_bootstrap
+from spinealign.metrics.intervals import cluster_bootstrap
 
 COPIES = 20
 SCORES = ("accuracy", "sensitivity", "auroc")

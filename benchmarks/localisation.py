@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from spinealign import Predictor
 from spinealign.cohort.indexing import index_cohort
-from spinealign.imaging.conditioning import normalize
-from spinealign.imaging.phantom import Phantom, draw_phantom
-from spinealign.imaging.reading import read_slice
+from spinealign.imaging.preprocessing import normalize
 from spinealign.inference.occlusion import HeatMap
+from spinealign.phantoms.axial_neck import Phantom, draw_phantom
+from spinealign.reading.slices import read_slice
 
 FIRST_SEED = 11_000_000  # none of these was drawn for a training
 TOLERANCE_MM = 5.0

@@ -24,8 +24,8 @@ from PIL import Image
 from serving import served_page
 
 from spinealign import Predictor
-from spinealign.imaging.conditioning import render
-from spinealign.imaging.phantom import draw_phantom
+from spinealign.imaging.preprocessing import render
+from spinealign.phantoms.axial_neck import draw_phantom
 
 EDGE = "0f2d9c"
 WARM_UP = 40

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinealign.evaluation.evaluation import Evaluation, percent
-from spinealign.evaluation.tables import format_interval, format_score
+from spinealign.metrics.evaluation import Evaluation, percent
+from spinealign.reporting.evaluation_text import format_interval, format_score
 
 NUMBERS_FILE = "numbers.json"
 PUBLISHED = (  # what else is known of the "cervical fracture" set; CONTRIBUTING.md tells why none of it means much

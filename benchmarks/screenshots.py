@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from serving import ROOT, served_page
 
-from spinealign.imaging.conditioning import render
-from spinealign.imaging.phantom import draw_phantom
+from spinealign.imaging.preprocessing import render
+from spinealign.phantoms.axial_neck import draw_phantom
 
 FOLDER = ROOT / "docs" / "images"
 DESK, PHONE = {"width": 1020, "height": 820}, {"width": 390, "height": 844}

@@ -28,8 +28,8 @@ from PIL import Image
 from serving import wait_until_it_answers
 
 from spinealign.hub.space import build_space
-from spinealign.imaging.conditioning import render
-from spinealign.imaging.phantom import draw_phantom
+from spinealign.imaging.preprocessing import render
+from spinealign.phantoms.axial_neck import draw_phantom
 
 USER = 1000
 PORT = 7860

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spinealign.imaging.phantom import Phantom, draw_phantom
-from spinealign.imaging.pictures import Tile, draw_sheet, overlay_heat, save_picture
-from spinealign.imaging.scene import draw_scene
+from spinealign.imaging.drawing import Tile, draw_sheet, overlay_heat, save_picture
 from spinealign.imaging.slice import Slice
-from spinealign.inference.batch import BatchResult
 from spinealign.inference.predictor import Predictor
+from spinealign.phantoms.axial_neck import Phantom, draw_phantom
+from spinealign.phantoms.scene import draw_scene
+from spinealign.reading.discovery import BatchResult
 
 FOOTER = "Phantoms are drawn, not scanned. Research software, not a medical device."
 

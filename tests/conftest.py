@@ -62,7 +62,7 @@ def slice_png(tmp_path: Path, gray: np.ndarray) -> Path:
 
 @pytest.fixture(scope="session")
 def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from spinealign.cohort.phantoms import write_phantoms
+    from spinealign.phantoms.phantom_set import write_phantoms
 
     folder = tmp_path_factory.mktemp("cohorts") / "phantoms"
     write_phantoms(folder, {"train": 24, "val": 8, "test": 12}, seed=2_000_000, size=64)
@@ -87,8 +87,8 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, phantom_folder: Path, tiny_backbone: Path) -> Path:
     """What a whole training on phantoms, from random weights, writes."""
-    from spinealign.modeling.arguments import parse_training_setup
-    from spinealign.modeling.training import train
+    from spinealign.training.arguments import parse_training_setup
+    from spinealign.training.pipeline import train
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     train(parse_training_setup(training_words(phantom_folder, tiny_backbone, folder, "--num_train_epochs", "2")))
@@ -98,8 +98,8 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, phantom_folder: Pa
 @pytest.fixture
 def findings():
     """An audit that found something of every kind."""
+    from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling
     from spinealign.cohort.cohort import Cohort, Sample
-    from spinealign.cohort.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling
     from spinealign.cohort.loading import LoadedCohort
     from spinealign.config import ConditioningConfig
 
@@ -202,8 +202,8 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from onnx import TensorProto, checker, helper, numpy_helper
 
+    from spinealign.checkpoint.finding import DEFAULT_FOLDER
     from spinealign.config import ConditioningConfig, DecisionConfig, ModelSettings
-    from spinealign.inference.checkpoint import DEFAULT_FOLDER
 
     folder = tmp_path_factory.mktemp("models") / "toy"
     folder.mkdir()
@@ -259,8 +259,8 @@ def slices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-    from spinealign.imaging.conditioning import render
-    from spinealign.imaging.phantom import draw_phantom
+    from spinealign.imaging.preprocessing import render
+    from spinealign.phantoms.axial_neck import draw_phantom
 
     folder = tmp_path_factory.mktemp("slices")
     drawn = draw_phantom(3_000_001, fractured=True, break_mm=5.0, size=256).slice

@@ -14,17 +14,23 @@ import pytest
 import spinealign
 from spinealign import errors
 
-FLOORS = {
-    "errors": 0, "config": 0, "staging": 0, "_version": 0,
-    "imaging": 1, "evaluation": 1, "networks": 1, "repository": 1,
-    "cohort": 2, "inference": 2,
-    "modeling": 3, "reporting": 3,
-    "demo": 4, "hub": 4, "page": 4,
-    "cli": 5,
-}  # fmt: skip
+LAYERS = (
+    ("_version", "errors", "hub_errors", "config", "serialization", "writing"),
+    ("imaging", "reading", "phantoms", "privacy", "metrics", "networks"),
+    ("checkpoint", "cohort"),
+    ("inference", "evaluation"),
+    ("training", "reporting"),
+    ("hub", "page", "demo"),
+    ("cli",),
+)
+LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}
+# Methods that load a higher layer when they are called: (module, package).
+UPWARD = {("cohort.cohort", "hub"), ("evaluation.scoring", "reporting")}
+CARD = (None, None)
 HEAVY = ("torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage")
 PACKAGE = Path(spinealign.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+
 
 
 def imports_of(path: Path) -> set[str]:
@@ -38,29 +44,61 @@ def imports_of(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] == "spinealign"}
 
 
+def package_of(name: str) -> str:
+    return name.split(".")[1]
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_every_package_has_a_layer():
+    assert {module_name(path).split(".")[0] for path in MODULES} - {"__init__"} == set(LAYER)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_down(path):
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    if parts == ("__init__",):
+def test_no_module_imports_a_higher_layer(path):
+    module = module_name(path)
+    if module == "__init__":
         return
-    room = parts[0]
+    own = module.split(".")[0]
     for name in imports_of(path):
         assert name != "spinealign", "no module imports the package root"
-        other = name.split(".")[1]
-        assert other == room or FLOORS[other] < FLOORS[room], f"{room} (floor {FLOORS[room]}) imports {name}"
+        other = package_of(name)
+        allowed = LAYER[other] <= LAYER[own] or (module, other) in UPWARD
+        assert allowed, f"{own} (layer {LAYER[own]}) imports {name} (layer {LAYER[other]})"
 
 
-@pytest.mark.parametrize("room", [name for name in FLOORS if (PACKAGE / name).is_dir()])
-def test_modules_of_a_room_import_each_other_without_a_circle(room):
-    graph = {
-        f"spinealign.{room}.{path.stem}": {name for name in imports_of(path) if name.startswith(f"spinealign.{room}.")}
-        for path in (PACKAGE / room).glob("*.py")
-    }
+def assert_acyclic(graph: dict[str, set[str]]) -> None:
     done: set[str] = set()
     while len(done) < len(graph):
-        free = {name for name in graph if name not in done and graph[name] <= done}
-        assert free, f"a circle among {sorted(set(graph) - done)}"
+        free = {name for name in graph if name not in done and graph[name] - {name} <= done}
+        assert free, f"import cycle among {sorted(set(graph) - done)}"
         done |= free
+
+
+def test_packages_of_one_layer_import_each_other_without_a_cycle():
+    graph: dict[str, set[str]] = {package: set() for package in LAYER}
+    for path in MODULES:
+        module = module_name(path)
+        own = module.split(".")[0]
+        if module != "__init__":
+            found = {package_of(name) for name in imports_of(path)}
+            graph[own] |= {other for other in found if (module, other) not in UPWARD | {CARD}}
+    assert_acyclic(graph)
+
+
+def test_modules_import_each_other_without_a_cycle():
+    modules = {module_name(path): path for path in MODULES if module_name(path) != "__init__"}
+    graph = {
+        module: {
+            name.removeprefix("spinealign.")
+            for name in imports_of(path)
+            if name.removeprefix("spinealign.") in modules and (module, package_of(name)) not in UPWARD
+        }
+        for module, path in modules.items()
+    }
+    assert_acyclic(graph)
 
 
 def loaded_by(code: str) -> set[str]:
@@ -85,7 +123,7 @@ def test_the_shell_stays_out_of_the_core(code):
 
 def test_only_the_shell_imports_torch_when_it_is_imported():
     for path in MODULES:
-        if {"modeling", "networks"} & set(path.parts):
+        if {"training", "networks"} & set(path.parts):
             continue
         shell = {"gradio"} if "page" in path.parts and path.name != "__init__.py" else set()
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from spinealign import Predictor, read_slice
+from spinealign.checkpoint.finding import DEFAULT_FOLDER, Checkpoint
 from spinealign.cohort.indexing import index_cohort, require_binary, require_parts
 from spinealign.cohort.preparing import prepare_cohort
 from spinealign.config import ConditioningConfig
@@ -25,9 +26,8 @@ from spinealign.errors import (
     UnsupportedFormatError,
 )
 from spinealign.hub.checks import check_checkpoint
-from spinealign.imaging.phantom import draw_phantom
-from spinealign.inference.checkpoint import DEFAULT_FOLDER, Checkpoint
 from spinealign.page.about import about
+from spinealign.phantoms.axial_neck import draw_phantom
 
 
 def encoded(kind, mode="L", size=(48, 48)):

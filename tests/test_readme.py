@@ -43,7 +43,7 @@ def test_python_blocks_run_in_their_order(readme, examples_folder, capsys):
 
 
 def test_shell_commands_run_or_parse(readme, examples_folder, root, capsys):
-    from spinealign.modeling.arguments import parse_training_setup
+    from spinealign.training.arguments import parse_training_setup
 
     makefile = (root / "Makefile").read_text()
     extras = {*re.findall(r"^(\w+) = \[", (root / "pyproject.toml").read_text(), flags=re.MULTILINE), "spinealign"}

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spinealign.repository import Commit
+    from spinealign.hub.repository import Commit
 
 
 def told_of(commit: Commit) -> str:

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Sequence
 
 from spinealign._version import __version__
-from spinealign.cli.auditing import add_audit
-from spinealign.cli.drawing import add_phantoms
-from spinealign.cli.evaluating import add_evaluate
-from spinealign.cli.hosting import add_space
-from spinealign.cli.predicting import add_demo, add_info, add_predict
-from spinealign.cli.pushing import add_push
-from spinealign.cli.serving import add_app
-from spinealign.cli.training import run_training
+from spinealign.cli.app import add_app
+from spinealign.cli.audit import add_audit
+from spinealign.cli.evaluate import add_evaluate
+from spinealign.cli.phantoms import add_phantoms
+from spinealign.cli.predict import add_demo, add_info, add_predict
+from spinealign.cli.push import add_push
+from spinealign.cli.space import add_space
+from spinealign.cli.train import run_training
 from spinealign.config import DISCLAIMER
 from spinealign.errors import SpineAlignError
 

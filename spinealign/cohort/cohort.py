@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinealign.cohort.neighbors import connect
+from spinealign.cohort.duplicates.neighbors import connect
 from spinealign.cohort.sample import SPLITS, Sample
-from spinealign.repository import Commit, Repository
+
+if TYPE_CHECKING:
+    from spinealign.hub.repository import Commit
 
 __all__ = ["SPLITS", "Cohort", "Sample", "balanced_weights"]
 
@@ -112,7 +115,8 @@ class Cohort:
             HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
             MissingDependencyError: If datasets is not installed.
         """
-        from spinealign.cohort.publishing import publish
+        from spinealign.hub.datasets import publish
+        from spinealign.hub.repository import Repository
 
         repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
         return publish(self.samples, self.name, repository=repository, message=message)

@@ -14,8 +14,8 @@ from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.naming import compile_source_pattern, parse_name
 from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.errors import CohortError, require
-from spinealign.imaging.reading import IMAGE_SUFFIXES
-from spinealign.repository import explain
+from spinealign.hub_errors import explain
+from spinealign.reading.slices import IMAGE_SUFFIXES
 
 MANIFEST_NAME = "manifest.csv"
 _SPLIT_NAMES = {

@@ -16,9 +16,9 @@ from tqdm import tqdm
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.config import POSITIVE_LABEL, ConditioningConfig
 from spinealign.errors import CohortError, SliceError
-from spinealign.imaging.conditioning import render, resize
-from spinealign.imaging.identity import Identity, numbered, read_identity
-from spinealign.imaging.reading import read_slice
+from spinealign.imaging.preprocessing import render, resize
+from spinealign.privacy.pseudonyms import Identity, numbered, read_identity
+from spinealign.reading.slices import read_slice
 
 Taken = TypeVar("Taken")
 

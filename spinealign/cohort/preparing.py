@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.duplicates.grouping import join_lookalikes
 from spinealign.cohort.loading import LoadedCohort, load_images
-from spinealign.cohort.lookalikes import join_lookalikes
 from spinealign.cohort.splitting import resolve_leakage, split_cohort
 from spinealign.config import ConditioningConfig
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from spinealign.cohort.cohort import SPLITS, Cohort
 from spinealign.errors import CohortError, LeakageError, require
-from spinealign.evaluation.calibration import MIN_SOURCES, enough_sources
+from spinealign.metrics.calibration import MIN_SOURCES, enough_sources
 
 LEAKAGE_POLICIES = ("drop", "error", "keep")
 SPLIT_METHODS = ("auto", "official", "source")

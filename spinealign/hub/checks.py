@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from spinealign.checkpoint.files import CARD_FILE, METRICS_FILE, ONNX_FILE, WEIGHTS_FILE
+from spinealign.checkpoint.finding import refuse_pickles
 from spinealign.errors import CheckpointError
 from spinealign.hub.contents import CHECKPOINT_FILES, NEEDED, PLOTS, checkpoint_files
 from spinealign.hub.model_page import card_gaps, read_card, unfinished
-from spinealign.imaging.kinds import suffix_of
-from spinealign.inference.checkpoint import refuse_pickles
-from spinealign.inference.files import CARD_FILE, METRICS_FILE, ONNX_FILE, WEIGHTS_FILE
 from spinealign.inference.predictor import Predictor
+from spinealign.reading.kinds import suffix_of
 
 
 def check_checkpoint(folder: Path) -> None:

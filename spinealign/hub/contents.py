@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spinealign.config import NOVELTY_FILE, SETTINGS_FILE
-from spinealign.inference.files import (
+from spinealign.checkpoint.files import (
     CARD_FILE,
     CONFIG_FILE,
     EVALUATION_PLOT,
@@ -16,6 +15,7 @@ from spinealign.inference.files import (
     SIZE_CURVE,
     WEIGHTS_FILE,
 )
+from spinealign.config import NOVELTY_FILE, SETTINGS_FILE
 
 # A list of what goes, not of what stays: nothing slips through that nobody thought of, such as a Trainer's pickles,
 # an optimiser's state, logs, caches, or a picture of a patient.

@@ -10,7 +10,7 @@ from typing import Any
 from huggingface_hub import ModelCard
 
 from spinealign.errors import CheckpointError
-from spinealign.evaluation.evaluation import Evaluation
+from spinealign.metrics.evaluation import Evaluation
 
 SECTIONS = (
     "What was measured",

@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from spinealign.checkpoint.files import CARD_FILE
 from spinealign.errors import CheckpointError
 from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.contents import CHECKPOINT_FILES, checkpoint_files
 from spinealign.hub.model_page import card_for, read_card
-from spinealign.inference.files import CARD_FILE
-from spinealign.repository import Commit, Repository
+from spinealign.hub.repository import Commit, Repository
 
 MESSAGE = "Upload with spinealign"
 

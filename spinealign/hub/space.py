@@ -10,14 +10,14 @@ from importlib.metadata import requires, version
 from pathlib import Path, PurePosixPath
 
 from spinealign._version import __version__
+from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE
+from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.errors import CheckpointError, require
 from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.contents import checkpoint_files
-from spinealign.inference.checkpoint import DEFAULT_FOLDER
-from spinealign.inference.files import ONNX_FILE, WEIGHTS_FILE
+from spinealign.hub.repository import Commit, Repository
 from spinealign.inference.predictor import Predictor
-from spinealign.repository import Commit, Repository
-from spinealign.staging import new_folder
+from spinealign.writing import new_folder
 
 MESSAGE = "Build with spinealign"
 PACKAGE = Path(__file__).parent.parent

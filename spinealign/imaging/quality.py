@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from spinealign.config import EnhancementConfig, QualityConfig
-from spinealign.imaging.conditioning import render
+from spinealign.imaging.preprocessing import render
 from spinealign.imaging.slice import Slice
 
 _JUDGED_SIDE = 224  # sharpness is compared at one size, whatever the image's own

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spinealign.checkpoint.engines import Output
 from spinealign.config import ConditioningConfig
-from spinealign.imaging.conditioning import normalize, render, resize
+from spinealign.imaging.preprocessing import normalize, render, resize
 from spinealign.imaging.slice import Slice
-from spinealign.inference.engines import Output
 
 SIDE = 9 / 56  # of the covering square, as a share of the image's side
 SQUARES = 18  # down and across; each pixel lies in about nine of them

@@ -12,16 +12,16 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from spinealign.checkpoint.engines import NetworkEngine, Output, load_engine
+from spinealign.checkpoint.finding import Checkpoint, Engine, find_checkpoint
 from spinealign.config import POSITIVE_LABEL, ConditioningConfig, ModelSettings
 from spinealign.errors import CheckpointError
-from spinealign.evaluation.novelty import NoveltyStatistics
-from spinealign.imaging.conditioning import condition
+from spinealign.imaging.preprocessing import condition
 from spinealign.imaging.quality import quality_reasons
-from spinealign.imaging.reading import SliceSource, read_slice
-from spinealign.inference.checkpoint import Checkpoint, Engine, find_checkpoint
-from spinealign.inference.engines import NetworkEngine, Output, load_engine
 from spinealign.inference.occlusion import HeatMap, occlusion_map
 from spinealign.inference.prediction import Prediction
+from spinealign.metrics.novelty import NoveltyStatistics
+from spinealign.reading.slices import SliceSource, read_slice
 
 BATCH_SIZE = 8
 
@@ -32,7 +32,7 @@ class Predictor:
     """A checkpoint and the engine that runs it; safe to share between threads.
 
     Example:
-        >>> from spinealign.imaging.phantom import draw_phantom
+        >>> from spinealign.phantoms.axial_neck import draw_phantom
         >>> predictor = Predictor.from_pretrained()
         >>> predictor(draw_phantom(1, fractured=False).slice).label
         'normal'

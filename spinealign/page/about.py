@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from spinealign.checkpoint.finding import Checkpoint
 from spinealign.config import DISCLAIMER
 from spinealign.errors import CheckpointError
-from spinealign.evaluation.evaluation import percent
-from spinealign.evaluation.tables import format_interval
-from spinealign.inference.checkpoint import Checkpoint
 from spinealign.inference.predictor import Predictor
+from spinealign.metrics.evaluation import percent
+from spinealign.reporting.evaluation_text import format_interval
 from spinealign.reporting.html import escape, table
 
 _IS_NOT = (

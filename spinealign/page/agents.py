@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from spinealign._version import __version__
 from spinealign.errors import SliceError, SpineAlignError
-from spinealign.imaging.pictures import overlay_heat
+from spinealign.imaging.drawing import overlay_heat
 from spinealign.imaging.slice import Slice
 from spinealign.inference.predictor import Predictor
 from spinealign.page import answers

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from spinealign.errors import SpineAlignError
-from spinealign.imaging.pictures import overlay_heat
+from spinealign.imaging.drawing import overlay_heat
 from spinealign.inference.predictor import Predictor
 from spinealign.page import answers
 from spinealign.page.images import data_url

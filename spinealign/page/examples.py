@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spinealign.imaging.phantom import draw_phantom
-from spinealign.imaging.scene import draw_scene
 from spinealign.imaging.slice import Slice
+from spinealign.phantoms.axial_neck import draw_phantom
+from spinealign.phantoms.scene import draw_scene
 
 SEED = 1_000_007
 SIDE = 384

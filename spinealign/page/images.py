@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spinealign.imaging.conditioning import render
-from spinealign.imaging.pictures import Tile, draw_sheet, heat_layer, overlay_heat
+from spinealign.imaging.drawing import Tile, draw_sheet, heat_layer, overlay_heat
+from spinealign.imaging.preprocessing import render
 from spinealign.imaging.slice import Slice
-from spinealign.inference.explaining import FOOTER
 from spinealign.inference.occlusion import HeatMap
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
+from spinealign.reporting.heat_maps import FOOTER
 
 MAX_SIDE = 1024  # of the image on the page, in pixels
 

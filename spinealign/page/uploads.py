@@ -16,11 +16,11 @@ from gradio.routes import file_upload_statuses
 from gradio.utils import get_upload_folder
 
 from spinealign.errors import SliceError
-from spinealign.imaging.reading import read_slice
 from spinealign.imaging.slice import Slice
 from spinealign.page.blocks import UNKNOWN_FILE
 from spinealign.page.limits import BODY_SECONDS, MAX_FILE_BYTES, SECONDS_KEPT, SWEEP_SECONDS
 from spinealign.page.waiting import Since, Waiting
+from spinealign.reading.slices import read_slice
 
 TOO_LARGE = f"This file is larger than {MAX_FILE_BYTES // 1024**2} MiB; this is no single slice."
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spinealign.cohort.findings import Audit, Probe, PropertyFinding
+from spinealign.cohort.audit.findings import Audit, Probe, PropertyFinding
 from spinealign.reporting.html import escape, figure, page, sheet, table, write_page
 
 _GROUPS, _COPIES = 6, 12  # that are shown
@@ -21,7 +21,7 @@ def write_audit_page(audit: Audit, path: str | Path) -> Path:
     """Write an audit as a self-contained HTML page.
 
     Args:
-        audit: What `spinealign.cohort.audit.audit` returns.
+        audit: What `spinealign.cohort.audit.auditing.audit` returns.
         path: Where it goes; a file there is replaced.
 
     Returns:
@@ -37,7 +37,7 @@ def render_audit_page(audit: Audit) -> str:
     """Return the page as text.
 
     Args:
-        audit: What `spinealign.cohort.audit.audit` returns.
+        audit: What `spinealign.cohort.audit.auditing.audit` returns.
     """
     parts = (_verdict, _counts, _straddling, _labels, _classes, _probes, _properties, _copies, _files)
     return page(f"Audit of {audit.name}", (markup for part in parts for markup in part(audit)))

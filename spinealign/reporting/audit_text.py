@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from spinealign.cohort.findings import Audit, Probe
+from spinealign.cohort.audit.findings import Audit, Probe
 
 _WIDTH = 100
 _LISTED = 10
@@ -15,7 +15,7 @@ def format_audit(audit: Audit) -> str:
     """Return the summary of an audit, verdict first.
 
     Args:
-        audit: What `spinealign.cohort.audit.audit` returns.
+        audit: What `spinealign.cohort.audit.auditing.audit` returns.
     """
     sections = [
         (f"Audit of {audit.name}", list(_verdict(audit))),

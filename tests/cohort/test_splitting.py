@@ -7,7 +7,7 @@ import pytest
 from spinealign.cohort.cohort import Cohort, Sample, balanced_weights
 from spinealign.cohort.splitting import FOLDS, find_leaks, hold_out_calibration, resolve_leakage, split_cohort
 from spinealign.errors import CohortError, LeakageError
-from spinealign.evaluation.calibration import MIN_SOURCES
+from spinealign.metrics.calibration import MIN_SOURCES
 
 
 def cohort_of(*rows, split=True):

@@ -6,9 +6,9 @@ import shutil
 import onnx
 import pytest
 
+from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.errors import CheckpointError
 from spinealign.hub.checks import check_checkpoint
-from spinealign.inference.checkpoint import DEFAULT_FOLDER
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from __future__ import annotations
 import re
 import shlex
 
+from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.cli.program import build_parser
 from spinealign.hub.model_page import card_for
-from spinealign.inference.checkpoint import DEFAULT_FOLDER
 
 
 def test_the_examples_of_the_page_load_the_model_from_the_hub_and_the_rest_stays():
@@ -20,7 +20,7 @@ def test_a_name_never_becomes_a_pattern():
 
 
 def test_the_commands_of_the_guide_parse(root):
-    from spinealign.modeling.arguments import parse_training_setup
+    from spinealign.training.arguments import parse_training_setup
 
     blocks = re.findall(r"```bash\n(.*?)```", (root / "docs" / "hub.md").read_text(), flags=re.DOTALL)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]

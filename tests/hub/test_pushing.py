@@ -9,10 +9,10 @@ from huggingface_hub import HfApi
 from loopback.connection import Cut
 
 from spinealign import Predictor
+from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.errors import CheckpointError, HubError
 from spinealign.hub.contents import CHECKPOINT_FILES
 from spinealign.hub.pushing import plan_push, push_to_hub
-from spinealign.inference.checkpoint import DEFAULT_FOLDER
 
 ALL = set(CHECKPOINT_FILES) | {".gitattributes"}
 

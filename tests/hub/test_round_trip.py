@@ -128,9 +128,9 @@ def test_a_push_while_it_trains_is_refused_before_anything_is_asked_or_trained(
 
 
 def test_a_push_that_fails_after_the_training_says_how_to_go_on(local_hub, loopback, tiny_checkpoint, tmp_path, capsys):
-    from spinealign.cli.training import push_trained
+    from spinealign.cli.train import push_trained
     from spinealign.errors import CheckpointError, HubError
-    from spinealign.repository import Repository
+    from spinealign.hub.repository import Repository
 
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
     loopback.trouble = 503
@@ -145,8 +145,8 @@ def test_a_push_that_fails_after_the_training_says_how_to_go_on(local_hub, loopb
 
 
 def test_a_push_that_changes_nothing_after_a_training_says_so(local_hub, tiny_checkpoint, capsys):
-    from spinealign.cli.training import push_trained
-    from spinealign.repository import Repository
+    from spinealign.cli.train import push_trained
+    from spinealign.hub.repository import Repository
 
     for told in ("Pushed to ", "Nothing has changed since "):
         push_trained(tiny_checkpoint, Repository("hospital/x"))

@@ -9,11 +9,11 @@ import pytest
 from huggingface_hub import HfApi, SpaceCard
 from loopback.store import File, Repo
 
+from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.cli import main
 from spinealign.errors import CheckpointError
 from spinealign.hub.pushing import push_to_hub
 from spinealign.hub.space import build_space, push_space, space_files
-from spinealign.inference.checkpoint import DEFAULT_FOLDER
 
 
 def requirements_of(folder):

@@ -5,11 +5,11 @@ import pytest
 from PIL import Image, ImageFilter
 
 from spinealign.config import EnhancementConfig, QualityConfig
-from spinealign.imaging.conditioning import render
-from spinealign.imaging.phantom import draw_phantom
+from spinealign.imaging.preprocessing import render
 from spinealign.imaging.quality import entropy_bits, quality_reasons, relative_sharpness
-from spinealign.imaging.reading import read_slice
 from spinealign.imaging.slice import Slice
+from spinealign.phantoms.axial_neck import draw_phantom
+from spinealign.reading.slices import read_slice
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from spinealign import Predictor
-from spinealign.imaging.conditioning import condition
-from spinealign.imaging.phantom import draw_phantom
-from spinealign.imaging.reading import read_slice
-from spinealign.inference.batch import expand_paths
+from spinealign.imaging.preprocessing import condition
+from spinealign.phantoms.axial_neck import draw_phantom
+from spinealign.reading.discovery import expand_paths
+from spinealign.reading.slices import read_slice
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from spinealign import Predictor
+from spinealign.checkpoint.engines import Output
 from spinealign.config import ConditioningConfig, ModelSettings
-from spinealign.imaging.phantom import draw_phantom
-from spinealign.inference.engines import Output
+from spinealign.phantoms.axial_neck import draw_phantom
 
 
 class BrightSpotCheckpoint:

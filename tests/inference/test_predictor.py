@@ -9,7 +9,7 @@ import pytest
 import spinealign
 from spinealign import Predictor
 from spinealign.errors import UnreadableSliceError
-from spinealign.imaging.phantom import draw_phantom
+from spinealign.phantoms.axial_neck import draw_phantom
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_embedded_model_gives_the_same_findings_through_both_engines(predict
 def test_the_embedded_model_reaches_its_figure_on_the_official_validation_part(predictor, data):
     from spinealign.cohort.indexing import index_cohort
     from spinealign.cohort.preparing import prepare_cohort
-    from spinealign.modeling.scoring import score
+    from spinealign.evaluation.scoring import score
 
     cohort = index_cohort(data / "cervical fracture")
     loaded = prepare_cohort(cohort, predictor.conditioning, split=None, on_leakage="drop", progress=False)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForImageClassification
 
-from spinealign.inference.engines import load_network
-from spinealign.modeling.export import export_onnx
+from spinealign.checkpoint.engines import load_network
 from spinealign.networks.catalog import BACKBONES
 from spinealign.networks.classifier import LogOddsHead
 from spinealign.networks.features import logits_and_features
+from spinealign.training.export import export_onnx
 
 SIDE = 64
 SMALL = {
@@ -129,7 +129,7 @@ def test_dropout_acts_in_training_alone():
 
 
 def test_the_thumbnail_network_sees_the_thumbnail_of_the_shortcut_probe():
-    from spinealign.evaluation.shortcut import thumbnail
+    from spinealign.metrics.shortcut import thumbnail
 
     gray = np.random.default_rng(0).integers(0, 256, size=(SIDE, SIDE), dtype=np.uint8)
     pixel_values = torch.from_numpy(gray / np.float32(255)).expand(1, 3, SIDE, SIDE)

@@ -19,8 +19,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from spinealign import Predictor
-from spinealign.inference.checkpoint import Checkpoint
-from spinealign.inference.engines import Output
+from spinealign.checkpoint.finding import Checkpoint
+from spinealign.checkpoint.engines import Output
 from spinealign.page import build_demo
 
 class Coin:

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from spinealign import Predictor
-from spinealign.inference.checkpoint import find_checkpoint
-from spinealign.inference.engines import Output
+from spinealign.checkpoint.engines import Output
+from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.inference.prediction import Prediction
 from spinealign.page import markup
 from spinealign.page.about import about

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spinealign.cohort.findings import Straddling
+from spinealign.cohort.audit.findings import Straddling
 from spinealign.reporting.audit_text import format_audit
 
 

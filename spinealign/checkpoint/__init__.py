@@ -1,0 +1,1 @@
+"""Checkpoints: files, settings, lookup and engines."""

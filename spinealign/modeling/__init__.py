@@ -1,1 +1,0 @@
-"""Networks: create, train, export, save."""

@@ -1,0 +1,75 @@
+"""Write a cohort of phantoms: the positive control."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from spinealign.cohort.indexing import MANIFEST_NAME
+from spinealign.config import EnhancementConfig
+from spinealign.imaging.preprocessing import render
+from spinealign.phantoms.axial_neck import draw_phantom
+from spinealign.writing import new_folder
+
+COLUMNS = ("path", "split", "label", "source", "series", "size_mm", "kind", "site", "level", "seed")
+
+
+def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int = 0, size: int = 256) -> Path:
+    """Draw phantoms, half of each split fractured, as PNG in the default window with a manifest.
+
+    Args:
+        folder: Where they go; it must not exist, or be empty.
+        counts: Number of phantoms in each split.
+        seed: First seed; each phantom takes the next one.
+        size: Height and width in pixels.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        FileExistsError: If the folder holds something.
+        ValueError: If a count is negative, or none is positive.
+    """
+    if any(count < 0 for count in counts.values()) or not sum(counts.values()):
+        raise ValueError(f"numbers of phantoms must not be negative, and one must be positive: {dict(counts)}.")
+    jobs = [(split, index) for split in counts for index in range(counts[split])]
+    seeds = range(seed, seed + len(jobs))
+    with new_folder(Path(folder)) as staging:
+        for split in counts:
+            (staging / split).mkdir()
+        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:  # forks and threads do not mix
+            tasks = pool.map(_write_phantom, [staging] * len(jobs), jobs, seeds, [size] * len(jobs), chunksize=16)
+            rows = list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image", disable=None))
+        with (staging / MANIFEST_NAME).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+    return Path(folder).resolve() / MANIFEST_NAME
+
+
+def _write_phantom(folder: Path, job: tuple[str, int], seed: int, size: int) -> dict[str, object]:
+    split, index = job
+    phantom = draw_phantom(seed, fractured=index % 2 == 0, size=size)
+    path = f"{split}/phantom-{seed:07d}.png"
+    Image.fromarray(np.asarray(render(phantom.slice, EnhancementConfig()))).save(folder / path)
+    fracture = phantom.fracture
+    return {
+        "path": path,
+        "split": split,
+        "label": phantom.label,
+        "source": f"phantom {seed}",
+        "series": f"phantom {seed}",
+        "size_mm": "" if fracture is None else f"{fracture.size_mm:.3f}",
+        "kind": "" if fracture is None else fracture.kind,
+        "site": "" if fracture is None else fracture.site,
+        "level": phantom.level,
+        "seed": seed,
+    }

@@ -1,0 +1,1 @@
+"""Pseudonyms and checks for patient identifiers."""

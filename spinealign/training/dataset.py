@@ -1,0 +1,66 @@
+"""Hand the images of a cohort to the Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from spinealign.cohort.cohort import balanced_weights
+from spinealign.cohort.loading import LoadedCohort
+from spinealign.config import ConditioningConfig
+from spinealign.imaging.preprocessing import normalize
+from spinealign.training.augmentation import Augmentation
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class PixelTransform:
+    """Turns rows of the dataset into `pixel_values`, augmented where wanted.
+
+    Attributes:
+        epoch: The present epoch; it decides the augmentation, together with the seed and the row.
+    """
+
+    def __init__(self, config: ConditioningConfig, augment: Augmentation | None = None, *, seed: int = 0) -> None:
+        self._config = config
+        self._augment = augment
+        self._seed = seed
+        self.epoch = 0
+
+    def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """Return `pixel_values`, `labels` and `weights` of the rows."""
+        images = [self._pixel_values(gray, index) for gray, index in zip(rows["gray"], rows["index"])]
+        return {"pixel_values": images, "labels": rows["labels"], "weights": rows["weights"]}
+
+    def _pixel_values(self, gray: bytes, index: int) -> torch.Tensor:
+        side = self._config.image_size
+        intensity = np.frombuffer(gray, np.uint8).reshape(side, side).astype(np.float32) / np.float32(255)
+        if self._augment is not None:
+            seed = np.random.SeedSequence((self._seed, self.epoch, index)).generate_state(1)[0]
+            intensity = self._augment(intensity, int(seed))
+        return torch.from_numpy(normalize(intensity, self._config))
+
+
+def build_dataset(parts: Sequence[LoadedCohort], transform: PixelTransform, *, balance: bool = True) -> Dataset:
+    """Return the images of several cohorts as one dataset that lives in memory.
+
+    Args:
+        parts: The cohorts.
+        transform: What makes `pixel_values` of a row.
+        balance: Weigh the images so that both classes count alike.
+
+    Returns:
+        A dataset whose rows have `pixel_values`, `labels` (1 where the finding is there), and the
+        `weights` by which they count.
+    """
+    from datasets import Dataset
+
+    gray = [image.tobytes() for part in parts for image in part.gray]
+    labels = [int(positive) for part in parts for positive in part.positive]
+    weights = balanced_weights(labels) if balance else [1.0] * len(labels)
+    columns = {"index": range(len(gray)), "gray": gray, "labels": labels, "weights": weights}
+    return Dataset.from_dict(columns).with_transform(transform)

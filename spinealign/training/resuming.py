@@ -1,0 +1,133 @@
+"""Take up a killed run where it stopped, and never mix it up with another one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import get_last_checkpoint
+
+from spinealign.cohort.loading import LoadedCohort
+from spinealign.training.arguments import TrainingSetup
+
+SETUP_FILE = "setup.json"
+# What may differ between the two halves of a run: where things lie, and how it is watched.
+_FREE = (
+    "output_dir",
+    "logging",
+    "log_",
+    "disable_tqdm",
+    "report_to",
+    "run_name",
+    "dataloader",
+    "hub_",
+    "push_",
+    "trackio",
+)
+
+
+def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> dict[str, Any]:
+    """Return everything that decides the outcome of a run, as plain data for JSON.
+
+    Args:
+        setup: What the training was told.
+        collections: Its images.
+    """
+    digest = hashlib.sha256()
+    for item in collections:
+        for sample in item.cohort:
+            digest.update(
+                f"{item.cohort.name}/{sample.name}/{sample.label}/{sample.split}".encode(errors="surrogateescape")
+            )
+        digest.update(item.gray.tobytes())
+    training = {name: value for name, value in setup.training.to_dict().items() if not name.startswith(_FREE)}
+    told = {name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")}
+    content = {
+        **told,
+        "training": training,
+        "run": {"images": digest.hexdigest(), "processes": setup.training.world_size},
+    }
+    return dict(json.loads(json.dumps(content, default=str)))
+
+
+def unfinished_run(run: Path, description: dict[str, Any]) -> str | None:
+    """Return the checkpoint from which a killed run goes on, or start a new run.
+
+    Args:
+        run: Where the Trainer saves; it need not exist.
+        description: What `describe_run` returns.
+
+    Raises:
+        ValueError: If the folder holds an unfinished run of another kind.
+    """
+    setup = run / SETUP_FILE
+    if setup.is_file() and (checkpoint := last_whole_checkpoint(run)):
+        _require_same(run, setup, description)
+        return checkpoint
+    finish_run(run)
+    run.mkdir(parents=True, exist_ok=True)
+    setup.write_text(json.dumps(description, indent=2), encoding="utf-8")
+    return None
+
+
+def _require_same(run: Path, setup: Path, description: dict[str, Any]) -> None:
+    try:
+        before = json.loads(setup.read_text(encoding="utf-8"))
+        changed = [
+            f"{name} was {before[group].get(name)!r} and is {value!r}"
+            for group, values in description.items()
+            for name, value in values.items()
+            if before[group].get(name) != value
+        ]
+    except (ValueError, KeyError, AttributeError):
+        changed = [f"{setup.name} is damaged"]
+    if changed:
+        raise ValueError(
+            f"{run} holds an unfinished run with other settings ({'; '.join(changed)}). Repeat them to go on, "
+            "delete that folder to start anew, or choose another --output_dir."
+        )
+
+
+def finish_run(run: Path) -> None:
+    """Delete what was kept to take a run up again; its logs stay.
+
+    Args:
+        run: Where the Trainer saved.
+    """
+    (run / SETUP_FILE).unlink(missing_ok=True)  # first: without it, what is left belongs to no run
+    for leftover in run.glob("checkpoint-*"):
+        shutil.rmtree(leftover)
+
+
+def keep_logs(run: Path, place: Path) -> None:
+    """Move the logs of a finished run out of the checkpoint, for they name this machine, and delete its folder.
+
+    Args:
+        run: Where the Trainer saved.
+        place: A folder for the logs of several runs.
+    """
+    for log in sorted((run / "runs").glob("*")):
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.move(log, place / log.name)
+    shutil.rmtree(run)
+
+
+def last_whole_checkpoint(folder: Path) -> str | None:
+    """Return the newest checkpoint from which a killed run can go on; half-written ones are deleted.
+
+    Args:
+        folder: Where the Trainer saves; it need not exist.
+    """
+    while folder.is_dir() and (newest := get_last_checkpoint(str(folder))) is not None:
+        try:
+            json.loads((Path(newest) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # the Trainer writes it last
+            return newest
+        except (OSError, ValueError):
+            shutil.rmtree(newest)
+    return None

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spinealign.cli.audit import add_audit
+
+
+def run(*words: object) -> int:
+    parser = argparse.ArgumentParser()
+    add_audit(parser)
+    options = parser.parse_args([str(word) for word in words])
+    return options.run(options)
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audits") / "leaking"
+    random = np.random.default_rng(0)
+    for name in ("train/fracture/a", "train/normal/b", "val/fracture/c", "val/normal/d"):
+        noise = Image.fromarray(random.integers(0, 256, (40, 40), np.uint8))
+        image = noise.resize((112, 112), Image.Resampling.BICUBIC)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        image.save(folder / f"{name}.png")
+        if name.endswith("b"):
+            (folder / "val" / "normal").mkdir(parents=True)
+            image.rotate(20, Image.Resampling.BICUBIC).save(folder / "val" / "normal" / "turned.png")
+    return folder
+
+
+def test_strict_refuses_what_stands_in_two_splits(leaking, capsys):
+    assert run(leaking) == 0
+    assert run(leaking, "--strict") == 3
+    assert "train/normal/b.png = val/normal/turned.png" in capsys.readouterr().out
+
+
+def test_strict_lets_phantoms_pass(phantom_folder):
+    assert run(phantom_folder, "--strict") == 0
+
+
+def test_json_is_one_object_and_the_page_is_written(leaking, tmp_path, capsys):
+    assert run(leaking, "--json", "--html", tmp_path / "audit.html") == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["sources"] == 4
+    assert "audit.html" in output.err
+    assert (tmp_path / "audit.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_page_in_no_folder_is_refused_before_the_work(leaking, tmp_path):
+    with pytest.raises(ValueError, match="make it first"):
+        run(leaking, "--html", tmp_path / "nowhere" / "audit.html")

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling
+from spinealign.cohort.audit.verdict import verdict_of
+from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.loading import LoadedCohort
+from spinealign.config import ConditioningConfig
+
+
+@pytest.fixture
+def clean():
+    return Audit(
+        name="set",
+        images=40,
+        positive="fracture",
+        parts=(PartCount("train", "fracture", 20, 20, 20.0), PartCount("val", "normal", 20, 20, 20.0)),
+        sources=40,
+        effective_sources=40.0,
+        series=None,
+        patients=None,
+        copies=(1, 1.0, 1),
+        identical=0,
+        look_groups=0,
+        straddling=(),
+        contradicting=(),
+        class_series=(),
+        properties=(),
+        probes=(),
+        unreadable=(),
+        notes=(),
+        pictures=LoadedCohort(Cohort("set", ()), np.empty((0, 8, 8), np.uint8), ConditioningConfig()),
+    )
+
+
+def test_a_clean_collection_gets_no_praise(clean):
+    (sentence,) = verdict_of(clean)
+    assert "stands in two splits" in sentence
+    assert "no proof" in sentence
+
+
+def test_the_probe_speaks_first_and_plainly(clean):
+    probe = Probe("val", accuracy=0.9775, majority=0.5, images=400, sources=20, interval=(0.81, 1.0), alarm=True)
+    sentences = verdict_of(replace(clean, probes=(probe,), images=80))
+    assert sentences[0] == (
+        "A linear model on 16x16 thumbnails reaches 97.75 % on val: accuracy on this split says nothing about "
+        "fractures."
+    )
+    assert "copies of 40 source slices" in sentences[1]
+
+
+def test_a_probe_at_chance_is_not_mentioned(clean):
+    assert len(verdict_of(replace(clean, probes=(Probe("val", accuracy=0.5),)))) == 1
+
+
+def test_leaks_are_counted_and_not_named(clean):
+    leaks = tuple(
+        Straddling("source", f"s{number}", {"train": 2, "val": 1}, by_looks=number == 0) for number in range(5)
+    )
+    (sentence,) = verdict_of(replace(clean, straddling=leaks))
+    assert sentence.startswith("5 source slices stand in more than one split, 1 of them betrayed by looks alone")
+    assert sentence.endswith(": 10 images in train, 5 images in val.")
+    assert "s2" not in sentence
+
+
+def test_confounding_is_spelled_out(clean):
+    findings = replace(
+        clean,
+        class_series=(ClassSeries("normal", ("B10",), own=True),),
+        properties=(PropertyFinding("height", "pixels", {}, 0.93, "normal", alarm=True),),
+    )
+    series, properties = verdict_of(findings)
+    assert series.startswith("Every image of the class normal comes from one series, which no other class has")
+    assert "B10" not in series
+    assert "height (AUC 0.93, higher in normal)" in properties

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+
+from spinealign.cohort.duplicates.neighbors import connect, embed, near_pairs
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_near_vectors_are_found_among_many():
+    random = np.random.default_rng(0)
+    base = random.normal(size=(1000, 16))
+    vectors = unit(np.concatenate([base, base + 0.05 * random.normal(size=base.shape)]))
+    found = {tuple(pair) for pair in near_pairs(vectors, least=0.9).tolist()}
+    hits = sum((place, place + 1000) in found for place in range(1000))
+    assert hits > 990
+    assert len(found) < 1010  # and hardly anything else
+
+
+def test_each_vector_is_compared_with_few():
+    vectors = unit(np.random.default_rng(1).normal(size=(3000, 8)))
+    assert len(near_pairs(vectors, least=-1, neighbors=3, trees=2)) <= 3000 * 3 * 2
+
+
+def test_a_single_vector_has_no_neighbor():
+    assert near_pairs(np.ones((1, 4), np.float32), least=0).shape == (0, 2)
+
+
+def test_embedding_keeps_what_lies_near_together():
+    random = np.random.default_rng(2)
+    one = random.normal(size=(200, 64)).astype(np.float32)
+    vectors = embed(np.concatenate([one, one + 0.01]), dimensions=16)
+    assert vectors.shape == (400, 16)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+    assert (vectors[:200] * vectors[200:]).sum(axis=1).min() > 0.95
+
+
+def test_chains_are_connected():
+    pairs = np.array([[place, place + 1] for place in range(0, 99)])[::-1]
+    assert set(connect(100, pairs).tolist()) == {0}
+    assert connect(3, np.empty((0, 2), np.intp)).tolist() == [0, 1, 2]

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from huggingface_hub import DatasetCard, HfApi
+from loopback.store import File
+from pyarrow import parquet
+
+from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.indexing import index_cohort
+from spinealign.errors import CohortError, HubError, UnreadableSliceError
+from spinealign.hub import datasets
+
+LOAD = """
+import json, sys
+from spinealign.cohort.indexing import index_cohort
+cohort = index_cohort(sys.argv[1])
+print(json.dumps([cohort.name, cohort.skipped, [
+    [item.label, item.source, item.series, item.split, item.patient, item.size_mm, len(item.image)] for item in cohort
+]]))
+"""
+PLAIN = """
+import json, sys
+from datasets import load_dataset
+rows = load_dataset(sys.argv[1], split="validation")
+print(json.dumps([rows.column_names, rows.features["label"].names, rows[0]["image"].size, rows[0]["source"]]))
+"""
+
+
+def answer(process):
+    out, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return json.loads(out.splitlines()[-1])
+
+
+def rows_of(cohort):
+    return sorted(
+        [item.label, item.source, item.series, item.split, item.patient, item.size_mm, image_size(item)]
+        for item in cohort
+    )
+
+
+def image_size(sample):
+    return Path(sample.image).stat().st_size
+
+
+def test_a_collection_comes_back_with_its_sources_splits_and_sizes(hub, phantom_folder):
+    repo_id = hub.new_id()
+    cohort = index_cohort(phantom_folder)
+    cohort.push_to_hub(repo_id, private=True)
+    name, skipped, rows = answer(hub.start_python(LOAD, repo_id))
+    assert (name, skipped) == (repo_id, [])
+    assert sorted(rows, key=str) == sorted(rows_of(cohort), key=str)
+    columns, labels, size, source = answer(hub.start_python(PLAIN, repo_id))
+    assert columns == ["image", "label", "source", "series", "split", "patient", "size_mm"]
+    assert labels == ["normal", "fracture"]
+    assert size == [64, 64]
+    assert source.startswith("phantom ")
+
+
+def test_it_goes_up_in_one_commit_with_a_card(hub, phantom_folder):
+    repo_id = hub.new_id()
+    commit = index_cohort(phantom_folder).push_to_hub(repo_id, private=True, message="Phantoms")
+    api = HfApi(token=hub.token, endpoint=hub.endpoint)
+    assert [item.title for item in api.list_repo_commits(repo_id, repo_type="dataset")] == [
+        "Phantoms",
+        "initial commit",
+    ]
+    info = api.dataset_info(repo_id)
+    assert (info.sha, info.private) == (commit.oid, True)
+    assert {item.rfilename for item in info.siblings} == {
+        ".gitattributes", "README.md",
+        *(f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")),
+    }  # fmt: skip
+    card = api.hf_hub_download(repo_id, "README.md", repo_type="dataset", cache_dir=hub.cache)
+    assert "| train | fracture | 12 | 12 |" in Path(card).read_text()
+
+
+def test_a_collection_without_a_split_comes_back_without_one(local_hub, slice_png):
+    samples = tuple(Sample(str(slice_png), label, f"s{label}", name=f"{label}.png") for label in ("fracture", "normal"))
+    Cohort("loose", samples).push_to_hub("hospital/loose")
+    rows = answer(local_hub.start_python(LOAD, "hospital/loose"))[2]
+    assert {row[3] for row in rows} == {None}
+
+
+def test_large_collections_are_cut_into_shards_and_old_shards_go_away(local_hub, loopback, phantom_folder, monkeypatch):
+    cohort = index_cohort(phantom_folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "SHARD_BYTES", 8_000)
+        cohort.push_to_hub("hospital/set")
+    head = loopback.store.repos["dataset", "hospital/set"]
+    assert len([name for name in head.at("main").files if name.startswith("data/train-")]) > 1
+    assert len(answer(local_hub.start_python(LOAD, "hospital/set"))[2]) == len(cohort)
+    cohort.push_to_hub("hospital/set")
+    assert len([name for name in head.at("main").files if name.startswith("data/train-")]) == 1
+
+
+def test_names_of_files_do_not_go_along(local_hub, loopback, tmp_path, slice_png):
+    path = shutil.copy(slice_png, tmp_path / "DOE_JANE.png")
+    Cohort("set", (Sample(str(path), "normal", "s1", split="train", name="DOE_JANE.png"),)).push_to_hub("hospital/set")
+    files = loopback.store.repos["dataset", "hospital/set"].at("main").files
+    assert not [name for name, file in files.items() if b"DOE" in file.content]
+
+
+def test_a_source_that_is_known_by_its_file_alone_goes_up_as_a_number(local_hub, loopback, tmp_path, slice_png):
+    for name in ("a", "b"):
+        for place in ("train/fracture", "train/normal", "val/fracture", "val/normal"):
+            (tmp_path / "set" / place).mkdir(parents=True, exist_ok=True)
+            shutil.copy(slice_png, tmp_path / "set" / place / f"DOE_JANE_{name}.png")
+    index_cohort(tmp_path / "set").push_to_hub("hospital/set")
+    files = loopback.store.repos["dataset", "hospital/set"].at("main").files
+    assert not [name for name, file in files.items() if b"DOE" in file.content]
+    rows = answer(local_hub.start_python(LOAD, "hospital/set"))[2]
+    assert len({row[1] for row in rows}) == 8
+
+
+def published(loopback, repo_id):
+    """Return the rows of a dataset as they lie on the Hub."""
+    files = loopback.store.repos["dataset", repo_id].at("main").files
+    shards = [file.content for name, file in sorted(files.items()) if name.endswith(".parquet")]
+    return [row for shard in shards for row in parquet.read_table(BytesIO(shard)).to_pylist()]
+
+
+def test_a_part_of_a_name_does_not_go_along_as_a_suffix(local_hub, loopback, slice_png):
+    content = slice_png.read_bytes()
+    samples = tuple(
+        Sample(content, "normal", f"s{index}", split="train", name=name)
+        for index, name in enumerate(("IM1.Doe_Jane", "Dr. Roe", "plain"))
+    )
+    Cohort("set", samples).push_to_hub("hospital/set")
+    assert [row["image"]["path"] for row in published(loopback, "hospital/set")] == [
+        f"train-00000-of-00001-{index}.png" for index in range(3)
+    ]
+
+
+def test_a_number_that_is_the_name_of_another_source_is_passed_over(local_hub, loopback, slice_png):
+    content = slice_png.read_bytes()
+    named = [("source 1", "a.png"), ("b.png", "b.png"), ("c.png", "c.png"), ("source 3", "d.png")]
+    samples = tuple(Sample(content, "normal", source, split="train", name=name) for source, name in named)
+    Cohort("set", samples).push_to_hub("hospital/set")
+    sources = [row["source"] for row in published(loopback, "hospital/set")]
+    assert sources == ["source 1", "source 2", "source 4", "source 3"]
+
+
+def test_patients_go_up_as_the_collection_names_them(local_hub, loopback, slice_png):
+    sample = Sample(slice_png.read_bytes(), "normal", "s", split="train", patient="P7")
+    Cohort("set", (sample,)).push_to_hub("hospital/set")
+    assert published(loopback, "hospital/set")[0]["patient"] == "P7"
+
+
+def test_data_of_others_stay_and_are_not_taken_for_ours(local_hub, loopback, phantom_folder):
+    cohort = index_cohort(phantom_folder)
+    cohort.push_to_hub("hospital/set")
+    theirs = {"data/annotations/train-00000-of-00001.parquet", "data/train-mine.parquet", "data/extra.parquet"}
+    api = HfApi(token=local_hub.token, endpoint=local_hub.endpoint)
+    for name in theirs:
+        api.upload_file(path_or_fileobj=b"PAR1 theirs", path_in_repo=name, repo_id="hospital/set", repo_type="dataset")
+    cohort.push_to_hub("hospital/set", message="Again")
+    assert theirs <= loopback.store.repos["dataset", "hospital/set"].at("main").files.keys()
+    assert len(answer(local_hub.start_python(LOAD, "hospital/set"))[2]) == len(cohort)
+
+
+def test_what_the_owner_wrote_on_the_card_stays_and_the_counts_are_those_of_the_push(hub, phantom_folder):
+    repo_id = hub.new_id()
+    cohort = index_cohort(phantom_folder)
+    cohort.push_to_hub(repo_id, private=True)
+    api = HfApi(token=hub.token, endpoint=hub.endpoint)
+
+    def card():
+        return Path(api.hf_hub_download(repo_id, "README.md", repo_type="dataset", cache_dir=hub.cache)).read_text()
+
+    first = card()
+    theirs = first.replace("tags:", "license: cc-by-4.0\ndataset_info:\n  features: []\ntags:") + "\nConsent: given.\n"
+    for told, there in ((theirs, True), ("---\npretty_name: Ours\n---\nOur own card.\n", False)):
+        api.upload_file(path_or_fileobj=told.encode(), path_in_repo="README.md", repo_id=repo_id, repo_type="dataset")
+        cohort.part("test").push_to_hub(repo_id, private=True)
+        assert ("Consent: given." in card(), "license: cc-by-4.0" in card()) == (there, there)
+        assert ("| test | fracture | 6 | 6 |" in card(), "Our own card." in card()) == (there, not there)
+        assert "| train |" not in card()
+        data = DatasetCard(card()).data
+        assert [item["split"] for item in data.configs[0]["data_files"]] == ["test"]
+        assert data.get("dataset_info") is None
+    assert not cohort.part("test").push_to_hub(repo_id, private=True).changed
+
+
+def test_a_card_that_cannot_be_read_is_not_written_over(local_hub, loopback, slice_png):
+    cohort = Cohort("set", (Sample(str(slice_png), "normal", "s", split="train"),))
+    cohort.push_to_hub("hospital/set")
+    repo = loopback.store.repos["dataset", "hospital/set"]
+    repo.commit("main", "by hand", {**repo.at("main").files, "README.md": File(b"\xff\xfe", False)})
+    with pytest.raises(HubError, match=r"hospital/set: the card that is there cannot be read: mend README\.md"):
+        cohort.push_to_hub("hospital/set")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.dcm", b"junk" * 9 + b"Doe^Jane", "no PNG, JPEG or DICOM"),
+        ("b.png", b"%PDF Doe^Jane", "no PNG, JPEG or DICOM"),
+        ("c.png", b"\x89PNG\r\n\x1a\nDoe^Jane", "unreadable header"),
+    ],
+)
+def test_what_is_no_image_is_refused_whatever_its_name_says(local_hub, loopback, slice_png, name, content, found):
+    fine = Sample(slice_png.read_bytes(), "normal", "s1", split="train", name="fine.png")
+    with pytest.raises(CohortError, match=rf"1 of 2 files .*: {name} \({found}\)\. Take it out") as caught:
+        Cohort("set", (fine, Sample(content, "normal", "s2", split="train", name=name))).push_to_hub("hospital/set")
+    assert "Doe" not in str(caught.value)
+    assert not loopback.requests
+
+
+@pytest.fixture
+def telling(tmp_path):
+    """A collection of DICOM files of which two tell who the patient is."""
+    import pydicom
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+
+    samples = []
+    for index, name in enumerate(("Doe^Jane", "", "Roe^Richard")):
+        dataset = pydicom.Dataset()
+        dataset.PatientName, dataset.PatientID = name, "4711" if name else ""
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+        dataset.PixelData = b"\0\0"
+        dataset["PixelData"].VR = "OW"
+        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, f"1.2.{index + 1}"
+        path = tmp_path / f"slice{index}.dcm"
+        dataset.save_as(path, enforce_file_format=True)
+        samples.append(Sample(str(path), "normal", f"s{index}", split="train", name=path.name))
+    return Cohort("scans", tuple(samples))
+
+
+def test_dicom_with_identifiers_is_refused_by_the_names_of_files_and_not_of_patients(local_hub, loopback, telling):
+    with pytest.raises(CohortError) as caught:
+        telling.push_to_hub("hospital/scans")
+    message = str(caught.value)
+    assert "2 of 3 files" in message
+    assert "slice0.dcm (PatientID, PatientName)" in message
+    assert "slice2.dcm" in message
+    assert "slice1.dcm" not in message
+    assert "Doe" not in message
+    assert "4711" not in message
+    assert not loopback.requests, "nothing was asked or sent"
+
+
+def test_dicom_without_identifiers_goes_up_as_it_is(local_hub, loopback, telling):
+    clean = Cohort("scans", telling.samples[1:2])
+    clean.push_to_hub("hospital/scans")
+    (row,) = answer(local_hub.start_python(LOAD, "hospital/scans"))[2]
+    assert row[-1] == image_size(clean.samples[0])
+
+
+def test_what_cannot_be_pushed_says_why(local_hub, slice_png, monkeypatch):
+    with pytest.raises(CohortError, match="no images to push"):
+        Cohort("empty", ()).push_to_hub("hospital/empty")
+    with pytest.raises(CohortError, match="set has images in holdout; the splits are train, "):
+        Cohort("set", (Sample(str(slice_png), "normal", "s", split="holdout"),)).push_to_hub("hospital/set")
+    with pytest.raises(UnreadableSliceError, match=r"gone\.png cannot be opened"):
+        Cohort("set", (Sample("gone.png", "normal", "s", name="gone.png"),)).push_to_hub("hospital/set")
+    monkeypatch.setenv("HF_TOKEN", "hf_reader")
+    with pytest.raises(HubError, match="may only read"):
+        Cohort("set", (Sample(str(slice_png), "normal", "s"),)).push_to_hub("hospital/set")
+
+
+def test_a_dataset_that_may_not_be_seen_says_how_to_get_in(local_hub, loopback, slice_png):
+    Cohort("set", (Sample(str(slice_png), "normal", "s", split="train"),)).push_to_hub("hospital/set", private=True)
+    process = local_hub.start_python(LOAD, "hospital/set", HF_TOKEN="")
+    assert "check the name, your access (hf auth login) and the network" in process.communicate(timeout=120)[1]

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from spinealign.metrics.evaluation import Evidence
+from spinealign.metrics.folds import CrossValidation, source_folds
+
+SOURCES = np.repeat(np.arange(30), 7)
+POSITIVE = SOURCES % 3 == 0
+
+
+def test_every_source_stands_in_one_fold_and_every_fold_has_both_classes():
+    fold = source_folds(POSITIVE, SOURCES.tolist(), folds=5)
+    assert sorted(np.unique(fold)) == [0, 1, 2, 3, 4]
+    assert all(len(set(fold[source == SOURCES])) == 1 for source in range(30))
+    for number in range(5):
+        assert 0 < POSITIVE[fold == number].mean() < 1
+
+
+def test_a_seed_gives_the_same_cut_again_and_another_seed_another():
+    first, again, other = (source_folds(POSITIVE, SOURCES.tolist(), seed=seed) for seed in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(("folds", "reason"), [(11, "has 10.*fewer folds"), (1, "for 2 folds")])
+def test_a_cut_that_the_sources_do_not_allow_is_refused(folds, reason):
+    with pytest.raises(ValueError, match=reason):
+        source_folds(POSITIVE, SOURCES.tolist(), folds=folds)
+
+
+@pytest.fixture(scope="module")
+def result():
+    probability = np.where(POSITIVE, 0.9, 0.1)
+    probability[SOURCES == 0] = 0.3  # one source is missed
+    fold = SOURCES % 2
+    evidence = Evidence("set", "all", SOURCES.tolist(), ridge_called=POSITIVE)
+    return CrossValidation.of(POSITIVE, probability, fold=fold, evidence=evidence, threshold=0.4)
+
+
+def test_each_fold_and_all_of_them_are_evaluated(result):
+    assert [item.split for item in result.folds] == ["fold 1", "fold 2"]
+    assert [item.sources for item in result.folds] == [15, 15]
+    assert [item.scores.accuracy for item in result.folds] == pytest.approx([14 / 15, 1])
+    assert (result.pooled.images, result.pooled.sources, result.pooled.threshold) == (210, 30, 0.4)
+    assert result.pooled.scores.accuracy == pytest.approx(29 / 30)
+    assert result.pooled.thumbnail_ridge_accuracy == 1
+
+
+def test_the_spread_is_that_over_folds(result):
+    mean, deviation = result.mean_and_deviation("accuracy")
+    assert mean == pytest.approx(29 / 30)
+    assert deviation == pytest.approx(np.std([14 / 15, 1], ddof=1))
+
+
+def test_a_score_that_no_fold_defines_has_no_mean():
+    evidence = Evidence("set", "all", ["a", "b", "c", "d"])
+    result = CrossValidation.of(np.zeros(4, bool), np.zeros(4), fold=np.array([0, 0, 1, 1]), evidence=evidence)
+    assert result.mean_and_deviation("auroc") == (None, None)
+
+
+def test_a_cross_validation_comes_back_from_json_as_it_was(result):
+    assert CrossValidation.from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False))) == result

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from spinealign.metrics.scores import Confusion, binary_scores, confusion_of, sensitivity_by_size
+
+RNG = np.random.default_rng(0)
+TRUTH = RNG.random(200) < 0.3
+PROBABILITY = np.clip(0.35 * TRUTH + RNG.random(200) * 0.7, 0, 1)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5])
+def test_scores_agree_with_scikit_learn(threshold):
+    scores, called = binary_scores(TRUTH, PROBABILITY, threshold=threshold), threshold <= PROBABILITY
+    assert scores.accuracy == pytest.approx(reference.accuracy_score(TRUTH, called))
+    assert scores.sensitivity == pytest.approx(reference.recall_score(TRUTH, called))
+    assert scores.specificity == pytest.approx(reference.recall_score(TRUTH, called, pos_label=False))
+    assert scores.ppv == pytest.approx(reference.precision_score(TRUTH, called))
+    assert scores.npv == pytest.approx(reference.precision_score(TRUTH, called, pos_label=False))
+    assert scores.f1 == pytest.approx(reference.f1_score(TRUTH, called))
+    assert scores.balanced_accuracy == pytest.approx(reference.balanced_accuracy_score(TRUTH, called))
+    assert scores.mcc == pytest.approx(reference.matthews_corrcoef(TRUTH, called))
+    assert scores.auroc == pytest.approx(reference.roc_auc_score(TRUTH, PROBABILITY))
+    assert scores.auprc == pytest.approx(reference.average_precision_score(TRUTH, PROBABILITY))
+    assert scores.brier == pytest.approx(reference.brier_score_loss(TRUTH, PROBABILITY))
+
+
+@pytest.mark.parametrize(
+    ("truth", "probability", "undefined"),
+    [
+        ([0, 0, 0], [0.1, 0.2, 0.9], "sensitivity balanced_accuracy mcc auroc auprc"),
+        ([0, 0], [0.1, 0.2], "sensitivity ppv f1 balanced_accuracy mcc auroc auprc"),
+        ([1, 1], [0.6, 0.8], "specificity npv balanced_accuracy mcc auroc auprc"),
+        ([0, 1], [0.1, 0.2], "ppv mcc"),
+        ([0, 1], [0.5, 0.5], "npv mcc"),
+        ([0, 1], [0.1, 0.9], ""),
+    ],
+)
+def test_a_score_that_the_images_do_not_define_is_none(truth, probability, undefined):
+    scores = binary_scores(np.array(truth, bool), np.array(probability)).to_dict()
+    assert {name for name, value in scores.items() if value is None} == set(undefined.split())
+
+
+def test_calibrated_probabilities_have_a_small_calibration_error_and_swapped_ones_a_large_one():
+    rng = np.random.default_rng(0)
+    probability = rng.random(20_000)
+    positive = rng.random(20_000) < probability
+    assert binary_scores(positive, probability).ece < 0.02
+    assert binary_scores(~positive, probability).ece > 0.4
+
+
+def test_calls_are_counted_by_truth():
+    positive, called = np.array([1, 1, 1, 0, 0, 0], bool), np.array([1, 1, 0, 1, 0, 0], bool)
+    assert confusion_of(positive, called) == Confusion(tp=2, fp=1, tn=2, fn=1)
+
+
+@pytest.mark.parametrize(
+    ("truth", "probability", "reason"),
+    [
+        ([True], [0.1, 0.2], "one length"),
+        ([], [], "one length"),
+        ([True], [1.5], "not logits"),
+        ([True], [float("nan")], "not logits"),
+    ],
+)
+def test_lists_that_cannot_be_scored_are_refused(truth, probability, reason):
+    with pytest.raises(ValueError, match=reason):
+        binary_scores(np.array(truth, bool), np.array(probability))
+
+
+def test_sensitivity_rises_over_the_sizes_that_it_is_given():
+    sizes = np.array([1.0, 1.5, 2.0, 2.5, 6.0])
+    called = np.array([False, False, True, False, True])
+    bins = sensitivity_by_size(sizes, called, edges_mm=(1, 2, 3, 5, 8))
+    assert [(entry.from_mm, entry.count, entry.sensitivity) for entry in bins] == [
+        (1, 2, 0.0),
+        (2, 2, 0.5),
+        (5, 1, 1.0),
+    ]

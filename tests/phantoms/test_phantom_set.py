@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spinealign.cohort.indexing import index_cohort
+from spinealign.imaging.preprocessing import render
+from spinealign.phantoms import phantom_set
+from spinealign.phantoms.axial_neck import draw_phantom
+from spinealign.phantoms.phantom_set import write_phantoms
+
+
+def test_a_written_cohort_is_balanced_and_knows_its_breaks(phantom_folder):
+    cohort = index_cohort(phantom_folder)
+    assert cohort.splits == ("train", "val", "test")
+    for split, count in (("train", 24), ("val", 8), ("test", 12)):
+        labels = [sample.label for sample in cohort.part(split)]
+        assert (len(labels), labels.count("fracture")) == (count, count // 2)
+    assert all((sample.size_mm is not None) == (sample.label == "fracture") for sample in cohort)
+    assert len(cohort.sources) == len(cohort)
+
+
+def test_a_file_is_what_its_seed_draws(phantom_folder):
+    with (phantom_folder / "manifest.csv").open(newline="") as stream:
+        row = next(csv.DictReader(stream))
+    phantom = draw_phantom(int(row["seed"]), fractured=row["label"] == "fracture", size=64)
+    np.testing.assert_array_equal(np.asarray(Image.open(phantom_folder / row["path"])), render(phantom.slice))
+    assert phantom.fracture.site == row["site"]
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(FileExistsError, match="not empty"):
+        write_phantoms(tmp_path, {"train": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("counts", [{"train": -1, "val": 2}, {"train": 0}])
+def test_impossible_numbers_are_refused(tmp_path, counts):
+    with pytest.raises(ValueError, match="negative"):
+        write_phantoms(tmp_path / "new", counts)
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
+    class Interrupted:
+        def __init__(self, *arguments):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(phantom_set, "ProcessPoolExecutor", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_phantoms(tmp_path / "new", {"train": 2})
+    assert list(tmp_path.iterdir()) == []

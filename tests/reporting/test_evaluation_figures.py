@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spinealign.metrics.evaluation import Evaluation, Evidence
+from spinealign.reporting.evaluation_figures import Predictions, plot_evaluation
+
+POSITIVE = np.arange(12) % 3 == 0
+PROBABILITY = np.clip(0.5 * POSITIVE + np.linspace(0, 0.6, 12), 0, 1)
+
+
+def predictions(positive, probability, threshold=0.5, ridge_called=None):
+    evidence = Evidence("set", "val", [f"s{number // 2}" for number in range(len(positive))], ridge_called=ridge_called)
+    evaluation = Evaluation.of(positive, probability, evidence=evidence, threshold=threshold, draws=50)
+    return Predictions(positive, probability, evaluation)
+
+
+def drawn(path, *collections):
+    plot_evaluation(collections, path)
+    return np.asarray(Image.open(path).convert("L"))
+
+
+def test_the_picture_shows_operating_point_and_thumbnail_ridge(tmp_path):
+    pictures = [
+        drawn(tmp_path / f"{number}.png", predictions(POSITIVE, PROBABILITY, threshold, ridge))
+        for number, (threshold, ridge) in enumerate([(0.5, None), (0.9, None), (0.5, ~POSITIVE)])
+    ]
+    assert pictures[0].shape == pictures[1].shape == pictures[2].shape
+    roc = [picture[60:, : picture.shape[1] // 4] for picture in pictures]  # below the caption
+    assert not np.array_equal(roc[0], roc[1])
+    assert not np.array_equal(roc[0], roc[2])
+
+
+def test_each_collection_has_its_row(tmp_path):
+    one = drawn(tmp_path / "one.png", predictions(POSITIVE, PROBABILITY))
+    two = drawn(tmp_path / "two.png", predictions(POSITIVE, PROBABILITY), predictions(POSITIVE, 1 - PROBABILITY))
+    assert two.shape[0] == pytest.approx(2 * one.shape[0], abs=2)
+    assert two.shape[1] == one.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("positive", "probability"),
+    [
+        (np.ones(6, bool), np.linspace(0, 1, 6)),
+        (np.zeros(1, bool), np.zeros(1)),
+        (POSITIVE, POSITIVE * 1.0),
+        (POSITIVE, np.full(12, 0.5)),
+    ],
+    ids=["one class", "one image", "perfect", "one probability"],
+)
+def test_few_or_extreme_images_are_drawn_without_a_warning(tmp_path, positive, probability):
+    assert drawn(tmp_path / "picture.png", predictions(positive, probability)).std() > 5

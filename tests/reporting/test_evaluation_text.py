@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinealign.metrics.evaluation import Evaluation, Evidence
+from spinealign.metrics.folds import CrossValidation
+from spinealign.reporting.evaluation_text import (
+    SCORE_TITLES,
+    format_cross_validation,
+    format_evaluations,
+    format_interval,
+    format_summary,
+)
+
+POSITIVE = np.arange(400) < 200
+SOURCES = [f"slice {number // 20}" for number in range(400)]
+PROBABILITY = np.where(POSITIVE, 0.9, 0.1)
+PROBABILITY[:4] = 0.2
+RIDGE = POSITIVE ^ (np.arange(400) % 100 < 9)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    evidence = Evidence("cervical fracture", "val", SOURCES, ridge_called=RIDGE)
+    return Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, draws=100)
+
+
+def test_every_score_stands_beside_both_intervals_and_the_thumbnail_ridge(measured):
+    lines = format_evaluations([measured]).splitlines()
+    assert "400 images of 20 distinct sources" in lines[0]
+    header = lines[1]
+    assert [header.index(title) for title in ("model", "95 % over sources", "naive (images)", "thumbnail ridge")]
+    accuracy = next(line for line in lines if line.startswith("accuracy"))
+    for value in ("99.00 %", "91.00 %"):
+        assert value in accuracy
+    for intervals in (measured.intervals, measured.naive_intervals, measured.thumbnail_ridge.intervals):
+        assert format_interval("accuracy", intervals["accuracy"]) in accuracy
+    assert all(any(line.startswith(title) for line in lines) for title in SCORE_TITLES.values())
+
+
+def test_warnings_come_at_the_end_and_lines_stay_readable(measured):
+    lines = format_evaluations([measured, measured]).splitlines()
+    assert [line.startswith("! A linear model") for line in lines[-2:]] == [True, True]
+    assert max(len(line) for line in lines if not line.startswith("!")) <= 120
+
+
+def test_a_missing_probe_is_shown_as_missing():
+    evidence = Evidence("set", "val", SOURCES)
+    table = format_evaluations([Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, draws=50)])
+    accuracy = next(line for line in table.splitlines() if line.startswith("accuracy"))
+    assert "thumbnail ridge" in table
+    assert accuracy.split()[-2:] == ["-", "-"]
+
+
+def test_patients_are_named_where_they_are_drawn():
+    patients = [f"patient {number // 40}" for number in range(400)]
+    evidence = Evidence("set", "val", SOURCES, patients=patients)
+    table = format_evaluations([Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, threshold=0.3, draws=50)])
+    assert "20 distinct sources and 10 patients; called from a probability of 0.3" in table
+    assert "95 % over patients" in table
+
+
+def test_the_summary_has_one_line_for_each_collection(measured):
+    header, row, warning = format_summary([measured]).splitlines()
+    for title in ("sources", "95 % over sources", "thumbnail ridge"):
+        assert title in header
+    for cell in ("99.00 %", "  20 ", format_interval("accuracy", measured.accuracy_interval), "91.00 %"):
+        assert cell in row
+    assert "reaches 91.00 %" in warning
+
+
+def test_a_cross_validation_shows_folds_spread_and_all_folds_together():
+    fold = np.arange(400) // 20 % 2
+    evidence = Evidence("set", "all", SOURCES, ridge_called=RIDGE)
+    result = CrossValidation.of(POSITIVE, PROBABILITY, fold=fold, evidence=evidence)
+    table = format_cross_validation(result)
+    assert table.count("\nset  ") == 2
+    assert "accuracy over 2 folds: 99.00 %, standard deviation 1.41 %" in table
+    assert "set (2 folds): 400 images of 20 distinct sources" in table

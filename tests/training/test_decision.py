@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spinealign import Predictor
+from spinealign.checkpoint.engines import Output
+from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.loading import LoadedCohort
+from spinealign.config import ConditioningConfig, ModelSettings
+from spinealign.errors import CheckpointError
+from spinealign.metrics.calibration import MIN_SOURCES
+from spinealign.metrics.novelty import NoveltyStatistics
+from spinealign.training.decision import REJECTED_SHARE, learn_decision, learn_novelty
+
+SIDE = 16
+
+
+class BrightnessCheckpoint:
+    model = name = "brightness"
+    labels, novelty = ("normal", "fracture"), None
+    settings = ModelSettings(ConditioningConfig(image_size=SIDE, image_mean=(0.0,), image_std=(1.0,)))
+
+
+def brightness(pixel_values):
+    """A network whose log-odds are ten times the brightness; its features are mean and contrast."""
+    mean, spread = pixel_values.mean(axis=(1, 2, 3)), pixel_values.std(axis=(1, 2, 3))
+    return Output(np.stack([np.zeros_like(mean), 20 * mean - 10], axis=1), np.stack([mean, spread], axis=1))
+
+
+@pytest.fixture
+def predictor():
+    return Predictor(BrightnessCheckpoint, brightness)
+
+
+def collection(count, *, splits=("train", "val", "test"), name="set", noise=0.15):
+    """Slices whose brightness says, with some error, whether there is a fracture."""
+    rng = np.random.default_rng(len(name) + count)
+    samples, images = [], []
+    for split in splits:
+        for number in range(count):
+            positive = number % 2 == 0
+            level = np.clip(rng.normal(0.6 if positive else 0.4, noise), 0, 1)
+            images.append(np.clip(level * 255 + rng.normal(0, 10, (SIDE, SIDE)), 0, 255).astype(np.uint8))
+            label = "fracture" if positive else "normal"
+            samples.append(Sample("", label, f"{name} {split} {number}", split=split, name=f"{split}/{number}"))
+    return LoadedCohort(Cohort(name, tuple(samples)), np.stack(images), BrightnessCheckpoint.settings.conditioning)
+
+
+def test_the_operating_point_reaches_the_wanted_sensitivity_on_the_calibration_part(predictor):
+    loaded = collection(4 * MIN_SOURCES)
+    decision = learn_decision(predictor, [loaded], sensitivity=0.9)
+    part = loaded.part("val")
+    raw = 20 * part.gray.mean(axis=(1, 2)) / 255 - 10
+    called = 1 / (1 + np.exp(-raw / decision.temperature)) >= decision.operating_point
+    assert 0.9 <= called[part.positive].mean() <= 0.96
+    assert decision.temperature > 1.2, "the network is too sure of itself"
+    assert (decision.target_sensitivity, decision.sources) == (0.9, 4 * MIN_SOURCES)
+    assert "set (val)" in decision.note
+
+
+def test_nothing_is_chosen_on_the_part_that_results_are_reported_on(predictor):
+    decision = learn_decision(predictor, [collection(400, splits=("train", "val"))], sensitivity=0.95)
+    assert (decision.temperature, decision.operating_point, decision.sources) == (1.0, 0.5, 0)
+    assert "neither trained nor reported on" in decision.note
+
+
+def test_too_few_sources_leave_the_temperature_at_one_and_say_so(predictor):
+    decision = learn_decision(predictor, [collection(2 * MIN_SOURCES - 2)], sensitivity=0.95)
+    assert (decision.temperature, decision.operating_point) == (1.0, 0.5)
+    assert f"{MIN_SOURCES} distinct sources of each class" in decision.note
+
+
+def test_a_small_collection_does_not_count_beside_a_large_one(predictor):
+    large, small = collection(4 * MIN_SOURCES), collection(6, name="small")
+    assert learn_decision(predictor, [large, small], sensitivity=0.95) == learn_decision(
+        predictor, [large], sensitivity=0.95
+    )
+
+
+def test_novelty_rejects_at_most_its_share_of_the_held_out_images_of_any_collection(predictor):
+    collections = [collection(200), collection(100, name="other", splits=("train", "val"), noise=0.05)]
+    statistics, novelty = learn_novelty(predictor, collections, seed=0)
+    assert all(share <= REJECTED_SHARE for share in novelty.rejected.values())
+    assert max(novelty.rejected.values()) > 0
+    assert novelty.rejected_unseen.keys() == novelty.rejected.keys()
+    assert sum(novelty.rejected_unseen.values()) >= sum(novelty.rejected.values()), "limits chosen on others"
+    stripes = np.tile(np.array([0, 255], np.uint8), (1, SIDE, SIDE // 2))
+    assert statistics.distance(brightness(stripes[:, None] / 255).features)[0] > 5 * novelty.threshold
+
+
+def test_a_network_without_features_cannot_tell_what_is_unknown():
+    blind = Predictor(BrightnessCheckpoint, lambda pixel_values: Output(brightness(pixel_values).logits, None))
+    with pytest.raises(CheckpointError, match="no features"):
+        learn_novelty(blind, [collection(10)], seed=0)
+
+
+def test_an_unknown_image_is_not_accepted_but_keeps_its_probabilities(tiny_checkpoint, tmp_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    settings = json.loads((folder / "spinealign.json").read_text())
+    rng = np.random.default_rng(0)
+    odd = np.kron(rng.integers(0, 255, (32, 32)), np.ones((6, 6))).astype(np.uint8)
+    prediction = Predictor.from_pretrained(folder)(odd)
+    assert prediction.rejection_reasons == (prediction.rejection_reasons[0],)
+    assert prediction.rejection_reasons[0].startswith("unknown to the model: novelty ")
+    assert f"(limit {settings['novelty']['threshold']:.1f})" in prediction.rejection_reasons[0]
+    assert not prediction.accepted
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+    settings["novelty"]["threshold"] = 1e6
+    (folder / "spinealign.json").write_text(json.dumps(settings))
+    assert Predictor.from_pretrained(folder)(odd).accepted
+
+
+def test_temperature_and_operating_point_of_the_file_are_applied(tiny_checkpoint, tmp_path, gray):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    plain = Predictor.from_pretrained(folder)(gray).probabilities
+    settings = json.loads((folder / "spinealign.json").read_text())
+    settings["decision"] |= {"temperature": 2.0, "operating_point": 1e-6}
+    (folder / "spinealign.json").write_text(json.dumps(settings))
+    changed = Predictor.from_pretrained(folder)(gray)
+    odds = plain["fracture"] / plain["normal"]
+    assert changed.probabilities["fracture"] == pytest.approx(odds**0.5 / (1 + odds**0.5), abs=1e-6)
+    assert (changed.label, changed.confidence) == ("fracture", changed.probabilities["fracture"])
+
+
+@pytest.mark.parametrize(
+    ("section", "content"),
+    [("decision", {"temperature": 0}), ("decision", {"operating_point": 1.5}), ("novelty", {"threshold": -1})],
+)
+def test_a_decision_that_makes_no_sense_is_a_typed_error(section, content, tiny_checkpoint, tmp_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    settings = json.loads((folder / "spinealign.json").read_text())
+    settings[section] |= content
+    (folder / "spinealign.json").write_text(json.dumps(settings))
+    with pytest.raises(CheckpointError, match=r"spinealign\.json"):
+        Predictor.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("damage", [None, b"nonsense"])
+def test_missing_or_damaged_statistics_are_a_typed_error(damage, tiny_checkpoint, tmp_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    if damage:
+        (folder / "novelty.safetensors").write_bytes(damage)
+    else:
+        (folder / "novelty.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"novelty\.safetensors"):
+        Predictor.from_pretrained(folder)
+
+
+def test_a_model_that_tells_nothing_apart_is_not_praised(predictor):
+    loaded = collection(4 * MIN_SOURCES)
+    swapped = tuple(
+        replace(sample, label="normal" if sample.label == "fracture" else "fracture") for sample in loaded.cohort
+    )
+    turned = LoadedCohort(replace(loaded.cohort, samples=swapped), loaded.gray, loaded.config)
+    decision = learn_decision(predictor, [turned], sensitivity=0.95)
+    assert (decision.temperature, decision.operating_point, decision.target_sensitivity) == (1.0, 0.5, None)
+    assert "does not tell the classes apart" in decision.note
+
+
+def test_sources_that_were_kept_in_two_parts_do_not_calibrate(predictor):
+    loaded = collection(4 * MIN_SOURCES)
+    shared = tuple(
+        replace(sample, source=sample.source.replace("val", "train")) if sample.split == "val" else sample
+        for sample in loaded.cohort
+    )
+    leaking = LoadedCohort(replace(loaded.cohort, samples=shared), loaded.gray, loaded.config)
+    assert learn_decision(predictor, [leaking], sensitivity=0.95).sources == 0
+
+
+@pytest.mark.parametrize("features", [None, np.full((1, 2), np.nan), np.zeros((1, 3))])
+def test_features_that_do_not_fit_the_statistics_are_an_error_and_never_accepted(features):
+    class WithNovelty(BrightnessCheckpoint):
+        novelty = NoveltyStatistics(np.zeros((1, 2), np.float32), np.eye(2, dtype=np.float32))
+
+    broken = Predictor(WithNovelty, lambda pixel_values: Output(brightness(pixel_values).logits, features))
+    with pytest.raises(CheckpointError, match="novelty statistics"):
+        broken(np.zeros((200, 200), np.uint8))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from spinealign.checkpoint.finding import DEFAULT_FOLDER
+from spinealign.training.backbone import create_backbone
+from spinealign.training.export import export_onnx
+
+
+def test_the_graph_gives_logits_and_the_pooled_features_for_any_batch(tmp_path, tiny_backbone):
+    network, _ = create_backbone(str(tiny_backbone))
+    network.eval()
+    export_onnx(network, tmp_path / "model.onnx", image_size=64)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for count in (1, 3):
+        pixel_values = torch.randn(count, 3, 64, 64)
+        logits, features = session.run(["logits", "features"], {"pixel_values": pixel_values.numpy()})
+        with torch.no_grad():
+            states = network(pixel_values=pixel_values, output_hidden_states=True).hidden_states
+            expected = states[1].mean(dim=1)  # of the first of two layers
+            np.testing.assert_allclose(features, expected.numpy(), atol=1e-4)
+            np.testing.assert_allclose(logits, network(pixel_values=pixel_values).logits.numpy(), atol=1e-4)
+
+
+def test_the_file_tells_nothing_of_the_machine(tmp_path, tiny_backbone):
+    network, _ = create_backbone(str(tiny_backbone))
+    export_onnx(network, tmp_path / "model.onnx", image_size=64)
+    for content in ((tmp_path / "model.onnx").read_bytes(), (DEFAULT_FOLDER / "model.onnx").read_bytes()):
+        assert b"site-packages" not in content
+        assert b".py" not in content
+
+
+def test_the_network_is_as_it_was_after_the_export(tmp_path, tiny_backbone):
+    network, _ = create_backbone(str(tiny_backbone))
+    head = network.classifier
+    network.train()
+    export_onnx(network, tmp_path / "model.onnx", image_size=64)
+    assert network.classifier is head
+    assert network.training
+
+
+def test_bfloat16_storage_computes_in_float32(tmp_path, tiny_backbone):
+    network, _ = create_backbone(str(tiny_backbone))
+    network.to(torch.bfloat16).to(torch.float32).eval()
+    export_onnx(network, tmp_path / "small.onnx", image_size=64, weights_dtype="bfloat16")
+    export_onnx(network, tmp_path / "full.onnx", image_size=64)
+    assert (tmp_path / "small.onnx").stat().st_size < 0.85 * (tmp_path / "full.onnx").stat().st_size
+    stored = {tensor.data_type for tensor in onnx.load(tmp_path / "small.onnx").graph.initializer}
+    assert onnx.TensorProto.BFLOAT16 in stored
+    inputs = {"pixel_values": np.random.default_rng(0).normal(size=(2, 3, 64, 64)).astype(np.float32)}
+    small, full = (
+        onnxruntime.InferenceSession(tmp_path / name).run(None, inputs) for name in ("small.onnx", "full.onnx")
+    )
+    for left, right in zip(small, full):
+        np.testing.assert_allclose(left, right, atol=1e-5)
