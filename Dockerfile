@@ -1,4 +1,4 @@
-# The page with the embedded model, without torch. docs/hosting.md says how to run it.
+# The page with the embedded model, without torch; see docs/hosting.md.
 FROM python:3.11-slim
 
 RUN useradd --create-home --uid 1000 spinealign

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 DEFAULT := spinealign/assets/default
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test check default-model default-figures screenshots wheel clean
+.PHONY: help demo app test test-slow check default-model default-figures screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -17,8 +17,11 @@ demo: $(VENV)/base  ## Install, then predict three images with the embedded mode
 app: $(VENV)/app  ## Install, then open the page
 	@$(BIN)/spinealign app
 
-test: $(VENV)/dev  ## Install, then run all tests
-	@$(BIN)/python -m pytest --cov --cov-report=term --durations=10
+test: $(VENV)/dev  ## Install, then run the tests, without the slow ones
+	@$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term --durations=10
+
+test-slow: $(VENV)/dev  ## Install, then run the slow tests
+	@$(BIN)/python -m pytest -m slow --durations=10
 
 check: $(VENV)/dev  ## Lint, formatting and types, of the Dockerfile too
 	@$(BIN)/ruff check .

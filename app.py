@@ -1,4 +1,4 @@
-"""The page in the browser: load the embedded model and serve it. Hugging Face Spaces runs this file."""
+"""Serve the page with the embedded model; entry point of Hugging Face Spaces."""
 
 from spinealign import Predictor
 from spinealign.page import launch

@@ -1,6 +1,6 @@
-"""Train a spine classifier: thin over `spinealign.training.pipeline`.
+"""Train a classifier; the same as `spinealign train`.
 
-Three epochs on the 1,000 training images of the "cervical fracture" sample, on two CPU cores:
+Three epochs on the "cervical fracture" images:
 
     python train.py --data_dir "cervical fracture" --output_dir out --num_train_epochs 3
 """

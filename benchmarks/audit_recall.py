@@ -1,8 +1,8 @@
-"""Measure how well copies are found without their names, against a manifest: the table of docs/performance.md.
+"""Accuracy of the duplicate search without file names, against a manifest: a table of docs/performance.md.
 
     python benchmarks/audit_recall.py --data ../shared/data
 
-The images are shuffled, and nothing but their pixels is used. The manifest gives series, slice and variant.
+The images are shuffled and grouped by their pixels only. The manifest gives series, slice and variant.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.cohort.cohort import Cohort, Sample
-from spinealign.cohort.duplicates.similarity import group_by_looks
-from spinealign.cohort.loading import load_images
-from spinealign.config import ConditioningConfig
+from spinealign.cohort.duplicates.similarity import group_similar_images
+from spinealign.cohort.loading import read_cohort
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds 'cervical fracture.manifest.csv'")
+    parser.add_argument("--data", type=Path, required=True, help="folder with 'cervical fracture.manifest.csv'")
     parser.add_argument("--seed", type=int, default=9, help="seed of the order (default: %(default)s)")
     options = parser.parse_args()
     with (options.data / "cervical fracture.manifest.csv").open(newline="", encoding="utf-8") as stream:
@@ -30,7 +29,7 @@ def main() -> None:
     samples = tuple(
         Sample(str(options.data / row["path"]), row["label"], row["path"], name=row["path"]) for row in rows
     )
-    gray = load_images(Cohort("cervical fracture", samples), ConditioningConfig()).gray
+    gray = read_cohort(Cohort("cervical fracture", samples)).looks
     scans = numbered([row["series"] for row in rows])
     slices = numbered([f"{row['series']} {row['slice']}" for row in rows])
     sharpened = np.array(["sharpened" in row["variant"] for row in rows])
@@ -43,7 +42,7 @@ def main() -> None:
         "|---|---:|---:|---:|"
     )
     for name, chosen in subsets.items():
-        together = pairs(group_by_looks(gray[chosen]))
+        together = pairs(group_similar_images(gray[chosen]))
         one_slice, one_scan = pairs(slices[chosen]), pairs(scans[chosen])
         shares = (
             (together & one_slice).sum() / one_slice.sum(),
@@ -58,7 +57,7 @@ def numbered(names: list[str]) -> NDArray[np.intp]:
 
 
 def pairs(groups: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Return for each pair of images whether both are in one group."""
+    """Return whether each pair of images is in one group."""
     return (groups[:, None] == groups)[np.triu_indices(len(groups), 1)]
 
 

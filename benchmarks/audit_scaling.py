@@ -1,10 +1,10 @@
-"""Time the audit over growing cohorts of phantoms, and on real images: the tables of docs/performance.md.
+"""Run time of the audit for growing numbers of phantoms and for real images: tables of docs/performance.md.
 
     python benchmarks/audit_scaling.py --counts 1250 2500 5000 10000 20000 --phantoms build/audit-phantoms
     python benchmarks/audit_scaling.py --counts --data "../shared/data/cervical fracture"
 
-Phantoms are drawn once into the folder (about 26 a second on two cores) and read from it afterwards. Seconds of the
-processor are printed beside those of the clock, for the machine may be busy with other work.
+Phantoms are drawn once (about 26 per second on two cores) and read from the folder afterwards. CPU seconds are printed
+next to wall-clock seconds, because the machine may be busy with other work.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TypeVar
 
 from spinealign.cohort.audit.auditing import audit
 from spinealign.cohort.cohort import Cohort
-from spinealign.cohort.duplicates.similarity import group_by_looks
-from spinealign.cohort.indexing import MANIFEST_NAME, index_cohort
-from spinealign.cohort.loading import load_images
-from spinealign.config import ConditioningConfig
+from spinealign.cohort.duplicates.similarity import group_similar_images
+from spinealign.cohort.indexing import index_cohort
+from spinealign.cohort.loading import read_cohort
+from spinealign.config import MANIFEST_FILE
 from spinealign.phantoms.phantom_set import write_phantoms
 
 FIRST_SEED = 30_000_000
@@ -29,9 +29,11 @@ Result = TypeVar("Result")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--counts", type=int, nargs="*", default=[1250, 2500, 5000, 10000, 20000], help="phantoms")
-    parser.add_argument("--phantoms", type=Path, default=Path("build/audit-phantoms"), help="folder that holds them")
-    parser.add_argument("--data", type=Path, nargs="*", default=[], help="collections to audit as a whole")
+    parser.add_argument(
+        "--counts", type=int, nargs="*", default=[1250, 2500, 5000, 10000, 20000], help="counts of phantoms"
+    )
+    parser.add_argument("--phantoms", type=Path, default=Path("build/audit-phantoms"), help="folder of the phantoms")
+    parser.add_argument("--data", type=Path, nargs="*", default=[], help="collections to audit")
     options = parser.parse_args()
     if options.counts:
         time_phantoms(options.phantoms, sorted(options.counts))
@@ -39,20 +41,20 @@ def main() -> None:
         findings, clock, processor = timed(lambda data=data: audit(data))
         print(
             f"\n{findings.name}: {findings.images:,} images, {findings.sources:,} sources, "
-            f"{clock:.1f} s ({processor:.1f} s of the processor)"
+            f"{clock:.1f} s ({processor:.1f} CPU s)"
         )
 
 
 def time_phantoms(folder: Path, counts: list[int]) -> None:
-    if not (folder / MANIFEST_NAME).exists():
+    if not (folder / MANIFEST_FILE).exists():
         write_phantoms(folder, {"train": counts[-1]}, seed=FIRST_SEED, size=224)
     cohort = index_cohort(folder)
     if len(cohort) < counts[-1]:
-        raise SystemExit(f"{folder} holds {len(cohort)} phantoms; choose a new folder for {counts[-1]}.")
-    gray = load_images(Cohort(cohort.name, cohort.samples[: counts[-1]]), ConditioningConfig()).gray
-    print("| phantoms | seconds | of the processor | per 1,000 | joined by mistake |\n|---:|---:|---:|---:|---:|")
+        raise SystemExit(f"{folder} has {len(cohort)} phantoms; choose a new folder for {counts[-1]}.")
+    gray = read_cohort(Cohort(cohort.name, cohort.samples[: counts[-1]])).looks
+    print("| phantoms | seconds | CPU seconds | per 1,000 | wrongly joined |\n|---:|---:|---:|---:|---:|")
     for count in counts:
-        groups, clock, processor = timed(lambda count=count: group_by_looks(gray[:count]))
+        groups, clock, processor = timed(lambda count=count: group_similar_images(gray[:count]))
         joined = count - len(set(groups.tolist()))
         print(
             f"| {count:,} | {clock:.1f} | {processor:.1f} | {1000 * processor / count:.2f} | {joined} |",
@@ -61,7 +63,7 @@ def time_phantoms(folder: Path, counts: list[int]) -> None:
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float, float]:
-    """Return the result, the seconds on the clock and those of the processor."""
+    """Return the result, the wall-clock seconds and the CPU seconds."""
     clock, processor = time.perf_counter(), time.process_time()
     result = work()
     return result, time.perf_counter() - clock, time.process_time() - processor

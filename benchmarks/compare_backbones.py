@@ -1,13 +1,13 @@
-"""Train every backbone on the real images and on phantoms, and write `docs/results.md`.
+"""Comparison of all backbones on the real images and on phantoms; writes `docs/results.md`.
 
     python benchmarks/compare_backbones.py --data "cervical fracture" --epochs 2 --phantoms 1000
 
-A backbone is a name of `spinealign.networks.catalog`, trained from random weights unless `--pretrained` fetches those
-of ImageNet from the Hub, or a folder of transformers, whose weights are taken. `--preprocessing` adds the second
-table: what each step before the network changes on phantoms, with one backbone (a pretrained one is right about every
-held-out real image after an epoch, so nothing could be seen there). Each finished run is kept below `--work`,
-without its PyTorch weights, and skipped the next time; an interrupted one goes on from its last epoch. At the end all
-networks are timed side by side. The page shows all that is kept there.
+A backbone is a name from `spinealign.networks.catalog` or a folder of transformers. Networks from the catalog start
+from random weights, or with `--pretrained` from ImageNet weights of the Hub; folders start from their own weights.
+`--preprocessing` adds a second table with the effect of each preprocessing step on phantoms, for one backbone. (On the
+real images a pretrained backbone has no errors after one epoch, so no effect would be visible.) Finished runs are kept
+below `--work`, without their PyTorch weights, and are not repeated; interrupted runs resume from the last epoch. At the
+end the speed of all networks is measured. The page shows all finished runs.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from spinealign import Predictor
 from spinealign.networks.catalog import BACKBONES
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.phantoms.phantom_set import write_phantoms
+from spinealign.writing import new_file
 
 ROOT = Path(__file__).parent.parent
-FIRST_SEED = 30_000_000  # of the phantoms; the embedded model has seen none of these
-LEARNING_RATES = {  # where the default, which suits fine-tuning, does not suit
+FIRST_SEED = 30_000_000  # seed of the first phantom; the embedded model was not trained on these
+LEARNING_RATES = {  # for training from random weights; the default is for fine-tuning
     "thumbnail_ridge": 1e-2,
     "cnn": 1e-4,
     "vgg16": 1e-4,
@@ -50,12 +51,12 @@ STEPS = {
     "denoise: gaussian": ("--denoise", "gaussian"),
     "denoise: median": ("--denoise", "median"),
     "denoise: wavelet": ("--denoise", "wavelet"),
-    "equalise: histogram": ("--equalize", "histogram"),
-    "equalise: CLAHE": ("--equalize", "clahe"),
+    "equalize: histogram": ("--equalize", "histogram"),
+    "equalize: CLAHE": ("--equalize", "clahe"),
     "no augmentation": (*STILL, "--flip", "False"),
     "no balancing": ("--balance", "False"),
 }
-RARE = 6  # in the thinned training part, one image in so many is a fracture
+RARE = 6  # in the reduced training split, one image in RARE shows a fracture
 LATENCY_REPEATS = 50
 
 
@@ -65,11 +66,11 @@ class Run:
 
     Attributes:
         table: `backbones` or `preprocessing`.
-        name: What the row is called.
-        backbone: A name of the catalog, or a folder.
-        data: The collection.
-        epochs: How long it is trained.
-        words: What `train.py` is told beyond these.
+        name: Name of the row.
+        backbone: Name from the catalog, or folder.
+        data: Folder or manifest of the collection.
+        epochs: Number of epochs.
+        words: Further arguments of `train.py`.
     """
 
     table: str
@@ -81,17 +82,17 @@ class Run:
 
     @property
     def start(self) -> str:
-        """Where the first weights come from; in the second table, also whose they are."""
+        """Origin of the initial weights, in the second table with the name of the backbone."""
         weights = "random" if "--from_scratch" in self.words else "pretrained"
         return weights if self.table == "backbones" else f"{Path(self.backbone).name}, {weights}"
 
     def folder(self, work: Path) -> Path:
-        """Return where its numbers are kept."""
+        """Return the folder of the results."""
         words = f"{'' if self.table == 'backbones' else 'preprocessing-'}{self.name}-{self.data.stem}"
         return work / "".join(letter if letter.isalnum() or letter in "_-." else "_" for letter in words)
 
     def command(self, folder: Path) -> list[str]:
-        """Return the command that trains it."""
+        """Return the command of the training."""
         model = ["--model_name_or_path", self.backbone, "--output_dir", str(folder / "model")]
         length = ["--num_train_epochs", f"{self.epochs:g}"]
         return [sys.executable, str(ROOT / "train.py"), "--data_dir", str(self.data), *model, *length, *self.words]
@@ -117,12 +118,19 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the 'cervical fracture' set")
     parser.add_argument("--backbones", nargs="*", default=list(BACKBONES), help="names or folders (default: all names)")
-    parser.add_argument("--pretrained", action="store_true", help="take the ImageNet weights of names from the Hub")
-    parser.add_argument("--preprocessing", metavar="BACKBONE", help="name or folder for the second table")
-    parser.add_argument("--epochs", type=float, default=2, help="of each training (default: %(default)s)")
-    parser.add_argument("--phantoms", type=int, default=1000, metavar="N", help="for training (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "results.md", help="the page")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "comparison", help="where finished runs are kept")
+    parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights of the Hub")
+    parser.add_argument("--preprocessing", metavar="BACKBONE", help="backbone of the second table, as name or folder")
+    parser.add_argument("--epochs", type=float, default=2, help="epochs of each training (default: %(default)s)")
+    parser.add_argument(
+        "--phantoms", type=int, default=1000, metavar="N", help="training phantoms (default: %(default)s)"
+    )
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "results.md", help="page to write")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=ROOT / "build" / "comparison",
+        help="folder of the finished runs",
+    )
     return parser.parse_args()
 
 
@@ -138,9 +146,9 @@ def _preprocessing_runs(options: argparse.Namespace, phantoms: Path) -> Iterator
     words = _words(options, options.preprocessing)
     for name, step in STEPS.items():
         yield Run("preprocessing", name, options.preprocessing, phantoms, options.epochs, (*words, *step))
-    thinned = _thinned(phantoms)
+    reduced = _reduced(phantoms)
     for name in ("baseline", "no balancing"):
-        yield Run("preprocessing", name, options.preprocessing, thinned, options.epochs, (*words, *STEPS[name]))
+        yield Run("preprocessing", name, options.preprocessing, reduced, options.epochs, (*words, *STEPS[name]))
 
 
 def _words(options: argparse.Namespace, backbone: str) -> tuple[str, ...]:
@@ -152,15 +160,15 @@ def _words(options: argparse.Namespace, backbone: str) -> tuple[str, ...]:
 
 
 def _phantoms(work: Path, count: int) -> Path:
-    """Return the folder of the phantoms, drawn where they are not yet there."""
+    """Return the folder of the phantoms, and draw them if it does not exist."""
     folder = work / f"phantoms-{count}"
     if not folder.is_dir():
         write_phantoms(folder, {"train": count, "val": count // 4, "test": min(count // 2, 1000)}, seed=FIRST_SEED)
     return folder
 
 
-def _thinned(phantoms: Path) -> Path:
-    """Write a manifest of the same phantoms with few fractures in train, where balancing has something to do."""
+def _reduced(phantoms: Path) -> Path:
+    """Write a manifest of the same phantoms with few fractures in the training split, to test balancing."""
     with (phantoms / "manifest.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     fractures = [row for row in rows if row["split"] == "train" and row["label"] == "fracture"]
@@ -174,22 +182,22 @@ def _thinned(phantoms: Path) -> Path:
 
 
 def _forget_other_command(run: Run, folder: Path) -> None:
-    """Delete what a run with other options left, so that nothing is taken for what it is not."""
-    told = folder / "command.json"
+    """Delete the results of a run with other options."""
+    stored = folder / "command.json"
     command = run.command(folder)[1:]
-    if folder.is_dir() and (not told.is_file() or json.loads(told.read_text(encoding="utf-8")) != command):
+    if folder.is_dir() and (not stored.is_file() or json.loads(stored.read_text(encoding="utf-8")) != command):
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    told.write_text(json.dumps(command), encoding="utf-8")
+    stored.write_text(json.dumps(command), encoding="utf-8")
 
 
 def _execute(run: Run, folder: Path) -> None:
-    """Train, keep the numbers and what serving needs, and delete the other weights."""
+    """Train, store the results, and delete the PyTorch weights."""
     spent = folder / "seconds.txt"
     before, start = float(spent.read_text()) if spent.is_file() else 0.0, time.monotonic()
     try:
         subprocess.run(run.command(folder), check=True, env={**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1"})
-    finally:  # a run in two halves has taken the time of both
+    finally:  # for resumed runs, add the time of the earlier part
         seconds = before + time.monotonic() - start
         spent.write_text(str(seconds))
     numbers = {
@@ -200,10 +208,9 @@ def _execute(run: Run, folder: Path) -> None:
         "seconds": seconds,
         **_measure(folder / "model"),
     }
-    staging = folder / f".{NUMBERS_FILE}"
-    staging.write_text(json.dumps(numbers, indent=2), encoding="utf-8")
-    (folder / "model" / "model.safetensors").unlink()
-    os.replace(staging, folder / NUMBERS_FILE)
+    with new_file(folder / NUMBERS_FILE) as staging:
+        staging.write_text(json.dumps(numbers, indent=2), encoding="utf-8")
+        (folder / "model" / "model.safetensors").unlink()
 
 
 def _measure(checkpoint: Path) -> dict[str, Any]:
@@ -211,17 +218,17 @@ def _measure(checkpoint: Path) -> dict[str, Any]:
     (evaluation,) = metrics["evaluations"]
     return {
         "evaluation": evaluation,
-        "parameters": metrics["parameters"],
+        "parameters": metrics["training"]["parameters"],
         "onnx_mb": (checkpoint / "model.onnx").stat().st_size / 1e6,
         "cores": int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)),
     }
 
 
 def _latencies(work: Path) -> dict[str, tuple[float, float]]:
-    """Return times in milliseconds for each backbone of the first table, all in turn in one run.
+    """Measure the speed of each backbone of the first table, all in turn.
 
     Returns:
-        For each name, the median time of one image through the network, and the time of one heat map.
+        For each name, the median time of the network for one image and the time of one heat map, in milliseconds.
     """
     predictors = {}
     for file in sorted(work.glob(f"*/{NUMBERS_FILE}")):
@@ -232,7 +239,7 @@ def _latencies(work: Path) -> dict[str, tuple[float, float]]:
     times: dict[str, list[float]] = {name: [] for name in predictors}
     for _ in range(LATENCY_REPEATS + 5):
         for name, predictor in predictors.items():
-            side = predictor.conditioning.image_size
+            side = predictor.preprocessing.image_size
             pixel_values = random.normal(size=(1, 3, side, side)).astype(np.float32)
             start = time.perf_counter()
             predictor.engine(pixel_values)

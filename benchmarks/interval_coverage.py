@@ -1,10 +1,11 @@
-"""Measure how often the 95 % intervals hold the truth when images are copies of few sources.
+"""Measure the coverage of the 95 % intervals when images are copies of few sources.
 
     python benchmarks/interval_coverage.py
 
-The log-odds of an image have a part that all copies of its source share; `likeness` is its share of the variance, 1
-where all copies get one call. The classes are of one size and the errors symmetric, so accuracy, sensitivity and
-specificity have one true value, and that of the AUROC is known too. About a minute on two cores.
+The log-odds of an image are the sum of a part that all copies of its source share and a part of the image; `likeness`
+is the share of the first part in the variance, 1 if all copies are classified alike. The classes have equal size and
+the errors are symmetric, so accuracy, sensitivity and specificity have the same true value, and the true AUROC is
+known. Takes about a minute on two cores.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ NORMAL = NormalDist()
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--simulations", type=int, default=100, help="simulated test sets a row (default: %(default)s)")
-    parser.add_argument("--draws", type=int, default=200, help="bootstrap draws an interval (default: %(default)s)")
+    parser.add_argument("--simulations", type=int, default=100, help="test sets per row (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=200, help="bootstrap draws per interval (default: %(default)s)")
     options = parser.parse_args()
-    print(f"share of intervals that hold the truth, {COPIES} copies a source, {options.simulations} test sets a row\n")
+    print(f"coverage of the intervals, {COPIES} copies per source, {options.simulations} test sets per row\n")
     print(f"{'sources':>7}  {'likeness':>8}  {'accuracy':>8}  |{'over sources':^36}|{'naive, over images':^36}")
     print(f"{'':27}  |" + 2 * ("".join(f"{name:>12}" for name in SCORES) + "|"))
     for sources in (20, 40):
@@ -42,14 +43,14 @@ def main() -> None:
 def coverage(
     sources: int, likeness: float, *, accuracy: float, simulations: int, draws: int, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """Return the share of intervals that hold the truth, over sources and over images, for each score."""
+    """Return the coverage of the intervals over sources and over images for each score."""
     rng = np.random.default_rng(seed)
     source = np.repeat(np.arange(sources), COPIES)
     positive = source % 2 == 0
     distance = NORMAL.inv_cdf(accuracy)
     truth = {"accuracy": accuracy, "sensitivity": accuracy, "auroc": NORMAL.cdf(distance * np.sqrt(2))}
     units = {"sources": source, "images": np.arange(len(source))}
-    held = {unit: dict.fromkeys(SCORES, 0) for unit in units}
+    covered = {unit: dict.fromkeys(SCORES, 0) for unit in units}
     for number in range(simulations):
         shared, own = rng.standard_normal(sources)[source], rng.standard_normal(len(source))
         noise = np.sqrt(likeness) * shared + np.sqrt(1 - likeness) * own
@@ -58,8 +59,8 @@ def coverage(
             intervals = cluster_bootstrap(positive, probability, groups=groups, draws=draws, seed=number)
             for name in SCORES:
                 low, high = intervals[name] or (np.nan, np.nan)
-                held[unit][name] += bool(low <= truth[name] <= high)
-    return {unit: {name: count / simulations for name, count in counts.items()} for unit, counts in held.items()}
+                covered[unit][name] += bool(low <= truth[name] <= high)
+    return {unit: {name: count / simulations for name, count in counts.items()} for unit, counts in covered.items()}
 
 
 if __name__ == "__main__":

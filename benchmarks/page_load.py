@@ -1,8 +1,8 @@
-"""Put the page under load on loopback, beside the bare predictor: `python benchmarks/page_load.py`.
+"""Load test of the page on loopback, compared with the predictor itself: `python benchmarks/page_load.py`.
 
-Clients that upload a phantom and ask `/predict` share the predictions, and so do as many threads that ask a predictor.
-Every request goes through the upload, the queue and the stream of events, as a program's does. The server runs in a
-process of its own, on the same machine.
+Concurrent clients upload phantoms and call `/predict`; the same number of threads calls a predictor. Each request to
+the page consists of an upload, a queued call and an event stream. The server runs in a separate process on the same
+machine.
 """
 
 from __future__ import annotations
@@ -35,37 +35,41 @@ Ask = Callable[[bytes], dict[str, object]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clients", type=int, default=20, help="at once (default: %(default)s)")
-    parser.add_argument("--predictions", type=int, default=500, help="in all (default: %(default)s)")
-    parser.add_argument("--explain", action="store_true", help="ask for heat maps, which take the most memory")
+    parser.add_argument("--clients", type=int, default=20, help="concurrent clients (default: %(default)s)")
+    parser.add_argument("--predictions", type=int, default=500, help="total predictions (default: %(default)s)")
+    parser.add_argument("--explain", action="store_true", help="request heat maps, which need the most memory")
     options = parser.parse_args()
     images = [phantom(seed) for seed in range(20)]
     predictor = Predictor.from_pretrained()
-    endpoint, alone = ("explain", predictor.explain) if options.explain else ("predict", predictor)
+    endpoint, direct = ("explain", predictor.explain) if options.explain else ("predict", predictor)
     served, bare = [], []
-    with tempfile.TemporaryDirectory() as place, served_page(Path(place)) as (url, process):
+    with tempfile.TemporaryDirectory() as folder, served_page(Path(folder)) as (url, process):
         start = memory(process)
         load(lambda image: ask(url, image, endpoint), images, clients=options.clients, count=WARM_UP)
         before = memory(process)
-        for _ in range(ROUNDS):  # in turns, so that what else the machine does hits both alike
+        for _ in range(ROUNDS):  # alternate, so that other load on the machine affects both equally
             share = options.predictions // ROUNDS
             served.append(load(lambda image: ask(url, image, endpoint), images, clients=options.clients, count=share))
-            bare.append(load(lambda image: {"label": alone(image).label}, images, clients=options.clients, count=share))
+            bare.append(
+                load(lambda image: {"label": direct(image).label}, images, clients=options.clients, count=share)
+            )
         time.sleep(5)
         after = memory(process)
-        left = [path for path in Path(place).rglob("*") if path.is_file()]
+        left = [path for path in Path(folder).rglob("*") if path.is_file()]
     cores = len(psutil.Process().cpu_affinity())
     errors = sum(run.errors for run in served)
-    print(f"{options.clients} clients, {options.predictions} predictions, {cores} core(s) for all; errors: {errors}\n")
-    print("| what | bare predictor | page | ratio |\n|---|---:|---:|---:|")
+    print(f"{options.clients} clients, {options.predictions} predictions, {cores} core(s) in total; errors: {errors}\n")
+    print("| measure | predictor | page | ratio |\n|---|---:|---:|---:|")
     rates = [options.predictions / sum(run.elapsed for run in runs) for runs in (bare, served)]
-    print(f"| predictions a second | {rates[0]:.1f} | {rates[1]:.1f} | {rates[1] / rates[0]:.2f} |")
+    print(f"| predictions per second | {rates[0]:.1f} | {rates[1]:.1f} | {rates[1] / rates[0]:.2f} |")
     for part in (50, 95):
-        alone, page = (np.percentile(np.concatenate([run.seconds for run in runs]), part) for runs in (bare, served))
-        print(f"| {part} % answered within, s | {alone:.2f} | {page:.2f} | {page / alone:.2f} |")
+        direct_s, page_s = (
+            np.percentile(np.concatenate([run.seconds for run in runs]), part) for runs in (bare, served)
+        )
+        print(f"| time for {part} % of the answers, s | {direct_s:.2f} | {page_s:.2f} | {page_s / direct_s:.2f} |")
     print(
-        f"\nMemory {start:.0f} MiB when started, {before:.0f} MiB after {WARM_UP} predictions, {after:.0f} MiB after "
-        f"all ({after / before - 1:+.1%}); files left: {len(left)}"
+        f"\nMemory: {start:.0f} MiB after the start, {before:.0f} MiB after {WARM_UP} predictions, {after:.0f} MiB at "
+        f"the end ({after / before - 1:+.1%}); leftover files: {len(left)}"
     )
 
 
@@ -76,7 +80,7 @@ def phantom(seed: int) -> bytes:
 
 
 class Run(NamedTuple):
-    """What a load took: the seconds of each answer, those of all together, and how many answers were none."""
+    """Seconds of each answer, elapsed seconds of the run, and number of failed requests."""
 
     seconds: np.ndarray
     elapsed: float

@@ -1,4 +1,4 @@
-"""Write the page of results from what lies in the work folder of `compare_backbones.py`."""
+"""Page of results, from the finished runs of `compare_backbones.py`."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinealign.metrics.evaluation import Evaluation, percent
-from spinealign.reporting.evaluation_text import format_interval, format_score
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.registry import format_interval, format_score, percent
+from spinealign.writing import new_file
 
 NUMBERS_FILE = "numbers.json"
-PUBLISHED = (  # what else is known of the "cervical fracture" set; CONTRIBUTING.md tells why none of it means much
+PUBLISHED = (  # other published results on the "cervical fracture" set; PUBLISHED_NOTE explains their limits
     ("Keras CNN, InceptionV3, ResNet50V2, Xception", "72.5 to 94.6 %", "images"),
     ("ViT-tiny", "93.5 %", "images"),
     ("MobileNetV2", "99.75 %", "not verifiable"),
 )
 HEAD = """# Results
 
-Written by `benchmarks/compare_backbones.py`; each row is one whole `spinealign train` with its defaults, except for the
-learning rates that the script names for networks from random weights.
+Written by `benchmarks/compare_backbones.py`. Each row is one run of `spinealign train` with its defaults, except for
+the learning rates of networks with random initial weights, which are listed in the script.
 
-*Naive* intervals take each image for a trial of its own. The interval *over sources* draws distinct source slices,
-because the copies of one slice say little that is new; rows whose intervals over sources overlap may not differ at
-all. The *thumbnail ridge* is a linear model on 16x16 pixels, too few for any fracture: where it does as well as a
-network, the split says nothing about fractures. Where a collection has no test part, the epoch was chosen on the very
-images that are scored, so the numbers there are optimistic.
+*Naive* intervals treat each image as an independent sample. The interval *over sources* resamples distinct source
+slices, because copies of one slice add little information; rows with overlapping intervals over sources may not differ.
+The *thumbnail ridge* is a linear model on 16x16 pixels, too few to show a fracture: where it is as accurate as a
+network, the split says nothing about fractures. If a collection has no test split, the epoch was selected on the
+evaluated images, so these scores are optimistic.
 
-*First weights*: `random`, or `pretrained` ones of ImageNet. Pretrained weights of most networks could not be fetched
-where this page was written; the script takes them with `--pretrained`, and then freezes the convolutions of VGG16 as
-the original system did. From random weights all its parameters are trained."""
-PUBLISHED_NOTE = """The split of MobileNetV2 cannot be verified; the others are splits by image. In the whole set each
-source slice stands 21 times, turned and sharpened, so a split by image gives nearly every test image a copy of itself
-in the training part. In the third of the set that could be had, every fracture shows the head and every normal image
-the neck. The figures say how well a model recognises slices that it has seen, and tells a head from a neck; they say
-nothing about how well it finds fractures."""
-PHANTOM_NOTE = """The positive control: drawn necks, half of them with a break of 1 to 8 mm, in which nothing else gives
-the label away. A model that does well here can find a real finding; the thumbnail ridge cannot. It takes time: after
-one epoch of 800 no network calls breaks better than guessing, and only the pretrained one begins to rank them, while
-those that are right on the real images got there in the same time without a fracture to see. The embedded model saw
-6,000 in each of five epochs; `model_card.md` has its numbers. A network that is missing here was too slow to train."""
+*Initial weights*: `random`, or `pretrained` on ImageNet. Pretrained weights of most networks were not available for
+this comparison. The script downloads them with `--pretrained`, and then freezes the convolutions of VGG16 as in the
+original system. From random weights, all parameters of VGG16 are trained."""
+PUBLISHED_NOTE = """The split of MobileNetV2 cannot be verified; the others are splits by image. The whole set has 21
+rotated or sharpened copies of each source slice, so with a split by image nearly every test image has a copy in the
+training split. In the available third of the set, every image labeled fracture shows the head and every normal image
+the neck. These scores measure how well a model recognizes slices from the training and distinguishes head from neck,
+not how well it finds fractures."""
+PHANTOM_NOTE = """The positive control: drawn necks, 50 % of them with a break of 1 to 8 mm, in which nothing else is
+correlated with the label. A model with high scores here can detect a real finding; the thumbnail ridge cannot. This
+needs more training: after one epoch of 800 images no network is more accurate than chance, and only the pretrained one
+begins to rank the images, while the networks that are accurate on the real images reached this in the same time without
+seeing a fracture. The embedded model was trained on 6,000 phantoms for five epochs; `model_card.md` has its scores.
+Networks that are missing here were too slow to train."""
 
 STEPS_NOTE = """Each row trains the same network for the same time with one step changed. `default` is the embedded
-model, which never saw the steps before: a row says what a step costs or brings within this time, not what it would be
-worth from the start. "No balancing" is meant for the collection in which one training image in six is a fracture."""
+model, which was trained without these steps: a row shows the effect of a step after this short training, not of a full
+training with it. "No balancing" is relevant for the collection in which one training image in six shows a fracture."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,14 @@ class Row:
 
     Attributes:
         table: `backbones` or `preprocessing`.
-        name: What the row is called.
-        start: Where the weights came from.
-        evaluation: What was measured on the held-out part.
-        parameters: All parameters of the network, and those that were trained.
+        name: Name of the row.
+        start: Origin of the initial weights.
+        evaluation: Scores on the held-out split.
+        parameters: Number of parameters (`all`) and of trained parameters (`trained`).
         onnx_mb: Size of `model.onnx` in 10^6 bytes.
-        seconds: Wall time of the training with everything around it.
-        cores: CPU cores that trained it.
-        epochs: Of the training.
+        seconds: Wall time of the whole command in seconds.
+        cores: CPU threads of the training.
+        epochs: Epochs of the training.
     """
 
     table: str
@@ -81,7 +83,7 @@ class Row:
 
 
 def read_rows(work: Path, *, order: Sequence[str]) -> list[Row]:
-    """Return the rows of all finished runs, real images before phantoms, names in the given order and then others."""
+    """Read all finished runs, real images before phantoms, in the given order of names with other names last."""
     files = work.glob(f"*/{NUMBERS_FILE}")
     rows = [Row.from_dict(json.loads(file.read_text(encoding="utf-8"))) for file in files]
     place = {name: index for index, name in enumerate(order)}
@@ -97,17 +99,15 @@ def read_rows(work: Path, *, order: Sequence[str]) -> list[Row]:
 
 
 def write_page(path: Path, rows: Sequence[Row], *, latencies: Mapping[str, tuple[float, float]]) -> None:
-    """Write the page beside its place, and rename it.
+    """Write the page.
 
     Args:
-        path: The page.
-        rows: The finished runs.
-        latencies: For each name the milliseconds of one image and of one heat map.
+        path: File to write; an existing file is replaced.
+        rows: Finished runs.
+        latencies: Times in milliseconds for one image and for one heat map, by name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}.part")
-    staging.write_text(_page(rows, latencies), encoding="utf-8")
-    os.replace(staging, path)
+    with new_file(path) as staging:
+        staging.write_text(_page(rows, latencies), encoding="utf-8")
 
 
 def _page(rows: Sequence[Row], latencies: Mapping[str, tuple[float, float]]) -> str:
@@ -132,7 +132,7 @@ def _where(rows: Sequence[Row]) -> str:
 
 
 def _accuracies(rows: Sequence[Row]) -> str:
-    header = ("model", "first weights", "accuracy", "naive 95 %", "95 % over sources", "thumbnail ridge", "AUROC")
+    header = ("model", "initial weights", "accuracy", "naive 95 %", "95 % over sources", "thumbnail ridge", "AUROC")
     header += ("sensitivity", "specificity", "epochs", "training")
     return _table(header, [_accuracy_cells(row) for row in rows])
 
@@ -142,13 +142,13 @@ def _accuracy_cells(row: Row) -> tuple[str, ...]:
     return (
         row.name,
         row.start,
-        percent(item.scores.accuracy),
+        percent(item.scores["accuracy"]),
         format_interval("accuracy", item.naive_intervals["accuracy"]),
         format_interval("accuracy", item.intervals["accuracy"]),
         percent(item.thumbnail_ridge_accuracy),
-        format_score("auroc", item.scores.auroc),
-        percent(item.scores.sensitivity),
-        percent(item.scores.specificity),
+        format_score("auroc", item.scores["auroc"]),
+        percent(item.scores["sensitivity"]),
+        percent(item.scores["specificity"]),
         f"{row.epochs:g}",
         f"{row.seconds / 60:.1f} min",
     )
@@ -174,14 +174,14 @@ def _costs(rows: Sequence[Row], latencies: Mapping[str, tuple[float, float]]) ->
         for row in newest.values()
     ]
     table = _table(
-        ("model", "parameters", "of them trained", "model.onnx", "one image", "times the fastest", "one heat map"),
+        ("model", "parameters", "trained parameters", "model.onnx", "one image", "relative time", "one heat map"),
         cells,
     )
     cores = " or ".join(str(count) for count in sorted({row.cores for row in rows}))
     return (
-        f"{table}\n\nOne image: through ONNX Runtime, warm, batch 1, the median of 50, all networks in turn in one "
-        f"run on {os.cpu_count()} CPU cores.\nTraining times above are wall times of the whole command, audit, "
-        f"evaluation and export included, with {cores} threads on CPU."
+        f"{table}\n\nOne image: ONNX Runtime after warm-up, batch size 1, median of 50 runs, all networks in turn in "
+        f"one process on {os.cpu_count()} CPU cores.\nTraining times above are wall times of the whole command, "
+        f"including audit, evaluation and export, with {cores} CPU threads."
     )
 
 

@@ -1,4 +1,4 @@
-"""Take the pictures of the page that README and docs show: `make screenshots`."""
+"""Screenshots of the page for README and docs: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ DESK, PHONE = {"width": 1020, "height": 820}, {"width": 390, "height": 844}
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as place, served_page(Path(place)) as (url, _), sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served_page(Path(folder)) as (url, _),
+        sync_playwright() as playwright,
+    ):
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        files = batch_files(Path(place) / "slices")
+        files = batch_files(Path(folder) / "slices")
         shots: list[tuple[str, dict[str, object], Callable[[Page], None]]] = [
             ("page", {"viewport": DESK}, lambda tab: example(tab, "5 mm break")),
             ("page-dark", {"viewport": DESK, "color_scheme": "dark"}, lambda tab: example(tab, "Intact neck")),
-            ("page-rejected", {"viewport": DESK}, lambda tab: example(tab, "No CT at all")),
+            ("page-rejected", {"viewport": DESK}, lambda tab: example(tab, "Not a CT slice")),
             ("page-phone", {"viewport": PHONE, "device_scale_factor": 1}, lambda tab: example(tab, "5 mm break")),
             ("page-batch", {"viewport": DESK}, lambda tab: batch(tab, files)),
             ("page-model", {"viewport": DESK}, lambda tab: tab.get_by_role("tab", name="The model").click()),
@@ -47,7 +51,7 @@ def take(browser: Browser, url: str, *, name: str, options: dict[str, object], a
     act(tab)
     tab.mouse.move(0, 0)
     tab.evaluate("document.activeElement.blur()")
-    tab.wait_for_timeout(800)  # until what moves has come to rest
+    tab.wait_for_timeout(800)  # wait for the end of animations
     shot = Image.open(BytesIO(tab.screenshot(full_page=True))).convert("RGB")
     shot.save(FOLDER / f"{name}.png", optimize=True)
     context.close()
@@ -66,7 +70,7 @@ def batch(tab: Page, files: list[Path]) -> None:
 
 
 def batch_files(folder: Path) -> list[Path]:
-    """Write what a batch meets: phantoms, one that is too small, and a file that broke off."""
+    """Write a batch: phantoms, a too small image, noise, and a truncated file."""
     folder.mkdir()
     for number in range(6):
         drawn = draw_phantom(3_000_100 + number, fractured=number % 2 == 1, break_mm=5.0, size=384)

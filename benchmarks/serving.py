@@ -1,4 +1,4 @@
-"""The page in a process of its own, for what measures and draws it."""
+"""The page in a separate process, for load tests and screenshots."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def served_page(folder: Path) -> Iterator[tuple[str, int]]:
     """Run `spinealign app` until the block ends.
 
     Args:
-        folder: Where it puts uploads.
+        folder: Folder for uploads.
 
     Yields:
-        Its address and the number of its process.
+        URL and process id.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -41,10 +41,14 @@ def served_page(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait for the page at an address.
+    """Wait until the page at a URL answers.
+
+    Args:
+        url: URL of the page.
+        process: Process of the page.
 
     Raises:
-        SystemExit: If its process ended, or it does not answer within two minutes.
+        SystemExit: If the process has ended, or the page does not answer within two minutes.
     """
     deadline = time.monotonic() + 120
     while True:
@@ -53,5 +57,5 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("the page did not start") from None
+                raise SystemExit("The page did not start.") from None
             time.sleep(0.1)

@@ -1,12 +1,12 @@
-"""Run a Space as Hugging Face would, and say what it takes: disk, memory, and the time to the first answer.
+"""Resource use of a Space: disk, memory, and time to the first answer.
 
     python benchmarks/space_footprint.py                    # with the embedded model
     python benchmarks/space_footprint.py --model my-model --json
 
-A new virtual environment holds nothing but what `requirements.txt` of the Space asks for. The page runs there on port
-7860, as user 1000 where this is run by root, and without the Hub unless the model lies there; the first prediction
-comes through the interface for programs. It ends with status 1 where a limit is passed or torch was installed. (Gradio
-says that it misses the package `spaces`: Hugging Face installs it beside, for reloading alone.)
+The script builds a Space, installs its `requirements.txt` into a new virtual environment, runs the page and makes one
+API call, like Hugging Face Spaces: on port 7860, as user 1000 if started by root, and without access to the Hub unless
+the model is there. The exit status is 1 if a limit is exceeded or torch was installed. (Gradio warns that the package
+`spaces` is missing; Hugging Face installs it for reloading only.)
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LIMITS = (
     ("memory, peak, MiB", "memory_mib", 700),
     ("start to first answer, s", "seconds", 20),
 )
-HUB = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_XET")  # which Hub a Space asks, and as whom
+HUB = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_XET")  # address of the Hub and credentials
 
 
 def main() -> None:
@@ -53,8 +53,8 @@ def main() -> None:
     if options.json:
         print(json.dumps(found))
     else:
-        print(f"{found['packages']} packages{', torch among them' if found['torch'] else ''}; {found['prediction']}\n")
-        print("| what | found | limit |\n|---|---:|---:|")
+        print(f"{found['packages']} packages{', including torch' if found['torch'] else ''}; {found['prediction']}\n")
+        print("| what | measured | limit |\n|---|---:|---:|")
         for name, key, limit in LIMITS:
             print(f"| {name} | {found[key]:.1f} | {limit} |")
     if found["torch"] or not all(found[key] <= limit for _, key, limit in LIMITS):
@@ -62,7 +62,16 @@ def main() -> None:
 
 
 def measure(folder: Path, model: str | None, port: int) -> dict[str, Any]:
-    """Build, install, run, ask once, and stop."""
+    """Build, install and run a Space, and make one prediction.
+
+    Args:
+        folder: Empty folder for the Space and its environment.
+        model: Hub id or checkpoint folder; None for the embedded model.
+        port: Port of the page.
+
+    Returns:
+        Number of packages, whether torch is one of them, disk and memory in MiB, seconds, and the prediction.
+    """
     space = build_space(folder / "space", model=model)
     venv.create(folder / "env", with_pip=True)
     python = folder / "env" / "bin" / "python"
@@ -99,7 +108,7 @@ def measure(folder: Path, model: str | None, port: int) -> dict[str, Any]:
 
 
 def _environment(folder: Path, port: int, *, hub: bool) -> dict[str, str]:
-    """Return what Spaces sets, and nothing of this shell but the Hub, where it is needed."""
+    """Return the environment variables of Spaces; from this shell, only those of the Hub, if it is needed."""
     return {
         **({name: os.environ[name] for name in HUB if name in os.environ} if hub else {"HF_HUB_OFFLINE": "1"}),
         "HOME": os.fspath(folder / "home"),

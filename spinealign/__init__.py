@@ -1,10 +1,56 @@
-"""Deep learning on spine images that people can trust. Not a medical device."""
+"""Deep learning on spine images with honest evaluation. Research software, not a medical device.
+
+The names below are loaded when they are first used, so `import spinealign` is fast and does not load torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from spinealign._version import __version__
-from spinealign.errors import SpineAlignError
-from spinealign.imaging.slice import Slice
-from spinealign.inference.prediction import Prediction
-from spinealign.inference.predictor import Predictor, predict
-from spinealign.reading.slices import read_slice
 
-__all__ = ["Prediction", "Predictor", "Slice", "SpineAlignError", "__version__", "predict", "read_slice"]
+if TYPE_CHECKING:
+    from spinealign.cohort.audit.auditing import audit as audit
+    from spinealign.cohort.splitting import load_cohort as load_cohort
+    from spinealign.errors import SpineAlignError as SpineAlignError
+    from spinealign.evaluation.evaluating import evaluate as evaluate
+    from spinealign.hub.pushing import push_to_hub as push_to_hub
+    from spinealign.hub.training_push import train as train
+    from spinealign.imaging.slice import Slice as Slice
+    from spinealign.inference.occlusion import HeatMap as HeatMap
+    from spinealign.inference.prediction import Prediction as Prediction
+    from spinealign.inference.prediction import predictions_to_dataframe as predictions_to_dataframe
+    from spinealign.inference.predictor import Predictor as Predictor
+    from spinealign.inference.predictor import predict as predict
+    from spinealign.metrics.evaluation import Evaluation as Evaluation
+    from spinealign.reading.slices import read_slice as read_slice
+
+_MODULES = {
+    "Evaluation": "metrics.evaluation",
+    "HeatMap": "inference.occlusion",
+    "Prediction": "inference.prediction",
+    "Predictor": "inference.predictor",
+    "Slice": "imaging.slice",
+    "SpineAlignError": "errors",
+    "audit": "cohort.audit.auditing",
+    "evaluate": "evaluation.evaluating",
+    "load_cohort": "cohort.splitting",
+    "predict": "inference.predictor",
+    "predictions_to_dataframe": "inference.prediction",
+    "push_to_hub": "hub.pushing",
+    "read_slice": "reading.slices",
+    "train": "hub.training_push",
+}
+
+__all__ = ["__version__", *_MODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'spinealign' has no attribute {name!r}")
+    value = getattr(import_module(f"spinealign.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,3 +1,3 @@
-"""The release of this package; everything else reads it here."""
+"""Version of the package."""
 
 __version__ = "0.1.0"

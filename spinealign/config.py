@@ -1,19 +1,15 @@
-"""Settings that travel with the weights, said once for code, `spinealign.json`, command line and card."""
+"""Settings of preprocessing, quality, decision and novelty, which are stored with the weights."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from typing import Any
 
 POSITIVE_LABEL, NEGATIVE_LABEL = "fracture", "normal"
-SETTINGS_FILE = "spinealign.json"
-NOVELTY_FILE = "novelty.safetensors"
-FORMAT_VERSION = 1
-DISCLAIMER = "Research software, not a medical device: no decision about a person may rest on it."
+MANIFEST_FILE = "manifest.csv"
+DISCLAIMER = "Research software, not a medical device: do not base decisions about a person on it."
 
 DENOISE_METHODS = ("none", "gaussian", "median", "wavelet")
 EQUALIZE_METHODS = ("none", "histogram", "clahe")
@@ -21,77 +17,78 @@ EQUALIZE_METHODS = ("none", "histogram", "clahe")
 
 @dataclass(frozen=True)
 class EnhancementConfig:
-    """How an image is windowed and enhanced before it is resized."""
+    """Window and filters, applied before an image is resized."""
 
-    window_center: float = field(default=300.0, metadata={"help": "Middle of the CT window in HU."})
-    window_width: float = field(default=1500.0, metadata={"help": "Full width of the CT window in HU."})
+    window_center: float = field(default=300.0, metadata={"help": "Center of the CT window in HU."})
+    window_width: float = field(default=1500.0, metadata={"help": "Width of the CT window in HU."})
     denoise: str = field(default="none", metadata={"help": "Noise filter.", "choices": list(DENOISE_METHODS)})
     equalize: str = field(
-        default="none", metadata={"help": "Contrast equalisation.", "choices": list(EQUALIZE_METHODS)}
+        default="none", metadata={"help": "Contrast equalization.", "choices": list(EQUALIZE_METHODS)}
     )
 
     def __post_init__(self) -> None:
         if not (isfinite(self.window_center) and isfinite(self.window_width) and self.window_width > 0):
             raise ValueError(
-                f"window_width must be positive and both finite, not {self.window_center} and {self.window_width}."
+                f"Expected a finite window_center and a positive window_width, got {self.window_center} and "
+                f"{self.window_width}."
             )
         if self.denoise not in DENOISE_METHODS:
-            raise ValueError(f"denoise must be one of {', '.join(DENOISE_METHODS)}, not {self.denoise!r}.")
+            raise ValueError(f"denoise must be one of {', '.join(DENOISE_METHODS)}, got {self.denoise!r}.")
         if self.equalize not in EQUALIZE_METHODS:
-            raise ValueError(f"equalize must be one of {', '.join(EQUALIZE_METHODS)}, not {self.equalize!r}.")
+            raise ValueError(f"equalize must be one of {', '.join(EQUALIZE_METHODS)}, got {self.equalize!r}.")
 
 
 @dataclass(frozen=True)
-class ConditioningConfig(EnhancementConfig):
-    """The whole way from a `Slice` to the network's `pixel_values`; training and serving share it."""
+class PreprocessingConfig(EnhancementConfig):
+    """All steps from a `Slice` to `pixel_values`, shared by training and prediction."""
 
-    image_size: int = field(default=224, metadata={"help": "Height and width that the network sees, in pixels."})
+    image_size: int = field(default=224, metadata={"help": "Height and width of the network's input in pixels."})
     image_mean: tuple[float, ...] = field(
-        default=(0.485, 0.456, 0.406), metadata={"help": "Mean of each channel, for intensities in [0, 1]."}
+        default=(0.485, 0.456, 0.406), metadata={"help": "Mean of each channel for intensities in [0, 1]."}
     )
     image_std: tuple[float, ...] = field(
         default=(0.229, 0.224, 0.225), metadata={"help": "Standard deviation of each channel."}
     )
-    resample: int = field(default=3, metadata={"help": "Pillow's number of the interpolation; 3 is bicubic."})
+    resample: int = field(default=3, metadata={"help": "Number of a Pillow interpolation filter; 3 is bicubic."})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "image_mean", tuple(float(value) for value in self.image_mean))
         object.__setattr__(self, "image_std", tuple(float(value) for value in self.image_std))
         if not isinstance(self.image_size, int) or self.image_size < 1:
-            raise ValueError(f"image_size must be a positive whole number, not {self.image_size}.")
+            raise ValueError(f"image_size must be a positive whole number, got {self.image_size}.")
         if self.resample not in range(6):
-            raise ValueError(f"resample must be a number of Pillow's from 0 to 5, not {self.resample}.")
+            raise ValueError(f"resample must be a number from 0 to 5, got {self.resample}.")
         if len(self.image_mean) != len(self.image_std) or not self.image_mean:
-            raise ValueError("image_mean and image_std need one value for each channel.")
+            raise ValueError("image_mean and image_std must have one value for each channel.")
         if not all(map(isfinite, self.image_mean + self.image_std)) or min(self.image_std) <= 0:
             raise ValueError("image_mean and image_std must be finite, and image_std positive.")
 
     @classmethod
     def from_preprocessor(
         cls, preprocessor: Mapping[str, Any], enhancement: EnhancementConfig | None = None
-    ) -> ConditioningConfig:
-        """Take size, normalisation and interpolation from a `preprocessor_config.json` of transformers.
+    ) -> PreprocessingConfig:
+        """Take size, normalization and interpolation from a `preprocessor_config.json` of transformers.
 
-        Where it cuts out the center of a larger image, the whole image is brought to the size of the cut instead: no
-        part of a slice may be left out.
+        If it crops the center of a larger image, the whole image is resized to the size of the crop instead, so that no
+        part of a slice is lost.
 
         Args:
-            preprocessor: Its content.
-            enhancement: Window and filters; the defaults where None.
+            preprocessor: Decoded content of the file.
+            enhancement: Window and filters; None for the defaults.
 
         Raises:
-            ValueError: If it describes no square resize and normalisation of an image.
+            ValueError: If it does not describe a square resize with normalization.
         """
-        cut = preprocessor.get("crop_size") if preprocessor.get("do_center_crop") else None
-        size = cut or preprocessor.get("size", 224)
+        crop = preprocessor.get("crop_size") if preprocessor.get("do_center_crop") else None
+        size = crop or preprocessor.get("size", 224)
         if isinstance(size, Mapping):
             if size.get("height") != size.get("width"):
-                raise ValueError(f"it asks for an input that is no square: {dict(size)}")
+                raise ValueError(f"its input is not square: {dict(size)}")
             size = size.get("height", size.get("shortest_edge"))
         plain = not preprocessor.get("do_normalize", True)
         if not preprocessor.get("do_rescale", True):
-            raise ValueError("it asks for gray levels from 0 to 255, which is not supported")
+            raise ValueError("it does not rescale gray levels to [0, 1], which is not supported")
         try:
             return cls(
                 **asdict(enhancement or EnhancementConfig()),
@@ -101,37 +98,37 @@ class ConditioningConfig(EnhancementConfig):
                 resample=int(preprocessor.get("resample", 2)),
             )
         except (TypeError, OverflowError) as error:
-            raise ValueError(f"it describes no image input ({error})") from error
+            raise ValueError(f"it does not describe an image input ({error})") from error
 
 
 @dataclass(frozen=True)
 class QualityConfig:
-    """What an image must bring before a model is asked about it; gray levels run from 0 (black) to 255 (white)."""
+    """Limits of image quality; gray levels are from 0 (black) to 255 (white)."""
 
-    min_side: int = field(default=128, metadata={"help": "Pixels on the shorter side."})
-    max_aspect: float = field(default=1.5, metadata={"help": "Longer side over shorter side."})
-    min_brightness: float = field(default=10.0, metadata={"help": "Mean gray level."})
-    max_brightness: float = field(default=215.0, metadata={"help": "Mean gray level."})
-    min_information: float = field(default=2.0, metadata={"help": "Entropy of the gray levels in bits."})
-    min_sharpness: float = field(default=0.04, metadata={"help": "Share of the contrast that a blur takes away."})
-    max_color: float = field(default=8.0, metadata={"help": "Mean difference between the channels in gray levels."})
+    min_side: int = field(default=128, metadata={"help": "Smallest length of the shorter side in pixels."})
+    max_aspect: float = field(default=1.5, metadata={"help": "Largest ratio of the longer to the shorter side."})
+    min_brightness: float = field(default=10.0, metadata={"help": "Smallest mean gray level."})
+    max_brightness: float = field(default=215.0, metadata={"help": "Largest mean gray level."})
+    min_information: float = field(default=2.0, metadata={"help": "Smallest entropy of the gray levels in bits."})
+    min_sharpness: float = field(default=0.04, metadata={"help": "Smallest share of the contrast that a blur removes."})
+    max_color: float = field(default=8.0, metadata={"help": "Largest mean difference of the channels in gray levels."})
 
     def __post_init__(self) -> None:
         for item in fields(self):
             if not isfinite(getattr(self, item.name)):
-                raise ValueError(f"{item.name} must be a finite number, not {getattr(self, item.name)}.")
+                raise ValueError(f"{item.name} must be a finite number, got {getattr(self, item.name)}.")
 
 
 @dataclass(frozen=True)
 class DecisionConfig:
-    """How logits become a probability and a call, and how both were chosen.
+    """Calibration and operating point.
 
     Attributes:
-        temperature: The logits are divided by it (Guo et al., ICML 2017).
-        operating_point: Calibrated probability of a fracture from which a slice is called one, in (0, 1).
-        target_sensitivity: The sensitivity for which the operating point was chosen; None where it was not.
-        sources: Distinct source slices of the calibration part.
-        note: What was done in plain words, or why nothing was.
+        temperature: Divisor of the logits (Guo et al., ICML 2017).
+        operating_point: Smallest calibrated probability at which the finding is reported, in (0, 1).
+        target_sensitivity: Sensitivity for which the operating point was chosen; None if it was not chosen.
+        sources: Number of distinct source slices of the calibration split.
+        note: A sentence that says how both were chosen, or why they were not.
     """
 
     temperature: float = 1.0
@@ -142,21 +139,21 @@ class DecisionConfig:
 
     def __post_init__(self) -> None:
         if not (isfinite(self.temperature) and self.temperature > 0):
-            raise ValueError(f"temperature must be positive, not {self.temperature}.")
+            raise ValueError(f"temperature must be positive, got {self.temperature}.")
         if not 0 < self.operating_point < 1:
-            raise ValueError(f"operating_point must lie between 0 and 1, not {self.operating_point}.")
+            raise ValueError(f"operating_point must be between 0 and 1, got {self.operating_point}.")
 
 
 @dataclass(frozen=True)
 class NoveltyConfig:
-    """When an image is too unlike the training images; the statistics lie in `novelty.safetensors`.
+    """Limit beyond which an image is rejected as unknown; the statistics are in `novelty.safetensors`.
 
     Attributes:
-        threshold: Largest Mahalanobis distance that is accepted.
-        rejected: Share of the held-out images of each collection that lies beyond it, in [0, 1]; each source counts
-            alike.
-        rejected_unseen: The same, of each fifth of the sources by a threshold that was chosen on the others.
-        sources: Distinct source slices of these images.
+        threshold: Largest accepted Mahalanobis distance.
+        rejected: Share of the held-out images of each collection above the threshold, in [0, 1], with equal weight
+            for each source.
+        rejected_unseen: The same share for five folds of sources, each with a threshold chosen on the other folds.
+        sources: Number of distinct source slices of these images.
     """
 
     threshold: float
@@ -166,89 +163,4 @@ class NoveltyConfig:
 
     def __post_init__(self) -> None:
         if not (isfinite(self.threshold) and self.threshold > 0):
-            raise ValueError(f"the threshold of the novelty must be positive, not {self.threshold}.")
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """What `spinealign.json` says beside the weights.
-
-    Attributes:
-        conditioning: The way from a slice to `pixel_values`.
-        quality: What an image must bring.
-        decision: How logits become a call.
-        novelty: When an image is rejected as unknown; None where the model cannot tell.
-        training_data: Names of the collections the model was trained on, as its owner calls them.
-        split: How they were split; with the pattern and the seed, the same files give the same parts again.
-        source_pattern: What named the source slices, where it was not the default.
-        seed: The seed of the training.
-    """
-
-    conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
-    quality: QualityConfig = field(default_factory=QualityConfig)
-    decision: DecisionConfig = field(default_factory=DecisionConfig)
-    novelty: NoveltyConfig | None = None
-    training_data: tuple[str, ...] = ()
-    split: str = "auto"
-    source_pattern: str | None = None
-    seed: int | None = None
-
-    def was_trained_on(self, collection: str) -> bool:
-        """Tell whether a collection bears the name of one that the model was trained on.
-
-        A folder and the dataset that was pushed from it bear one name: the owner does not count, nor what a Hub id
-        writes otherwise.
-
-        Example:
-            >>> ModelSettings(training_data=("cervical fracture",)).was_trained_on("you/Cervical-Fracture")
-            True
-        """
-        return _plain_name(collection) in map(_plain_name, self.training_data)
-
-    def to_json(self) -> str:
-        """Return the text of `spinealign.json`."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> ModelSettings:
-        """Take over what `spinealign.json` says.
-
-        Args:
-            content: The decoded file.
-
-        Raises:
-            ValueError: If it is damaged, or written by a newer format.
-        """
-        try:
-            version = int(content["format_version"])
-            conditioning = _known(ConditioningConfig, content["conditioning"])
-            quality = _known(QualityConfig, content.get("quality", {}))
-            decision = _known(DecisionConfig, content.get("decision", {}))
-            novelty = _known(NoveltyConfig, content["novelty"]) if content.get("novelty") else None
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ValueError(f"it is damaged ({type(error).__name__}: {error})") from error
-        if version > FORMAT_VERSION:
-            raise ValueError(
-                f"its format is {version}, and this release reads up to {FORMAT_VERSION}; "
-                "run: pip install --upgrade spinealign"
-            )
-        return cls(
-            conditioning=ConditioningConfig(**conditioning),
-            quality=QualityConfig(**quality),
-            decision=DecisionConfig(**decision),
-            novelty=None if novelty is None else NoveltyConfig(**novelty),
-            training_data=tuple(str(name) for name in content.get("training_data", ())),
-            split=str(content.get("split", "auto")),
-            source_pattern=content.get("source_pattern"),
-            seed=content.get("seed"),
-        )
-
-
-def _plain_name(collection: str) -> str:
-    return re.sub(r"[\W_]+", "-", collection.rsplit("/", maxsplit=1)[-1]).casefold()
-
-
-def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a section says that this release understands."""
-    names = {item.name for item in fields(kind)}
-    return {key: value for key, value in content.items() if key in names}
+            raise ValueError(f"The novelty threshold must be positive, got {self.threshold}.")

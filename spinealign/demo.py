@@ -1,52 +1,50 @@
-"""The first thing that people run: three images, their predictions and a picture of where the model looked."""
+"""The demo: three images, their predictions, and a picture with heat maps."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from spinealign.imaging.drawing import Tile, draw_sheet, overlay_heat, save_picture
 from spinealign.imaging.slice import Slice
+from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
 from spinealign.phantoms.axial_neck import Phantom, draw_phantom
 from spinealign.phantoms.scene import draw_scene
-from spinealign.reading.discovery import BatchResult
 
 FOOTER = "Phantoms are drawn, not scanned. Research software, not a medical device."
 
 
-def run_demo(output: Path, *, seed: int = 1_000_007) -> list[BatchResult]:
-    """Predict an intact phantom, a fractured one and an image that is no CT with the embedded model.
+def run_demo(output: Path, *, seed: int = 1_000_007) -> list[Prediction]:
+    """Predict an intact phantom, a fractured one and an image that is not CT with the embedded model.
 
-    Args:
-        output: The picture to write, a PNG.
-        seed: Draws the phantoms.
-
-    Returns:
-        The three results in this order, named by what they are.
+    Write a PNG with their heat maps to `output`, and return the three predictions in this order. Their sources are
+    short descriptions.
     """
     predictor = Predictor.from_pretrained()
     intact = draw_phantom(seed, fractured=False, size=384)
     broken = draw_phantom(seed + 1, fractured=True, break_mm=5.0, size=384)
-    scene = Slice(draw_scene(), origin="drawing")
-    cases = [
-        ("phantom, intact", intact.slice, f"intact {intact.level}", None),
-        ("phantom, fractured", broken.slice, _truth(broken), _ring(broken)),
-        ("drawing, no CT", scene, "a drawing, no CT at all", None),
+    images = [
+        replace(intact.slice, origin="phantom, intact"),
+        replace(broken.slice, origin="phantom, fractured"),
+        Slice(draw_scene(), origin="drawing, not CT"),
     ]
-    results, inputs, maps = [], [], []
-    for name, image, truth, ring in cases:
-        prediction = predictor(image)
-        results.append(BatchResult(name, prediction))
-        explained = predictor.explain(image)
-        inputs.append(Tile(explained.gray, f"Truth: {truth}", "ringed: the break" if ring else "", ring))
+    truths = [f"intact {intact.level}", _truth(broken), "a drawing, not CT"]
+    rings = [None, _ring(broken), None]
+    predictions = [item for item in predictor.predict_many(images, explain=True) if isinstance(item, Prediction)]
+    inputs, maps = [], []
+    for prediction, truth, ring in zip(predictions, truths, rings):
+        heat_map = prediction.heat_map
+        assert heat_map is not None  # noqa: S101 - requested by `explain`
+        inputs.append(Tile(heat_map.gray, f"Truth: {truth}", "ring: the break" if ring else "", ring))
         answer = f"Model: {prediction.label}, {prediction.confidence:.1%}"
-        below = "bright: what the answer rests on" if prediction.accepted else "NOT ACCEPTED: not to be relied on"
-        maps.append(Tile(overlay_heat(explained.gray, explained.heat), answer, below))
+        note = "bright: regions that support the prediction" if prediction.accepted else "NOT ACCEPTED: unreliable"
+        maps.append(Tile(overlay_heat(heat_map.gray, heat_map.heat), answer, note))
     sheet = draw_sheet([inputs, maps], heading=f"spinealign demo - {predictor.model}", footer=FOOTER)
     save_picture(sheet, output)
-    return results
+    return predictions
 
 
 def _truth(phantom: Phantom) -> str:

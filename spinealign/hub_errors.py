@@ -1,45 +1,43 @@
-"""Plain messages for errors of the Hub's client."""
+"""Error messages for exceptions of the Hub's client."""
 
 from __future__ import annotations
 
 import errno
 
-# By class of the client's error, with its status where the class has one; the transport has changed its package before,
-# so classes are known by their names.
+# By name of the exception class and status: the classes of the transport have changed their package before.
 _SENTENCES = {
-    "LocalTokenNotFoundError": "there is no token: log in (hf auth login), or set HF_TOKEN to one that may write.",
-    "HFValidationError": "that is no name of a repository: it is owner/name, of letters, digits, '-', '_' and '.'.",
-    "OfflineModeIsEnabled": "HF_HUB_OFFLINE forbids to ask the Hub, and the cache has not all of it: unset it once.",
-    "IncompleteSnapshotError": "only a part of it lies in the cache, and the Hub cannot be asked for the rest: fetch "
-    "it once more with the network, and with HF_HUB_OFFLINE unset.",
-    "GatedRepoError 401": "it is gated: accept its conditions on its page, then log in (hf auth login) or set "
-    "HF_TOKEN.",
-    "GatedRepoError": "it is gated, and your account was not let in: ask for access on its page and wait.",
-    "RepositoryNotFoundError 401": "the Hub shows no such repository without a login: check the name; if it is "
-    "private, log in (hf auth login) or set HF_TOKEN.",
-    "RepositoryNotFoundError": "there is none of this name that your account may see: check the name, and who you are "
-    "(hf auth whoami).",
+    "LocalTokenNotFoundError": "there is no token: log in (hf auth login) or set HF_TOKEN.",
+    "HFValidationError": "this is not a repository name: expected owner/name, of letters, digits, '-', '_' and '.'.",
+    "OfflineModeIsEnabled": "HF_HUB_OFFLINE is set and the cache is incomplete: unset it once.",
+    "IncompleteSnapshotError": "the cache is incomplete and the Hub cannot be reached: fetch it again with network "
+    "access and without HF_HUB_OFFLINE.",
+    "GatedRepoError 401": "it is gated: accept its conditions, then log in (hf auth login) or set HF_TOKEN.",
+    "GatedRepoError": "it is gated and your account has no access: ask for access on its page.",
+    "RepositoryNotFoundError 401": "the repository does not exist or is private: check the name; if it is private, "
+    "log in (hf auth login) or set HF_TOKEN.",
+    "RepositoryNotFoundError": "the repository does not exist or your account cannot see it: check the name and "
+    "the account (hf auth whoami).",
     "RevisionNotFoundError": "it has no revision {revision!r}: check the branch, tag or commit.",
     "DisabledRepoError": "the Hub has disabled it.",
     "HfHubHTTPError 400": "the Hub refuses the request: {detail}",
-    "HfHubHTTPError 401": "the Hub does not accept your token: make a new one, then log in (hf auth login) or set "
+    "HfHubHTTPError 401": "the Hub does not accept your token: create a new one, then log in (hf auth login) or set "
     "HF_TOKEN.",
-    "HfHubHTTPError 403": "your token may not do this here: give it the right to, on the page of your access tokens.",
-    "HfHubHTTPError 409": "somebody else is changing it at the same time, and nothing of yours was written: try again.",
-    "HfHubHTTPError 412": "somebody else has changed it in the meantime, and nothing of yours was written: look at "
-    "what came, then push again.",
-    "HfHubHTTPError 429": "the Hub asks you to slow down: wait some minutes, then try again.",
-    "HfHubHTTPError 5xx": "the Hub has trouble of its own: try again later.",
-    "HfHubHTTPError": "the Hub answers with an error: {detail}",
-    "FileMetadataError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
-    "JSONDecodeError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
-    "ValueError": "{whole}",  # of metadata that the Hub does not take
-    "KeyError": "what answers there is no Hub: check HF_ENDPOINT and the proxy.",
+    "HfHubHTTPError 403": "your token lacks the permission for this: add it in the settings of your access tokens.",
+    "HfHubHTTPError 409": "another client is changing it at the same time, and nothing was written: try again.",
+    "HfHubHTTPError 412": "another client has changed it in the meantime, and nothing was written: check the changes, "
+    "then push again.",
+    "HfHubHTTPError 429": "too many requests: wait a few minutes, then try again.",
+    "HfHubHTTPError 5xx": "the Hub has an internal error: try again later.",
+    "HfHubHTTPError": "the Hub returned an error: {detail}",
+    "FileMetadataError": "the server is not a Hub: check HF_ENDPOINT and the proxy.",
+    "JSONDecodeError": "the server is not a Hub: check HF_ENDPOINT and the proxy.",
+    "ValueError": "{whole}",  # such as metadata that the Hub rejects
+    "KeyError": "the server is not a Hub: check HF_ENDPOINT and the proxy.",
     "ConnectError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
     "ProxyError": "the Hub cannot be reached: check the network, the proxy and HF_ENDPOINT.",
-    "TimeoutException": "the Hub does not answer: check the network, then try again.",
-    "UnsupportedProtocol": "HF_ENDPOINT is no address of a Hub: it begins with https://.",
-    "TransportError": "the connection broke off, and nothing half is used: try again.",
+    "TimeoutException": "the Hub does not respond: check the network, then try again.",
+    "UnsupportedProtocol": "HF_ENDPOINT is not a URL: it must begin with https://.",
+    "TransportError": "the connection was interrupted: try again.",
 }  # fmt: skip
 
 
@@ -47,12 +45,7 @@ _DISK = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, er
 
 
 def explain(error: BaseException, repo_id: str, *, revision: str | None = None) -> str:
-    """Say what the Hub's client ran into, and what to do.
-
-    Args:
-        error: What it raised.
-        repo_id: The repository that was asked for.
-        revision: The branch, tag or commit that was asked for.
+    """Return a message with the cause of an exception of the Hub's client, and its remedy.
 
     Example:
         >>> explain(ConnectionRefusedError(111, "Connection refused"), "org/name")
@@ -64,10 +57,10 @@ def explain(error: BaseException, repo_id: str, *, revision: str | None = None) 
         if sentence:
             detail = getattr(cause, "server_message", None) or str(cause).strip().split("\n", maxsplit=1)[0]
             whole = " ".join(str(cause).split())
-            told = sentence.format(revision=revision or "main", detail=detail, whole=whole)
-            return f"{repo_id}: {told.removesuffix('.')}."
+            message = sentence.format(revision=revision or "main", detail=detail, whole=whole)
+            return f"{repo_id}: {message.removesuffix('.')}."
         cause = cause.__cause__
-    return f"{repo_id}: {_told_by(error).removesuffix('.')}."
+    return f"{repo_id}: {_own_message(error).removesuffix('.')}."
 
 
 def _sentence(error: BaseException) -> str | None:
@@ -79,12 +72,12 @@ def _sentence(error: BaseException) -> str | None:
     return None
 
 
-def _told_by(error: BaseException) -> str:
-    """Return what an error without a sentence says: of the disk, of damaged metadata, of a size that does not fit."""
+def _own_message(error: BaseException) -> str:
+    """Return the message of an exception of another kind, such as a full disk or a file of the wrong size."""
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
-        place = "; the cache lies where HF_HOME or HF_HUB_CACHE say" if error.errno in _DISK else ""
+        place = "; HF_HOME or HF_HUB_CACHE set the folder of the cache" if error.errno in _DISK else ""
         return f"{error.strerror}{place}"
     if text.startswith("Consistency check failed"):
-        return "what came is not whole, and nothing of it is used: try again."
+        return "the download is incomplete: try again."
     return text or type(error).__name__

@@ -1,62 +1,101 @@
-"""Rebuild what `dataclasses.asdict` took apart, after a way through JSON."""
+"""Dataclasses to and from JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from math import isfinite
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
+NOT_STORED = {"stored": False}  # metadata of dataclass fields that files do not contain
+
+
+def to_plain(value: Any) -> Any:
+    """Convert a dataclass and all dataclasses in it to dicts, without the fields that are marked `NOT_STORED`.
+
+    Example:
+        >>> from dataclasses import make_dataclass
+        >>> to_plain(make_dataclass("Point", ["x", "y"])(1, (2, 3)))
+        {'x': 1, 'y': (2, 3)}
+    """
+    if is_dataclass(value):
+        return {item.name: to_plain(getattr(value, item.name)) for item in fields(value) if _is_stored(item)}
+    if isinstance(value, Mapping):
+        return {name: to_plain(item) for name, item in value.items()}
+    return type(value)(map(to_plain, value)) if isinstance(value, list | tuple) else value
+
 
 def rebuild(kind: Any, content: Any) -> Any:
-    """Rebuild a value, and see that all in it is of its kind.
+    """Build a value of type `kind` from decoded JSON and check its types.
+
+    Unknown fields of a dataclass are ignored and missing ones take their defaults, so files of older and newer
+    releases can be read.
 
     Args:
-        kind: A dataclass, or what its fields may be annotated with: str, int, float, tuples, dicts with text for keys,
-            further dataclasses, each of them also `| None`.
-        content: What `asdict` or JSON made of it.
-
-    Returns:
-        A value of the kind.
+        kind: A dataclass, or a type that its fields may have: str, bool, int, float, Any, tuples, dicts with text
+            keys, dataclasses, each also `| None`.
+        content: Output of `to_plain` or of a JSON decoder.
 
     Raises:
-        ValueError: If a field is missing, not known, not of its kind, or no finite number.
+        ValueError: If a field without a default is missing, a value has the wrong type, or a number is not finite.
 
     Example:
         >>> rebuild(tuple[float, float] | None, [0, 0.5])
         (0.0, 0.5)
     """
+    try:
+        return _rebuild(kind, content)
+    except RecursionError as error:
+        raise ValueError("the content is nested too deeply") from error
+
+
+def _rebuild(kind: Any, content: Any) -> Any:
     parts = get_args(kind)
+    if kind is Any:
+        return content
     if is_dataclass(kind):
-        kinds = get_type_hints(kind)
-        fields = _mapping(content)
-        if fields.keys() != kinds.keys():
-            raise ValueError(f"fields are missing or not known: {', '.join(sorted(fields.keys() ^ kinds.keys()))}")
-        return kind(**{name: rebuild(kinds[name], value) for name, value in fields.items()})  # type: ignore[operator]
+        return _rebuild_dataclass(kind, content)
     if NoneType in parts:
-        return None if content is None else rebuild(parts[0], content)
-    if get_origin(kind) is dict:
-        return {name: rebuild(parts[1], value) for name, value in _mapping(content).items()}
+        return None if content is None else _rebuild(parts[0], content)
+    if get_origin(kind) in (dict, Mapping):
+        return {name: _rebuild(parts[1], value) for name, value in _mapping(content).items()}
     if get_origin(kind) is tuple:
         if not isinstance(content, list | tuple):
-            raise ValueError(f"{type(content).__name__} where a list belongs")
+            raise ValueError(f"expected a list, got {type(content).__name__}")
         kinds_of_items = parts[:1] * len(content) if parts[-1] is ... else parts
-        return tuple(rebuild(part, item) for part, item in zip(kinds_of_items, content, strict=True))
+        return tuple(_rebuild(part, item) for part, item in zip(kinds_of_items, content, strict=True))
     return _plain(kind, content)
+
+
+def _rebuild_dataclass(kind: Any, content: Any) -> Any:
+    kinds, given = get_type_hints(kind), _mapping(content)
+    items = [item for item in fields(kind) if item.init and _is_stored(item)]
+    missing = [
+        item.name
+        for item in items
+        if item.name not in given and item.default is MISSING and item.default_factory is MISSING
+    ]
+    if missing:
+        raise ValueError(f"missing fields: {', '.join(missing)}")
+    return kind(**{item.name: _rebuild(kinds[item.name], given[item.name]) for item in items if item.name in given})
+
+
+def _is_stored(item: Field[Any]) -> bool:
+    return bool(item.metadata.get("stored", True))
 
 
 def _mapping(content: Any) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
-        raise ValueError(f"{type(content).__name__} where names with values belong")
+        raise ValueError(f"expected an object, got {type(content).__name__}")
     return content
 
 
 def _plain(kind: Any, content: Any) -> Any:
     if kind is float and isinstance(content, int) and not isinstance(content, bool) and abs(content) < 2**53:
-        content = float(content)  # JSON knows one kind of number
-    if not isinstance(content, kind) or isinstance(content, bool):
-        raise ValueError(f"{type(content).__name__} where {kind.__name__} belongs")
+        content = float(content)  # JSON has one type of number
+    if not isinstance(content, kind) or (isinstance(content, bool) and kind is not bool):
+        raise ValueError(f"expected {kind.__name__}, got {type(content).__name__}")
     if kind is float and not isfinite(content):
-        raise ValueError("a number that is not finite")
+        raise ValueError("a number is not finite")
     return content

@@ -1,4 +1,4 @@
-"""Put files and folders in their place only when all of them are written."""
+"""Atomic writing of files and folders."""
 
 from __future__ import annotations
 
@@ -11,17 +11,39 @@ from pathlib import Path
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """Lend a folder beside the files it will replace; they move into place when all of them are written.
+def new_file(path: Path) -> Iterator[Path]:
+    """Write a file under a temporary name and move it into place at the end.
 
     Args:
-        folder: Where the files go in the end; whatever else lies there stays.
+        path: Final path; an existing file is replaced. Missing folders are created.
 
     Yields:
-        An empty folder. If the block fails, it is deleted and nothing changes.
+        A temporary path in the same folder. If the block fails, it is deleted and nothing changes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}-", dir=path.parent)
+    os.close(handle)
+    staging = Path(name)
+    try:
+        yield staging
+        staging.chmod(0o644)
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Write several files into a temporary folder and move them into `folder` at the end.
+
+    Args:
+        folder: Final folder; it is created if missing, and other files in it are kept.
+
+    Yields:
+        An empty folder inside `folder`. If the block fails, it is deleted and nothing changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".saving-*"):  # of a save that was killed
+    for leftover in folder.glob(".saving-*"):  # of a killed process
         shutil.rmtree(leftover, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
     try:
@@ -34,16 +56,16 @@ def staged(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Lend a folder that takes its place and name when everything in it is written.
+    """Write a new folder under a temporary name and rename it at the end.
 
     Args:
-        folder: Where it goes in the end; it must not exist, or be empty.
+        folder: Final path; it must not exist, or be empty.
 
     Yields:
         An empty folder. If the block fails, it is deleted and nothing changes.
 
     Raises:
-        FileExistsError: If something lies at that place.
+        FileExistsError: If the folder is not empty.
     """
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

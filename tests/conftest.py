@@ -1,4 +1,4 @@
-"""Fixtures: real files, a real tiny checkpoint; made offline."""
+"""Fixtures: real files and a small trained checkpoint, made without network access."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("data") and not (DATA / "cervical fracture").is_dir():
             item.add_marker(missing)
         if item.get_closest_marker("browser") and not CHROMIUM:
-            item.add_marker(pytest.mark.skip(reason="no chromium on the path; install it, or name it in CHROMIUM"))
+            item.add_marker(pytest.mark.skip(reason="Chromium is not on the path; install it, or set CHROMIUM"))
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def data() -> Path:
 
 @pytest.fixture
 def gray() -> np.ndarray:
-    """An image with structure, 48 x 40, using all gray levels."""
+    """Image of 48 x 40 pixels with all gray levels."""
     y, x = np.mgrid[0:48, 0:40]
     return ((x * 7 + y * 5) % 256).astype(np.uint8)
 
@@ -71,7 +71,7 @@ def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ViT of 30,000 parameters as a folder of transformers, with a head of three classes to be replaced."""
+    """Transformers folder of a ViT with 30,000 parameters and a head for three classes."""
     import torch
     from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil
 
@@ -86,22 +86,21 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, phantom_folder: Path, tiny_backbone: Path) -> Path:
-    """What a whole training on phantoms, from random weights, writes."""
-    from spinealign.training.arguments import parse_training_setup
-    from spinealign.training.pipeline import train
+    """Checkpoint of a training on phantoms, from random weights."""
+    from spinealign import train
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    train(parse_training_setup(training_words(phantom_folder, tiny_backbone, folder, "--num_train_epochs", "2")))
+    train(phantom_folder, folder, num_train_epochs=2, **training_options(tiny_backbone))
     return folder
 
 
 @pytest.fixture
 def findings():
-    """An audit that found something of every kind."""
+    """Audit with a finding of every kind."""
     from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling
     from spinealign.cohort.cohort import Cohort, Sample
     from spinealign.cohort.loading import LoadedCohort
-    from spinealign.config import ConditioningConfig
+    from spinealign.config import PreprocessingConfig
 
     samples = tuple(
         Sample("", label, source, split=split, name=f"{split}/{label}/<{source}>-{copy}.png")
@@ -138,9 +137,20 @@ def findings():
         ),
         unreadable=("bad.png: it is damaged",),
         notes=(),
-        pictures=LoadedCohort(Cohort("set & co", samples), gray, ConditioningConfig()),
+        pictures=LoadedCohort(Cohort("set & co", samples), gray, PreprocessingConfig()),
         verdict=("The first sentence.", "Another one about <b>B</b>."),
     )
+
+
+def training_options(backbone: Path) -> dict[str, object]:
+    """Return keyword arguments of `spinealign.train`, equivalent to `training_words`."""
+    return {
+        "backbone": backbone,
+        "from_scratch": True,
+        "per_device_train_batch_size": 8,
+        "use_cpu": True,
+        "disable_tqdm": True,
+    }
 
 
 def training_words(data: Path, backbone: Path, output: Path, *more: str) -> list[str]:
@@ -152,7 +162,7 @@ def training_words(data: Path, backbone: Path, output: Path, *more: str) -> list
 
 @dataclass(frozen=True)
 class ServedPage:
-    """The page in a process of its own."""
+    """Page in a separate process."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -160,7 +170,7 @@ class ServedPage:
     log: Path
 
     def files(self) -> list[str]:
-        """What lies where uploads go."""
+        """Return the names of the files in the upload folder."""
         return sorted(path.name for path in self.folder.glob("spinealign-page-*/**/*") if path.is_file())
 
 
@@ -197,13 +207,14 @@ def serve_page(
 
 @pytest.fixture(scope="session")
 def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint that runs in no time: it calls a fracture where the middle of the image is bright."""
+    """Fast checkpoint that predicts a fracture if the center of the image is bright."""
     import json
 
     from onnx import TensorProto, checker, helper, numpy_helper
 
     from spinealign.checkpoint.finding import DEFAULT_FOLDER
-    from spinealign.config import ConditioningConfig, DecisionConfig, ModelSettings
+    from spinealign.checkpoint.settings import ModelSettings
+    from spinealign.config import DecisionConfig, PreprocessingConfig
 
     folder = tmp_path_factory.mktemp("models") / "toy"
     folder.mkdir()
@@ -230,7 +241,7 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     (folder / "config.json").write_text(json.dumps({"id2label": {"0": "normal", "1": "fracture"}}))
     settings = ModelSettings(
-        conditioning=ConditioningConfig(image_size=64, image_mean=(0.0,) * 3, image_std=(1.0,) * 3),
+        preprocessing=PreprocessingConfig(image_size=64, image_mean=(0.0,) * 3, image_std=(1.0,) * 3),
         decision=DecisionConfig(operating_point=0.6, note="Chosen by hand."),
     )
     (folder / "spinealign.json").write_text(settings.to_json())
@@ -255,7 +266,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def slices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One fractured phantom as each kind of file, and what is not accepted or no image."""
+    """One fractured phantom as each kind of file, a rejected image, and a damaged file."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 

@@ -1,4 +1,4 @@
-"""What people get wrong: more than fifty broken files, collections and checkpoints, each refused by its typed error."""
+"""Unusable files, collections and checkpoints, each refused with a typed error."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ import pytest
 from PIL import Image
 
 from spinealign import Predictor, read_slice
-from spinealign.checkpoint.finding import DEFAULT_FOLDER, Checkpoint
+from spinealign.checkpoint.checkpoint import Checkpoint
+from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.cohort.indexing import index_cohort, require_binary, require_parts
-from spinealign.cohort.preparing import prepare_cohort
-from spinealign.config import ConditioningConfig
+from spinealign.cohort.loading import read_cohort, require_readable
+from spinealign.cohort.splitting import split_images
 from spinealign.errors import (
     CheckpointError,
     CohortError,
     LeakageError,
     SpineAlignError,
-    UnreadableSliceError,
+    UnreadableImageError,
     UnsupportedFormatError,
 )
 from spinealign.hub.checks import check_checkpoint
-from spinealign.page.about import about
+from spinealign.page.about import describe_model
 from spinealign.phantoms.axial_neck import draw_phantom
 
 
@@ -44,16 +45,16 @@ def huge_png():
 
 
 FILES = {
-    "empty": (b"", UnreadableSliceError),
-    "text": (b"this is no image", UnreadableSliceError),
-    "random bytes": (bytes(range(256)) * 8, UnreadableSliceError),
-    "html of a login page": (b"<!doctype html><title>Sign in</title>", UnreadableSliceError),
-    "git-lfs pointer": (b"version https://git-lfs\noid sha256:0\nsize 1\n", UnreadableSliceError),
-    "png signature alone": (b"\x89PNG\r\n\x1a\n", UnreadableSliceError),
-    "png cut in half": (encoded("PNG")[:900], UnreadableSliceError),
-    "png of 3.6 gigapixels": (huge_png(), UnreadableSliceError),
-    "jpeg signature alone": (b"\xff\xd8\xff\xe0", UnreadableSliceError),
-    "jpeg cut in its header": (encoded("JPEG")[:100], UnreadableSliceError),
+    "empty": (b"", UnreadableImageError),
+    "text": (b"this is not an image", UnreadableImageError),
+    "random bytes": (bytes(range(256)) * 8, UnreadableImageError),
+    "html of a login page": (b"<!doctype html><title>Sign in</title>", UnreadableImageError),
+    "git-lfs pointer": (b"version https://git-lfs\noid sha256:0\nsize 1\n", UnreadableImageError),
+    "only a png signature": (b"\x89PNG\r\n\x1a\n", UnreadableImageError),
+    "truncated png": (encoded("PNG")[:900], UnreadableImageError),
+    "png of 3.6 gigapixels": (huge_png(), UnreadableImageError),
+    "only a jpeg signature": (b"\xff\xd8\xff\xe0", UnreadableImageError),
+    "jpeg truncated in its header": (encoded("JPEG")[:100], UnreadableImageError),
     "dicom without a data set": (bytes(128) + b"DICM", UnsupportedFormatError),
     "dicom followed by noise": (bytes(128) + b"DICM" + b"\xff" * 400, UnsupportedFormatError),
     "gif": (encoded("GIF"), UnsupportedFormatError),
@@ -72,7 +73,7 @@ def test_a_bad_file_is_refused(name, tmp_path):
     path.write_bytes(content)
     with pytest.raises(expected) as caught:
         read_slice(path)
-    assert len(str(caught.value)) > 30, "it says what to do"
+    assert len(str(caught.value)) > 30, "the message names the remedy"
 
 
 ARRAYS = {
@@ -81,8 +82,8 @@ ARRAYS = {
     "no pixel": (np.zeros((0, 8)), UnsupportedFormatError),
     "complex": (np.zeros((8, 8), complex), UnsupportedFormatError),
     "words": (np.full((8, 8), "a"), UnsupportedFormatError),
-    "nan": (np.full((8, 8), np.nan), UnreadableSliceError),
-    "infinite": (np.full((8, 8), np.inf), UnreadableSliceError),
+    "nan": (np.full((8, 8), np.nan), UnreadableImageError),
+    "infinite": (np.full((8, 8), np.inf), UnreadableImageError),
 }
 
 
@@ -95,7 +96,7 @@ def test_a_bad_array_is_refused(name):
 
 @pytest.fixture(scope="module")
 def slices():
-    """Twelve slices that no one could take for copies of each other."""
+    """Twelve slices that are not copies of each other."""
     return [np.asarray(draw_phantom(7_000_000 + n, size=96).slice.pixels) for n in range(12)]
 
 
@@ -113,7 +114,7 @@ def write(root, files):
 
 
 def whole(slices, **changed):
-    """A collection that is in order, but for what is changed: None leaves a file out."""
+    """Return a valid collection with changed files; None leaves a file out."""
     names = [f"{split}/{label}/{n}.png" for split in ("train", "val") for label in ("fracture", "normal") for n in "ab"]
     return {name: content for name, content in {**dict(zip(names, slices)), **changed}.items() if content is not None}
 
@@ -122,29 +123,29 @@ def manifest(*lines):
     return "\n".join(lines).encode()
 
 
-JUNK = b"no image"
+JUNK = b"not an image"
 COLLECTIONS = {
     "an empty folder": lambda s: {"notes.txt": JUNK},
     "images without class folders": lambda s: {"a.png": s[0], "b.png": s[1]},
     "class folders without images": lambda s: {"fracture/readme.txt": JUNK, "normal/readme.txt": JUNK},
     "one class is empty": lambda s: {"fracture/a.png": s[0], "normal/readme.txt": JUNK},
-    "one class alone": lambda s: {"fracture/a.png": s[0], "fracture/b.png": s[1]},
+    "only one class": lambda s: {"fracture/a.png": s[0], "fracture/b.png": s[1]},
     "no class is the finding": lambda s: {"broken/a.png": s[0], "normal/b.png": s[1]},
-    "the finding is misspelt": lambda s: {"fractrue/a.png": s[0], "normal/b.png": s[1]},
+    "the finding is misspelled": lambda s: {"fractrue/a.png": s[0], "normal/b.png": s[1]},
     "three classes": lambda s: {"fracture/a.png": s[0], "normal/b.png": s[1], "tumor/c.png": s[2]},
     "a class is missing in val": lambda s: whole(s, **{f"val/normal/{n}.png": None for n in "ab"}),
-    "a class is misspelt in val": lambda s: {
+    "a class is misspelled in val": lambda s: {
         **whole(s, **{f"val/normal/{n}.png": None for n in "ab"}), "val/norml/a.png": s[9],
     },
-    "train alone": lambda s: {name: c for name, c in whole(s).items() if name.startswith("train")},
-    "val alone": lambda s: {name: c for name, c in whole(s).items() if name.startswith("val")},
+    "only train": lambda s: {name: c for name, c in whole(s).items() if name.startswith("train")},
+    "only val": lambda s: {name: c for name, c in whole(s).items() if name.startswith("val")},
     "no image of a class can be read": lambda s: whole(s, **{f"train/normal/{n}.png": JUNK for n in "ab"}),
     "no image at all can be read": lambda s: dict.fromkeys(whole(s), JUNK),
-    "too few sources to cut": lambda s: {"fracture/a.png": s[0], "normal/b.png": s[1]},
+    "too few sources to split": lambda s: {"fracture/a.png": s[0], "normal/b.png": s[1]},
     "an empty manifest": lambda s: {"manifest.csv": b""},
-    "a manifest of a header alone": lambda s: {"manifest.csv": b"path,label\n"},
+    "a manifest with only a header": lambda s: {"manifest.csv": b"path,label\n"},
     "a manifest without labels": lambda s: {"manifest.csv": manifest("path,split", "a.png,train"), "a.png": s[0]},
-    "a manifest in another tongue": lambda s: {"manifest.csv": manifest("Datei;Klasse", "a.png;normal")},
+    "a manifest with other column names": lambda s: {"manifest.csv": manifest("Datei;Klasse", "a.png;normal")},
     "a manifest that is a spreadsheet": lambda s: {"manifest.csv": b"PK\x03\x04\xff\xfe\x00\x00"},
     "a manifest of files that are gone": lambda s: {"manifest.csv": manifest("path,label", "a.png,normal")},
     "a manifest with an unknown split": lambda s: {
@@ -153,19 +154,19 @@ COLLECTIONS = {
     "a manifest with a size in words": lambda s: {
         "manifest.csv": manifest("path,label,size_mm", "a.png,fracture,large"), "a.png": s[0],
     },
-    "a manifest that leaves images without a part": lambda s: {
+    "a manifest that leaves images without a split": lambda s: {
         "manifest.csv": manifest("path,label,split", "a.png,fracture,train", "b.png,normal,"),
         "a.png": s[0], "b.png": s[1],
     },
 }  # fmt: skip
 LEAKS = {
-    "one name in two parts": lambda s: whole(
+    "one name in two splits": lambda s: whole(
         s, **{"train/fracture/CSFDV1B1 (1)-rotated1.png": s[8], "val/fracture/CSFDV1B1 (1).png": s[9]}
     ),
     "the same file under two names": lambda s: whole(s, **{"val/fracture/zz.png": s[0]}),
-    "a turned copy under another name": lambda s: whole(s, **{"val/fracture/zz.png": np.rot90(s[0])}),
+    "a rotated copy under another name": lambda s: whole(s, **{"val/fracture/zz.png": np.rot90(s[0])}),
     "a mirrored copy with another label": lambda s: whole(s, **{"val/normal/zz.png": s[0][:, ::-1]}),
-    "a source of a manifest in two parts": lambda s: {
+    "a source of a manifest in two splits": lambda s: {
         "manifest.csv": manifest(
             "path,label,split,source", "a.png,fracture,train,x", "b.png,normal,train,y", "c.png,fracture,val,x",
             "d.png,normal,val,z",
@@ -178,12 +179,12 @@ LEAKS = {
 def prepare(folder):
     cohort = index_cohort(folder)
     require_binary(cohort)
-    config = ConditioningConfig()
-    loaded = prepare_cohort(cohort, config, split="auto", on_leakage="error", progress=False)
-    return require_parts(loaded.cohort)
+    loaded = read_cohort(cohort, progress=False)
+    require_readable(loaded)
+    return require_parts(split_images(loaded, split="auto", on_leakage="error", progress=False).cohort)
 
 
-def test_the_collection_that_the_others_are_made_from_is_in_order(slices, tmp_path):
+def test_the_unchanged_collection_is_accepted(slices, tmp_path):
     write(tmp_path, whole(slices))
     assert len(prepare(tmp_path)) == 8
 
@@ -193,11 +194,11 @@ def test_a_bad_collection_is_refused(name, slices, tmp_path):
     write(tmp_path, COLLECTIONS[name](slices))
     with pytest.raises(CohortError) as caught:
         prepare(tmp_path)
-    assert len(str(caught.value)) > 30, "it says what is wrong"
+    assert len(str(caught.value)) > 30, "the message names the cause"
 
 
 @pytest.mark.parametrize("name", LEAKS)
-def test_a_collection_that_leaks_is_refused_with_the_pair(name, slices, tmp_path):
+def test_a_leaking_collection_is_refused_with_its_pair(name, slices, tmp_path):
     write(tmp_path, LEAKS[name](slices))
     with pytest.raises(LeakageError) as caught:
         prepare(tmp_path)
@@ -205,7 +206,7 @@ def test_a_collection_that_leaks_is_refused_with_the_pair(name, slices, tmp_path
     assert caught.value.pairs[0][0] in str(caught.value)
 
 
-def test_a_folder_that_is_not_there_and_a_bare_image_are_no_collections(tmp_path):
+def test_a_missing_folder_and_a_single_image_are_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded("PNG"))
     for data in (tmp_path / "nowhere", tmp_path / "a.png"):
         with pytest.raises(CohortError):
@@ -219,9 +220,9 @@ def test_a_bad_source_pattern_is_refused(pattern, slices, tmp_path):
         index_cohort(tmp_path, source_pattern=pattern)
 
 
-def test_a_source_pattern_that_fits_no_name_is_refused(slices, tmp_path):
+def test_a_source_pattern_without_matches_is_refused(slices, tmp_path):
     write(tmp_path, whole(slices))
-    with pytest.raises(CohortError, match="fits none"):
+    with pytest.raises(CohortError, match="matches none"):
         index_cohort(tmp_path, source_pattern=r"^patient(?P<source>\d+)$")
 
 
@@ -236,18 +237,18 @@ def edited(name, change):
 
 CHECKPOINTS = {
     "without config.json": lambda f: (f / "config.json").unlink(),
-    "config.json cut off": lambda f: (f / "config.json").write_text('{"id2label": {"0"'),
+    "truncated config.json": lambda f: (f / "config.json").write_text('{"id2label": {"0"'),
     "config.json is a list": lambda f: (f / "config.json").write_text("[]"),
     "without classes": edited("config.json", lambda c: c.pop("id2label")),
     "classes that are not numbered": edited("config.json", lambda c: c.update(id2label={"a": "normal"})),
     "a class too many": edited("config.json", lambda c: c["id2label"].update({"2": "tumor"})),
     "without any weights": lambda f: [(f / name).unlink() for name in ("model.onnx", "model.safetensors")],
-    "weights cut off": lambda f: os.truncate(f / "model.onnx", 1000),
+    "truncated weights": lambda f: os.truncate(f / "model.onnx", 1000),
     "a pickle beside the weights": lambda f: (f / "training_args.bin").write_bytes(b"\x80"),
-    "settings cut off": lambda f: (f / "spinealign.json").write_text("{"),
+    "truncated settings": lambda f: (f / "spinealign.json").write_text("{"),
     "settings of a newer format": edited("spinealign.json", lambda c: c.update(format_version=99)),
-    "an impossible window": edited("spinealign.json", lambda c: c["conditioning"].update(window_width=0)),
-    "an unknown filter": edited("spinealign.json", lambda c: c["conditioning"].update(denoise="magic")),
+    "an impossible window": edited("spinealign.json", lambda c: c["preprocessing"].update(window_width=0)),
+    "an unknown filter": edited("spinealign.json", lambda c: c["preprocessing"].update(denoise="magic")),
     "a temperature of zero": edited("spinealign.json", lambda c: c["decision"].update(temperature=0)),
     "without novelty statistics": lambda f: (f / "novelty.safetensors").unlink(),
     "a novelty threshold in words": edited("spinealign.json", lambda c: c["novelty"].update(threshold="x")),
@@ -264,8 +265,8 @@ def test_a_bad_checkpoint_is_refused(name, tiny_checkpoint, tmp_path, gray):
 
 
 METRICS = {
-    "cut off": lambda c: json.dumps(c)[:-50],
-    "no text": lambda c: b"\xff\xfe\xff",
+    "truncated": lambda c: json.dumps(c)[:-50],
+    "not text": lambda c: b"\xff\xfe\xff",
     "a list": lambda c: json.dumps([c]),
     "without evaluations": lambda c: "{}",
     "null for evaluations": lambda c: json.dumps({"evaluations": None}),
@@ -279,27 +280,27 @@ WRONG = (None, "x", [], [[]], {}, {"x": 1}, True, -1, 0, 10**400, float("nan"), 
 
 
 def places(content, way=()):
-    """Yield the way to everything in JSON content, in depth."""
+    """Yield the path of keys to every value in JSON content."""
     for key in content if isinstance(content, dict) else range(len(content)) if isinstance(content, list) else ():
         yield (*way, key)
         yield from places(content[key], (*way, key))
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_damaged_numbers_stop_no_page_and_are_never_pushed(name, tmp_path, tiny_checkpoint):
+def test_damaged_metrics_do_not_stop_the_page_or_get_pushed(name, tmp_path, tiny_checkpoint):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     text = METRICS[name](json.loads((folder / "metrics.json").read_text()))
     (folder / "metrics.json").write_bytes(text if isinstance(text, bytes) else text.encode())
-    assert "brings no measured numbers" in about(Predictor.from_pretrained(folder))
+    assert "no measured scores" in describe_model(Predictor.from_pretrained(folder))
     with pytest.raises(CheckpointError, match=r"metrics\.json"):
         check_checkpoint(folder)
 
 
-def test_no_wrong_value_at_any_place_of_the_numbers_stops_the_page(tmp_path, toy_model):
-    """Each value is either refused, with all numbers, or can be shown."""
+def test_no_wrong_value_in_the_metrics_stops_the_page(tmp_path, toy_model):
+    """Check that each wrong value either makes all metrics unusable or can be shown."""
     numbers = {"evaluations": json.loads((toy_model / "metrics.json").read_text())["evaluations"][:1]}
     predictor = Predictor.from_pretrained(toy_model)
-    assert "95 % over sources" in about(predictor)
+    assert "95 % over sources" in describe_model(predictor)
     folder = shutil.copytree(toy_model, tmp_path / "model")
     refused = 0
     for *way, last in list(places(numbers)):
@@ -310,11 +311,11 @@ def test_no_wrong_value_at_any_place_of_the_numbers_stops_the_page(tmp_path, toy
                 place = place[key]
             place[last] = wrong
             (folder / "metrics.json").write_text(json.dumps(damaged))
-            refused += "brings no measured numbers" in about(Predictor(Checkpoint(folder, "toy"), predictor.engine))
+            refused += "no measured scores" in describe_model(Predictor(Checkpoint(folder, "toy"), predictor.engine))
     assert refused > 1000
 
 
-def test_there_are_more_than_fifty_of_them_and_all_errors_are_of_one_tree():
+def test_there_are_fifty_cases_with_errors_of_the_library():
     tables = (FILES, ARRAYS, COLLECTIONS, LEAKS, CHECKPOINTS, METRICS)
     assert sum(map(len, tables)) >= 50
     assert all(issubclass(kind, SpineAlignError) for _, kind in (*FILES.values(), *ARRAYS.values()))

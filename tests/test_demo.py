@@ -6,12 +6,12 @@ from PIL import Image
 from spinealign.cli import main
 
 
-def test_the_demo_predicts_three_images_and_shows_where_the_model_looked(tmp_path, capsys):
+def test_the_demo_predicts_three_images_and_draws_heat_maps(tmp_path, capsys):
     picture = tmp_path / "new" / "demo.png"
     assert main(["demo", "--output", str(picture)]) == 0
     out = capsys.readouterr().out
     rows = [line for line in out.splitlines() if line.startswith(("phantom", "drawing"))]
-    assert [row.split("  ")[0] for row in rows] == ["phantom, intact", "phantom, fractured", "drawing, no CT"]
+    assert [row.split("  ")[0] for row in rows] == ["phantom, intact", "phantom, fractured", "drawing, not CT"]
     assert " normal " in rows[0]
     assert " fracture " in rows[1]
     assert "not a medical device" in out

@@ -15,7 +15,7 @@ def wheel(root, tmp_path_factory):
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_is_small_and_brings_the_embedded_model(wheel):
+def test_the_wheel_is_small_and_has_the_embedded_model(wheel):
     assert wheel.stat().st_size <= 20_000_000
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in (
@@ -23,6 +23,7 @@ def test_the_wheel_is_small_and_brings_the_embedded_model(wheel):
         "assets/default/model.onnx",
         "assets/default/model.safetensors",
         "assets/default/README.md",
+        "reporting/model_card.md.jinja",
     ):
         assert f"spinealign/{name}" in names
     assert not [name for name in names if name.startswith(("tests/", "build/", "benchmarks/"))]

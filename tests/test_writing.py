@@ -5,7 +5,7 @@ import pytest
 from spinealign.writing import new_folder, staged
 
 
-def test_files_move_into_place_when_all_are_written(tmp_path):
+def test_files_are_moved_when_all_are_written(tmp_path):
     folder = tmp_path / "model"
     with staged(folder) as staging:
         (staging / "a.json").write_text("new")
@@ -15,7 +15,7 @@ def test_files_move_into_place_when_all_are_written(tmp_path):
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])
-def test_an_interrupted_save_leaves_the_old_one(tmp_path, interruption):
+def test_an_interrupted_save_keeps_the_old_file(tmp_path, interruption):
     (tmp_path / "a.json").write_text("old")
     with pytest.raises(interruption), staged(tmp_path) as staging:
         (staging / "a.json").write_text("half")
@@ -24,7 +24,7 @@ def test_an_interrupted_save_leaves_the_old_one(tmp_path, interruption):
     assert (tmp_path / "a.json").read_text() == "old"
 
 
-def test_a_new_folder_has_its_name_when_everything_is_written(tmp_path):
+def test_a_new_folder_is_renamed_at_the_end(tmp_path):
     (tmp_path / "space").mkdir()
     with new_folder(tmp_path / "space") as staging:
         (staging / "a.txt").write_text("new")
@@ -41,7 +41,7 @@ def test_an_interrupted_folder_leaves_nothing(tmp_path, interruption):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_holds_something_is_not_touched(tmp_path):
+def test_a_folder_that_is_not_empty_is_not_changed(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(FileExistsError, match="not empty"), new_folder(tmp_path):
         pass

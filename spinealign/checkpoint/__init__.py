@@ -1,1 +1,1 @@
-"""Checkpoints: files, settings, lookup and engines."""
+"""Checkpoints: files, settings, record, lookup and engines."""

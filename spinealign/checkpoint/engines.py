@@ -1,4 +1,4 @@
-"""Run a network: from `pixel_values` to logits and features, by ONNX Runtime or torch."""
+"""Engines that compute logits and features from `pixel_values`: ONNX Runtime and torch."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spinealign.checkpoint.checkpoint import Checkpoint, Engine, weights_file
 from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE
-from spinealign.checkpoint.finding import Checkpoint, Engine, weights_file
 from spinealign.errors import CheckpointError, require
+
+_PROVIDER = "ExecutionProvider"  # suffix of the name of each provider
+_CPU = f"CPU{_PROVIDER}"
 
 
 class Output(NamedTuple):
-    """What a network computes for N images.
+    """Network output for N images.
 
     Attributes:
         logits: float32 of shape (N, classes).
-        features: float32 of shape (N, F), on which novelty is judged; None where the weights give none.
+        features: float32 of shape (N, F), from which novelty is measured; None if the ONNX file has no such output.
     """
 
     logits: NDArray[np.float32]
@@ -26,39 +29,65 @@ class Output(NamedTuple):
 
 
 class NetworkEngine(Protocol):
-    """What runs a network."""
+    """Interface of an engine.
+
+    Attributes:
+        name: Name of the engine.
+        device: Device as requested; None for the default.
+    """
 
     name: Engine
+    device: str | None
 
     def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
         """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
 
 
 class OnnxEngine:
-    """Runs `model.onnx` on the CPU."""
+    """Engine that runs `model.onnx` in ONNX Runtime.
+
+    Args:
+        checkpoint: The checkpoint.
+        device: Execution provider with an optional device number, such as `cpu`, `cuda`, `cuda:1`, `tensorrt`,
+            `openvino`, `coreml` or `directml`; None for `cpu`.
+
+    Raises:
+        CheckpointError: If the file is damaged, or has other inputs and outputs.
+        ValueError: If the provider is not installed or cannot be started.
+    """
 
     name: Engine = "onnx"
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        # From 1.32 on, the runtime records how it is used below the home folder and sends it to its maker.
+    def __init__(self, checkpoint: Checkpoint, *, device: str | None = None) -> None:
+        # From 1.32 on, ONNX Runtime stores usage data in the home folder and sends them to Microsoft.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
+        self.device = device
+        provider, provider_options = _provider(device, onnxruntime.get_available_providers())
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         self._file = f"{ONNX_FILE} of {checkpoint.name}"
         try:
             self._session = onnxruntime.InferenceSession(
-                os.fspath(checkpoint.folder / ONNX_FILE), sess_options=options, providers=["CPUExecutionProvider"]
+                os.fspath(checkpoint.folder / ONNX_FILE),
+                sess_options=options,
+                providers=[(provider, provider_options), *([] if provider == _CPU else [_CPU])],
+                enable_fallback=0,
             )
+            started = provider in self._session.get_providers()
         except Exception as error:  # ONNX Runtime raises one class for each status code
-            raise CheckpointError(f"{self._file} is damaged or no ONNX model; {checkpoint.remedy}.") from error
+            if provider != _CPU:
+                raise ValueError(f"ONNX Runtime cannot run {self._file} on device {device!r}: {error}") from error
+            raise CheckpointError(f"{self._file} is damaged or not an ONNX model; {checkpoint.remedy}.") from error
+        if not started:  # ONNX Runtime only logs that it uses the CPU instead
+            raise ValueError(f"ONNX Runtime cannot start device {device!r}; check its driver and libraries.")
         inputs, outputs = (
             [item.name for item in side()] for side in (self._session.get_inputs, self._session.get_outputs)
         )
         if inputs != ["pixel_values"] or "logits" not in outputs:
             raise CheckpointError(
-                f"{self._file} takes {inputs} and gives {outputs}; it must take pixel_values and give logits."
+                f"{self._file} has inputs {inputs} and outputs {outputs}; expected pixel_values and logits."
             )
         self._outputs = ["logits", "features"] if "features" in outputs else ["logits"]
 
@@ -71,40 +100,66 @@ class OnnxEngine:
         return Output(np.asarray(logits, np.float32), np.asarray(features[0], np.float32) if features else None)
 
 
+def _provider(device: str | None, available: list[str]) -> tuple[str, dict[str, str]]:
+    """Return the execution provider that a device names, and its options."""
+    name, colon, number = ("cpu" if device is None else device).lower().partition(":")
+    installed = {item.removesuffix(_PROVIDER).lower(): item for item in available if not item.startswith("Azure")}
+    provider = installed.get("dml" if name == "directml" else name)
+    if provider is None or (colon and not number.isdecimal()):
+        raise ValueError(f"ONNX Runtime has no device {device!r}; installed: {', '.join(installed)}.")
+    return provider, {"device_id": number} if number and provider != _CPU else {}
+
+
 class TorchEngine:
-    """Runs `model.safetensors` by transformers, on the graphics card if there is one."""
+    """Engine that runs `model.safetensors` through transformers.
+
+    Args:
+        checkpoint: The checkpoint.
+        device: Device of torch; None for `cuda` if available, otherwise `cpu`.
+
+    Raises:
+        CheckpointError: If the weights are missing or damaged.
+        MissingDependencyError: If torch or transformers is not installed.
+        ValueError: If the device is not available.
+    """
 
     name: Engine = "torch"
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, device: str | None = None) -> None:
         require("torch", "transformers", extra="train")
         import torch
 
         from spinealign.networks.features import logits_and_features
 
+        self.device = device
         self._torch, self._run = torch, logits_and_features
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._place = ("cuda" if torch.cuda.is_available() else "cpu") if device is None else device
+        try:
+            torch.empty(0, device=self._place)
+        except Exception as error:  # each backend raises another class
+            reason = str(error).strip().split("\n", maxsplit=1)[0].removesuffix(".")
+            raise ValueError(f"torch has no device {device!r}: {reason}.") from error
         try:
             network = load_network(checkpoint.folder, name=checkpoint.name)
         except CheckpointError as error:
-            told = str(error).removesuffix(".")
-            raise CheckpointError(f"{told}. If one of its files is damaged, {checkpoint.remedy}.") from error
-        self._network = network.to(self._device).eval()
+            reason = str(error).removesuffix(".")
+            raise CheckpointError(f"{reason}. If a file is damaged, {checkpoint.remedy}.") from error
+        self._network = network.to(self._place).eval()
 
     def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
         """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
         with self._torch.inference_mode():
-            inputs = self._torch.from_numpy(np.ascontiguousarray(pixel_values)).to(self._device)
+            inputs = self._torch.from_numpy(np.ascontiguousarray(pixel_values)).to(self._place)
             logits, features = self._run(self._network, inputs)
         return Output(*(np.asarray(values.cpu().numpy(), np.float32) for values in (logits, features)))
 
 
 def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> Any:
-    """Load every tensor of an image classifier, in float32, or fail: transformers fills gaps with random numbers.
+    """Load an image classifier in float32, and require every tensor: transformers fills gaps with random numbers.
 
     Args:
-        folder: A folder of transformers with `model.safetensors`.
-        name: What it is called in messages; None calls it by its path.
+        folder: Folder of transformers with `model.safetensors`.
+        name: Name of the model in messages; None for its path.
 
     Raises:
         CheckpointError: If a tensor is missing, superfluous or of another shape, or the folder is damaged.
@@ -112,7 +167,7 @@ def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> 
     import torch
     from transformers import AutoModelForImageClassification
 
-    import spinealign.networks  # noqa: F401 - makes the classes known that transformers does not have
+    import spinealign.networks  # noqa: F401 - registers the classes that transformers does not have
 
     folder = os.fspath(folder)
     name = name or folder
@@ -125,29 +180,30 @@ def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> 
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except Exception as error:  # transformers raises whatever the file makes it stumble over
-        told = str(error).replace(folder, name)
-        raise CheckpointError(f"{name} holds no image classifier that transformers can load: {told}") from error
+    except Exception as error:  # damaged files make transformers raise almost any class
+        reason = str(error).replace(folder, name)
+        raise CheckpointError(f"transformers cannot load {name} as an image classifier: {reason}") from error
     wrong = [str(key) for keys in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in report[keys]]
     if wrong:
         raise CheckpointError(f"{WEIGHTS_FILE} of {name} does not fit its configuration: {', '.join(wrong[:5])}.")
     return network
 
 
-def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx") -> NetworkEngine:
+def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx", *, device: str | None = None) -> NetworkEngine:
     """Load the weights of a checkpoint.
 
     Args:
         checkpoint: The checkpoint.
-        engine: `onnx`, or `torch`; a checkpoint without ONNX runs through torch.
+        engine: `onnx` or `torch`. A checkpoint without ONNX runs through torch.
+        device: Device of the engine; see `OnnxEngine` and `TorchEngine`.
 
     Raises:
-        CheckpointError: If the weights are damaged or not there.
+        CheckpointError: If the weights are missing or damaged.
         MissingDependencyError: If torch is needed and not installed.
-        ValueError: If there is no engine of this name.
+        ValueError: If the engine is unknown or the device is not available.
     """
     if engine not in ("onnx", "torch"):
         raise ValueError(f"engine must be 'onnx' or 'torch', not {engine!r}.")
     if weights_file(checkpoint, engine) == ONNX_FILE:
-        return OnnxEngine(checkpoint)
-    return TorchEngine(checkpoint)
+        return OnnxEngine(checkpoint, device=device)
+    return TorchEngine(checkpoint, device=device)

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
 ONNX_FILE, WEIGHTS_FILE = "model.onnx", "model.safetensors"
 CARD_FILE, METRICS_FILE = "README.md", "metrics.json"
+SETTINGS_FILE, NOVELTY_FILE = "spinealign.json", "novelty.safetensors"
 LEARNING_CURVES, SIZE_CURVE, EVALUATION_PLOT = "learning_curves.png", "sensitivity_by_size.png", "evaluation.png"
+
+# Only these files are published, not pickles of the Trainer, states of the optimizer, logs, or pictures of patients.
+NEEDED = (
+    CARD_FILE, CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, METRICS_FILE, NOVELTY_FILE, WEIGHTS_FILE, ONNX_FILE,
+)  # fmt: skip
+PLOTS = (EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE)  # the last only if sizes of findings are known
+CHECKPOINT_FILES = (*NEEDED, *PLOTS)
+
+
+def checkpoint_files(folder: Path) -> dict[str, Path]:
+    """Return the published files of a checkpoint that exist, by name and in a fixed order."""
+    return {name: folder / name for name in CHECKPOINT_FILES if (folder / name).is_file()}

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print."""
+"""Command line: one module per command, each a call of a public function."""
 
 from spinealign.cli.program import main
 

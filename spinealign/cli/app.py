@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import argparse
 
-from spinealign.cli.options import add_model_options
+from spinealign.cli.options import add_device_option, add_model_options, load_predictor
 from spinealign.config import DISCLAIMER
 
 
 def add_app(parser: argparse.ArgumentParser) -> None:
-    """Describe `spinealign app`."""
+    """Add the options of `spinealign app`."""
     parser.description = f"Serve the page in the browser, and its interface for programs. {DISCLAIMER}"
-    parser.epilog = "Login: set SPINEALIGN_AUTH to user:password, or to several of them divided by commas."
+    parser.epilog = "Login: set SPINEALIGN_AUTH to user:password, or to several of them separated by commas."
     add_model_options(parser)
-    parser.add_argument("--host", help="address to listen on (default: GRADIO_SERVER_NAME, or this machine alone)")
+    add_device_option(parser)
+    parser.add_argument("--host", help="address to listen on (default: GRADIO_SERVER_NAME, or only this machine)")
     parser.add_argument("--port", type=int, help="port (default: GRADIO_SERVER_PORT, or the first free one from 7860)")
-    parser.add_argument("--mcp", action="store_true", help="let agents use the model, by the Model Context Protocol")
+    parser.add_argument("--mcp", action="store_true", help="offer tools for agents, with the Model Context Protocol")
     parser.add_argument(
-        "--allow_models", action="store_true", help="let people choose a model of the Hub or a folder of this machine"
+        "--allow_models", action="store_true", help="let users choose a model of the Hub or a folder of this machine"
     )
     parser.add_argument(
-        "--hostnames", nargs="+", default=(), metavar="NAME", help="names by which others reach it, through a proxy"
+        "--hostnames", nargs="+", default=(), metavar="NAME", help="other host names of the server, behind a proxy"
     )
     parser.set_defaults(run=_app)
 
 
 def _app(options: argparse.Namespace) -> int:
-    from spinealign.inference.predictor import Predictor
     from spinealign.page import launch
 
-    predictor = Predictor.from_pretrained(options.model, options.revision, options.engine)
     launch(
-        predictor,
+        load_predictor(options),
         host=options.host,
         port=options.port,
         mcp=options.mcp,

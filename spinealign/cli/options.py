@@ -1,23 +1,35 @@
-"""What several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from spinealign.hub.repository import Commit
+from typing import Any
 
 
-def told_of(commit: Commit) -> str:
-    """Return the line that says what a push did."""
-    return f"{'Pushed to' if commit.changed else 'Nothing has changed since'} {commit.url}"
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the collection and its source pattern."""
+    parser.add_argument("data", metavar="DATA", help="folder, CSV manifest or Hub dataset id")
+    parser.add_argument(
+        "--source_pattern", metavar="REGEX", help="pattern of file names with a group (?P<source>...) for the source"
+    )
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name a model, its revision and the engine."""
+    """Add the model, its revision and the engine."""
     parser.add_argument("--model", metavar="MODEL", help="Hub id or checkpoint folder (default: the embedded model)")
     parser.add_argument("--revision", help="branch, tag or commit of a model on the Hub")
-    parser.add_argument(
-        "--engine", choices=("onnx", "torch"), default="onnx", help="what runs it (default: %(default)s)"
+    parser.add_argument("--engine", choices=("onnx", "torch"), default="onnx", help="inference engine (default: onnx)")
+
+
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """Add the device of the engine."""
+    parser.add_argument("--device", help="device of the engine, such as cpu or cuda")
+
+
+def load_predictor(options: argparse.Namespace) -> Any:
+    """Load the model that the options of `add_model_options` name."""
+    from spinealign.inference.predictor import Predictor
+
+    return Predictor.from_pretrained(
+        options.model, revision=options.revision, engine=options.engine, device=options.device
     )

@@ -6,12 +6,12 @@ import argparse
 
 
 def add_phantoms(parser: argparse.ArgumentParser) -> None:
-    """Describe `spinealign phantoms`."""
+    """Add the options of `spinealign phantoms`."""
     parser.description = (
-        "Write axial CT phantoms as PNG with a manifest: the positive control, where the finding is real and no "
-        "shortcut exists. Half of each split carries a fracture of known size."
+        "Write axial CT phantoms as PNG with a manifest. They are a positive control: the finding is real and there is "
+        "no shortcut. 50 % of each split have a fracture of known size."
     )
-    parser.add_argument("folder", help="where they go; new or empty")
+    parser.add_argument("folder", help="a new or empty folder")
     for split, count in (("train", 800), ("val", 100), ("test", 100)):
         parser.add_argument(f"--{split}", type=int, default=count, metavar="N", help="phantoms (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=20_000_000, help="seed of the first phantom (default: %(default)s)")

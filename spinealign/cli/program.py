@@ -1,4 +1,4 @@
-"""The program `spinealign`: its commands, and what becomes of errors."""
+"""The program `spinealign`: parser, dispatch, errors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from spinealign._version import __version__
 from spinealign.cli.app import add_app
 from spinealign.cli.audit import add_audit
+from spinealign.cli.demo import add_demo
 from spinealign.cli.evaluate import add_evaluate
+from spinealign.cli.info import add_info
 from spinealign.cli.phantoms import add_phantoms
-from spinealign.cli.predict import add_demo, add_info, add_predict
+from spinealign.cli.predict import add_predict
 from spinealign.cli.push import add_push
 from spinealign.cli.space import add_space
-from spinealign.cli.train import run_training
+from spinealign.cli.train import run_train
 from spinealign.config import DISCLAIMER
 from spinealign.errors import SpineAlignError
 
@@ -26,8 +28,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     """Run a command.
 
     Args:
-        arguments: The words after the program's name; None takes them from the process.
-        prog: Name of the training program in its help, where it is called by another name.
+        arguments: Words after the program's name; None for `sys.argv`.
+        prog: Name of the training program in its help, if it is not `spinealign train`.
 
     Returns:
         The exit status: 0, 1 if something failed, 130 if interrupted.
@@ -37,15 +39,15 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file name may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may be undecodable
     logging.basicConfig(format="%(message)s")
     logging.getLogger("spinealign").setLevel(logging.INFO)
     try:
-        if words[:1] == ["train"]:  # its many options are those of transformers, which is loaded for it alone
-            return run_training(words[1:], prog or "spinealign train")
+        if words[:1] == ["train"]:  # its options come from transformers, which only this command loads
+            return run_train(words[1:], prog or "spinealign train")
         options = build_parser().parse_args(words)
         return int(options.run(options))
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (SpineAlignError, OSError, ValueError) as error:
@@ -57,20 +59,20 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands but `train`."""
+    """Return the parser of all commands except `train`."""
     parser = argparse.ArgumentParser(
-        prog="spinealign", description=f"Deep learning on spine images that people can trust. {DISCLAIMER}"
+        prog="spinealign", description=f"Deep learning on spine images with honest evaluation. {DISCLAIMER}"
     )
     parser.add_argument("--version", action="version", version=f"spinealign {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_predict(commands.add_parser("predict", help="predict images"))
-    add_demo(commands.add_parser("demo", help="predict two phantoms and an image that is no CT"))
+    add_demo(commands.add_parser("demo", help="predict two phantoms and an image that is not CT"))
     add_app(commands.add_parser("app", help="serve the page in the browser"))
-    add_info(commands.add_parser("info", help="say versions, engine and model"))
+    add_info(commands.add_parser("info", help="print versions, engine and model"))
     add_audit(commands.add_parser("audit", help="find copies, leaks and shortcuts in a collection"))
-    add_evaluate(commands.add_parser("evaluate", help="score a model on a labelled collection"))
-    add_phantoms(commands.add_parser("phantoms", help="write a cohort of phantoms"))
+    add_evaluate(commands.add_parser("evaluate", help="score a model on a labeled collection"))
+    add_phantoms(commands.add_parser("phantoms", help="write a set of phantoms"))
     add_push(commands.add_parser("push", help="push a checkpoint to the Hub"))
-    add_space(commands.add_parser("space", help="build a Space with the page and a model, and push it"))
+    add_space(commands.add_parser("space", help="build a Space with the page and a model and push it"))
     commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
     return parser

@@ -5,30 +5,28 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from spinealign.cli.options import told_of
-
 if TYPE_CHECKING:
     from spinealign.hub.pushing import PlannedFile
 
 
 def add_push(parser: argparse.ArgumentParser) -> None:
-    """Describe `spinealign push`."""
+    """Add the options of `spinealign push`."""
     parser.description = (
-        "Push a checkpoint to the Hub in one commit: weights, ONNX, settings, metrics, plots and card, and nothing "
-        "else of its folder. A card with gaps, a missing evaluation or a pickle is refused. The token is that of "
+        "Push a checkpoint to the Hub in one commit: weights, ONNX, settings, metrics, plots and card, and no other "
+        "file of its folder. A card with gaps, a missing evaluation or a pickle is refused. The token is that of "
         "`hf auth login` or HF_TOKEN."
     )
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="folder that spinealign train wrote")
-    parser.add_argument("repo_id", metavar="REPO_ID", help="owner/name; made where there is none")
-    parser.add_argument("--private", action="store_true", help="nobody else may see it")
-    parser.add_argument("--revision", metavar="BRANCH", help="branch to write to (default: the main one)")
-    parser.add_argument("--message", default="Upload with spinealign", help="name of the commit (default: %(default)s)")
-    parser.add_argument("--dry_run", action="store_true", help="check the checkpoint and list what would go")
+    parser.add_argument("repo_id", metavar="REPO_ID", help="owner/name; created if missing")
+    parser.add_argument("--private", action="store_true", help="create a private repository")
+    parser.add_argument("--revision", metavar="BRANCH", help="branch to write to (default: the main branch)")
+    parser.add_argument("--message", default="Upload with spinealign", help="commit message (default: %(default)s)")
+    parser.add_argument("--dry_run", action="store_true", help="check the checkpoint and list what would be pushed")
     parser.set_defaults(run=_push)
 
 
 def _push(options: argparse.Namespace) -> int:
-    from spinealign.hub import plan_push, push_to_hub
+    from spinealign.hub.pushing import plan_push, push_to_hub
     from spinealign.hub.repository import Repository
 
     if options.dry_run:
@@ -42,11 +40,12 @@ def _push(options: argparse.Namespace) -> int:
         revision=options.revision,
         message=options.message,
     )
-    print(told_of(commit))
+    print(commit.summary)
     return 0
 
 
 def _listing(files: tuple[PlannedFile, ...]) -> str:
-    rows = [*((file.name, file.size) for file in files), ("in all", sum(file.size for file in files))]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:{width}}  {size / 1e6:10.3f} MB" for name, size in rows)
+    from spinealign.reporting.terminal import align
+
+    rows = [*((file.name, file.size) for file in files), ("total", sum(file.size for file in files))]
+    return "\n".join(align([(name, f"{size / 1e6:.3f} MB") for name, size in rows], right=(1,)))

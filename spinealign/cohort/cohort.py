@@ -1,4 +1,4 @@
-"""A collection of labelled images that knows which of them show the same slice."""
+"""A collection of labeled images, with the source slice of each image."""
 
 from __future__ import annotations
 
@@ -18,27 +18,40 @@ if TYPE_CHECKING:
 __all__ = ["SPLITS", "Cohort", "Sample", "balanced_weights"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cohort:
     """Samples of one collection.
 
     Attributes:
         name: Name of the collection.
         samples: The images, in a fixed order.
-        skipped: Files that were passed over, each with the reason.
-        dropped: Number of images that were left out because their source stands in a later split too.
+        skipped: Files that were skipped, and images that were joined or dropped, one line each.
+        dropped: Number of images dropped because their source or patient is also in a later split.
+        split_method: Method by which `load_cohort` split it, `official` or `source`; None if it did not.
+        split_seed: Seed of that split.
+        source_pattern: Pattern for source names, if it was not the default.
     """
 
     name: str
     samples: tuple[Sample, ...]
     skipped: tuple[str, ...] = ()
     dropped: int = 0
+    split_method: str | None = None
+    split_seed: int | None = None
+    source_pattern: str | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __iter__(self) -> Iterator[Sample]:
         return iter(self.samples)
+
+    def __repr__(self) -> str:
+        labels = dict(sorted(Counter(sample.label for sample in self).items()))
+        splits = {split: len(self.part(split)) for split in self.splits}
+        return (
+            f"Cohort({self.name!r}, images={len(self)}, sources={len(self.sources)}, labels={labels}, splits={splits})"
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -47,7 +60,7 @@ class Cohort:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that hold images, in the order of `SPLITS`."""
+        """Splits with at least one image, in the order of `SPLITS`."""
         present = {sample.split for sample in self.samples}
         return tuple(split for split in SPLITS if split in present)
 
@@ -58,31 +71,34 @@ class Cohort:
 
     @property
     def units(self) -> tuple[str, ...]:
-        """For each sample what no cut may divide, all images of one source or patient, named by its first source."""
+        """Group id of each sample: its patient, or its source if the patient is unknown.
+
+        Sources and patients that share an image are one group, named after its first source.
+        """
         sources = self.sources
-        place: dict[tuple[str, str], int] = {("source", source): number for number, source in enumerate(sources)}
+        node: dict[tuple[str, str], int] = {("source", source): number for number, source in enumerate(sources)}
         links = []
         for sample in self.samples:
             if sample.patient is not None:
-                patient = place.setdefault(("patient", sample.patient), len(place))
-                links.append((place["source", sample.source], patient))
-        unit = connect(len(place), np.array(links, np.intp).reshape(-1, 2))
-        return tuple(sources[unit[place["source", sample.source]]] for sample in self.samples)
+                patient = node.setdefault(("patient", sample.patient), len(node))
+                links.append((node["source", sample.source], patient))
+        group = connect(len(node), np.array(links, np.intp).reshape(-1, 2))
+        return tuple(sources[group[node["source", sample.source]]] for sample in self.samples)
 
     @property
     def report_split(self) -> str | None:
-        """The split that results are reported on: `test`, or `val` where there is no test; None without either."""
+        """Split for reported results: `test`, or `val` without a test split, or None."""
         return next((split for split in ("test", "val") if split in self.splits), None)
 
     @property
     def calibration_split(self) -> str | None:
-        """The split on which a decision may be chosen, for nothing is trained or reported on it; None without one."""
+        """Split for calibration and operating point, used for neither training nor reporting; None without one."""
         spare = [split for split in ("calibration", "val") if split in self.splits and split != self.report_split]
         return spare[0] if spare else None
 
     @property
     def selection_split(self) -> str | None:
-        """The split on which a training chooses its best epoch: that of the calibration, or else that of the report."""
+        """Split that selects the best epoch: the calibration split, or else the report split."""
         return self.calibration_split or self.report_split
 
     def part(self, split: str) -> Cohort:
@@ -98,35 +114,32 @@ class Cohort:
         token: str | None = None,
         message: str = "Upload with spinealign",
     ) -> Commit:
-        """Push the collection as a dataset, in one commit; `index_cohort(repo_id)` and `datasets` load it again.
+        """Push the collection as a dataset in one commit; `load_cohort(repo_id)` and `datasets` can load it.
 
-        Images go up as they are, with label, source, series, split, patient and size as the collection names them.
+        Image files are uploaded unchanged, with label, source, series, split, patient and size.
 
         Args:
-            repo_id: owner/name, or a name alone for your own account; it is made where there is none.
-            private: Make it a repository that nobody else may see; one that is public already is refused.
-            revision: The branch; one that is not there grows from the main one.
-            token: An access token that may write; None takes the one of `hf auth login` or HF_TOKEN.
-            message: What the commit is called.
+            repo_id: `owner/name`, or `name` for your own account; the repository is created if missing.
+            private: Whether the repository must be private; a public one is then refused.
+            revision: Branch; it is created from the main branch if missing.
+            token: Access token with write permission; None uses `hf auth login` or HF_TOKEN.
+            message: Title of the commit.
 
         Raises:
-            CohortError: If it is empty, or a file may tell who a patient is or is no image.
-            UnreadableSliceError: If a file cannot be opened.
-            HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
+            CohortError: If the collection is empty, an image is in an unknown split, or a file is not an image or may
+                identify a patient.
+            UnreadableImageError: If a file cannot be opened.
+            HubError: If the Hub refuses or cannot be reached. A push is never applied in part.
             MissingDependencyError: If datasets is not installed.
+            ValueError: If the revision or the message is empty.
         """
-        from spinealign.hub.datasets import publish
-        from spinealign.hub.repository import Repository
+        from spinealign.hub.datasets import push_dataset
 
-        repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
-        return publish(self.samples, self.name, repository=repository, message=message)
+        return push_dataset(self, repo_id, private=private, revision=revision, token=token, message=message)
 
 
 def balanced_weights(groups: Sequence[Hashable]) -> list[float]:
-    """Return a weight for each image that makes all groups count alike, 1 on average over the images.
-
-    Args:
-        groups: The group of each image, such as its class.
+    """Return a weight for each image that gives all groups, such as classes, the same total; the mean weight is 1.
 
     Example:
         >>> balanced_weights(["normal", "normal", "normal", "fracture"])

@@ -1,4 +1,4 @@
-"""Find the images of a collection: in folders, in a manifest, or in a dataset of the Hub."""
+"""Index of the images in a folder, a manifest or a Hub dataset."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import Any
 
 from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.naming import compile_source_pattern, parse_name
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
+from spinealign.config import MANIFEST_FILE, NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.hub_errors import explain
 from spinealign.reading.slices import IMAGE_SUFFIXES
 
-MANIFEST_NAME = "manifest.csv"
 _SPLIT_NAMES = {
     "train": "train", "training": "train",
     "calibration": "calibration", "cal": "calibration",
@@ -31,31 +30,31 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
     """Index a collection; no image is opened.
 
     Args:
-        data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a CSV manifest with
-            the columns `path`, `label` and, where known, `split`, `source`, `series`, `patient`, `size_mm` (paths
-            relative to it), or the id of a dataset on the Hub.
-        source_pattern: Regular expression for file names without suffix, with a group `source` and, if possible, one
-            `series`; None reads the naming of the "cervical fracture" set.
+        data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a CSV manifest, or
+            the id of a Hub dataset. A manifest has the columns `path` (relative to it), `label` and, if known,
+            `split`, `source`, `series`, `patient` and `size_mm`.
+        source_pattern: Regular expression for file names without suffix, with a group `source` and, optionally,
+            `series`; None selects that of the "cervical fracture" set.
 
     Returns:
-        The samples in a fixed order, with what was skipped and why.
+        The samples in a fixed order; `skipped` lists the other files, with the reason.
 
     Raises:
-        CohortError: If there is no such collection, it holds no images, or its classes differ between splits.
-        ValueError: If the pattern is not usable.
+        CohortError: If the collection does not exist or has no images, or its classes differ between splits.
+        ValueError: If the pattern is invalid.
     """
     pattern = compile_source_pattern(source_pattern)
     path = Path(data)
-    if os.path.isfile(path):  # unlike the methods of Path, these never raise
+    if os.path.isfile(path):  # unlike the methods of Path, these do not raise
         cohort = _from_manifest(path, pattern)
-    elif os.path.isfile(path / MANIFEST_NAME):
-        cohort = _from_manifest(path / MANIFEST_NAME, pattern)
+    elif os.path.isfile(path / MANIFEST_FILE):
+        cohort = _from_manifest(path / MANIFEST_FILE, pattern)
     elif os.path.isdir(path):
         cohort = _from_folder(path, pattern)
     elif _HUB_ID.fullmatch(str(data)):
         cohort = _from_hub(str(data), source_pattern)
     else:
-        raise CohortError(f"There is no folder, manifest or Hub dataset {str(data)!r}; check the path.")
+        raise CohortError(f"Found no folder, manifest or Hub dataset {str(data)!r}; check the path.")
     return _checked(cohort, strict=source_pattern is not None)
 
 
@@ -64,22 +63,22 @@ def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
     skipped: list[str] = []
     samples: list[Sample] = []
     splits = [folder for folder in folders if folder.name.lower() in _SPLIT_NAMES]
-    places: list[tuple[str | None, Path]]
+    classes: list[tuple[str | None, Path]]
     if splits:
-        skipped += [f"{folder.name}/: no split folder" for folder in folders if folder not in splits]
-        places = [(_SPLIT_NAMES[split.name.lower()], folder) for split in splits for folder in _subfolders(split)]
+        skipped += [f"{folder.name}/: not a split folder" for folder in folders if folder not in splits]
+        classes = [(_SPLIT_NAMES[split.name.lower()], folder) for split in splits for folder in _subfolders(split)]
     else:
-        places = [(None, folder) for folder in folders]
+        classes = [(None, folder) for folder in folders]
     loose = {path for folder in (root, *splits) for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES}
-    skipped += [f"{path.relative_to(root).as_posix()}: in no class folder" for path in sorted(loose)]
-    if not places:
-        raise CohortError(f"{root} has no class folders; expected {POSITIVE_LABEL}/ and {NEGATIVE_LABEL}/ in it.")
-    for split, folder in places:
+    skipped += [f"{path.relative_to(root).as_posix()}: not in a class folder" for path in sorted(loose)]
+    if not classes:
+        raise CohortError(f"{root} has no class folders; expected for example {POSITIVE_LABEL}/ and {NEGATIVE_LABEL}/.")
+    for split, folder in classes:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
         images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-        skipped += [f"{path.relative_to(root)}: no image file" for path in files if path not in set(images)]
+        skipped += [f"{path.relative_to(root)}: not an image file" for path in files if path not in set(images)]
         if not images:
-            raise CohortError(f"The class folder {folder} holds no images; add some or remove it.")
+            raise CohortError(f"The class folder {folder} contains no images; add some or remove it.")
         for path in images:
             name = path.relative_to(root).as_posix()
             source, series = parse_name(path.stem, pattern, otherwise=name)
@@ -96,9 +95,9 @@ def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
         with manifest.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CohortError(f"{manifest} cannot be read as CSV: {type(error).__name__}.") from error
+        raise CohortError(f"{manifest} cannot be read as CSV in UTF-8: {type(error).__name__}.") from error
     if not rows or not {"path", "label"} <= rows[0].keys():
-        raise CohortError(f"{manifest} needs a header with the columns path and label, and a row for each image.")
+        raise CohortError(f"{manifest} needs a header with the columns path and label, and one row per image.")
     skipped: list[str] = []
     samples: list[Sample] = []
     for number, row in enumerate(rows, start=2):
@@ -119,7 +118,7 @@ def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
                 patient=row.get("patient") or None,
             )
         )
-    name = manifest.resolve().parent.name if manifest.name == MANIFEST_NAME else manifest.stem
+    name = manifest.resolve().parent.name if manifest.name == MANIFEST_FILE else manifest.stem
     return Cohort(name, tuple(samples), tuple(skipped))
 
 
@@ -136,7 +135,7 @@ def _number(value: str | None, where: str) -> float | None:
     try:
         return float(value) if value else None
     except ValueError:
-        raise CohortError(f"{where}: size_mm {value!r} is no number.") from None
+        raise CohortError(f"{where}: size_mm {value!r} is not a number.") from None
 
 
 def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
@@ -145,34 +144,34 @@ def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
 
     try:
         splits = load_dataset(dataset_id)
-    except Exception as error:  # the client raises many kinds, from the network to the file format
+    except Exception as error:  # from the network, the client or the file format
         raise CohortError(
-            f"There is no folder {dataset_id}, and no Hub dataset of this name could be loaded; check the name, your "
+            f"Found no folder {dataset_id}, and no Hub dataset of this name could be loaded; check the name, your "
             f"access (hf auth login) and the network. {explain(error, dataset_id)}"
         ) from error
     samples: list[Sample] = []
     skipped: list[str] = []
     for split in splits:
-        found, passed_over = hub_samples(splits[split], split, source_pattern=source_pattern)
+        found, without = hub_samples(splits[split], split, source_pattern=source_pattern)
         samples += found
-        skipped += passed_over
+        skipped += without
     return Cohort(dataset_id, tuple(samples), tuple(skipped))
 
 
 def hub_samples(rows: Any, split: str, *, source_pattern: str | None = None) -> tuple[list[Sample], list[str]]:
-    """List the images of one split of a `datasets` dataset.
+    """Return the samples of one split of a Hub dataset.
 
     Args:
         rows: A `datasets.Dataset` with one image column and a column `label`; `source`, `series`, `split`, `patient`
-            and `size_mm` are read if there.
-        split: Its name.
+            and `size_mm` are optional.
+        split: Name of the split.
         source_pattern: As for `index_cohort`.
 
     Returns:
-        The samples with their encoded images, and a line for each row without image or label.
+        The samples with their encoded images, and a message for each row without image or label.
 
     Raises:
-        CohortError: If it has no such columns.
+        CohortError: If the columns are missing.
     """
     from datasets import ClassLabel, Image
 
@@ -209,9 +208,9 @@ def hub_samples(rows: Any, split: str, *, source_pattern: str | None = None) -> 
 
 
 def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
-    """Refuse a cohort without images or with classes that differ between splits; say where sources are unknown."""
+    """Check that there are images and that all splits have the same classes; report names without a source."""
     if not cohort.samples:
-        raise CohortError(f"{cohort.name} holds no images; expected PNG, JPEG or DICOM files.")
+        raise CohortError(f"{cohort.name} contains no images; expected PNG, JPEG or DICOM files.")
     for split in cohort.splits:
         missing = set(cohort.labels) - set(cohort.part(split).labels)
         if missing:
@@ -220,8 +219,11 @@ def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
     if not unknown:
         return cohort
     if strict and unknown == len(cohort):
-        raise CohortError(f"{cohort.name}: the source_pattern fits none of {unknown} file names; check it.")
-    line = f"{cohort.name}: {unknown} of {len(cohort)} names tell no source slice; looks alone tell their copies"
+        raise CohortError(f"{cohort.name}: the source_pattern matches none of {unknown} file names; check it.")
+    line = (
+        f"{cohort.name}: {unknown} of {len(cohort)} names do not give a source slice; copies of these images are found "
+        "only by visual similarity"
+    )
     return replace(cohort, skipped=(*cohort.skipped, line))
 
 
@@ -229,21 +231,21 @@ def _class_mismatch(cohort: Cohort, split: str, missing: list[str]) -> str:
     present = cohort.part(split).labels
     message = f"{cohort.name}: split {split} has the classes {', '.join(present)} but lacks {', '.join(missing)}."
     close = [(name, near) for name in missing for near in difflib.get_close_matches(name, present, n=1)]
-    return message + "".join(f" Is {near!r} a misspelt {name!r}?" for name, near in close)
+    return message + "".join(f" Is {near!r} a misspelled {name!r}?" for name, near in close)
 
 
 def require_parts(cohort: Cohort) -> Cohort:
-    """Check that every class can be trained on and held out.
+    """Check that the splits for training and for selecting the epoch have all classes.
 
     Raises:
-        CohortError: If the part to train on, or the one to choose the epoch on, lacks a class.
+        CohortError: If a class is missing in one of them.
     """
     for split in ("train", cohort.selection_split or "test"):
         missing = set(cohort.labels) - set(cohort.part(split).labels)
         if missing:
             raise CohortError(
                 f"{cohort.name}: no image of {', '.join(sorted(missing))} is left in {split}. Copies of held-out "
-                "sources may have been dropped from it; add images, or use split='source' to cut anew."
+                "sources may have been dropped from it; add images, or use split='source' for a new split."
             )
     return cohort
 
@@ -257,7 +259,7 @@ def require_binary(cohort: Cohort) -> None:
     if len(cohort.labels) == 2 and POSITIVE_LABEL in cohort.labels:
         return
     close = difflib.get_close_matches(POSITIVE_LABEL, cohort.labels, n=1)
-    hint = f" Is {close[0]!r} a misspelt {POSITIVE_LABEL!r}?" if close and close[0] != POSITIVE_LABEL else ""
+    hint = f" Is {close[0]!r} a misspelled {POSITIVE_LABEL!r}?" if close and close[0] != POSITIVE_LABEL else ""
     raise CohortError(
         f"{cohort.name} has the classes {', '.join(cohort.labels)}; training needs two, and {POSITIVE_LABEL!r} is the "
         f"positive one.{hint}"

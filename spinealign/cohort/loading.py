@@ -1,138 +1,198 @@
-"""Read all images of a cohort into memory, once."""
+"""Reading of all images of a cohort into memory, each file once."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from spinealign.cohort.cohort import Cohort, Sample
-from spinealign.config import POSITIVE_LABEL, ConditioningConfig
-from spinealign.errors import CohortError, SliceError
+from spinealign.cohort.duplicates.similarity import group_similar_images
+from spinealign.cohort.file_properties import PROPERTIES, measure_file, pixel_hash
+from spinealign.config import POSITIVE_LABEL, PreprocessingConfig
+from spinealign.errors import CohortError, ImageError
 from spinealign.imaging.preprocessing import render, resize
 from spinealign.privacy.pseudonyms import Identity, numbered, read_identity
 from spinealign.reading.slices import read_slice
 
-Taken = TypeVar("Taken")
+STANDARD = PreprocessingConfig()  # for the duplicate search and the audit, with any network
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedCohort:
-    """A cohort with its pixels.
+    """A cohort with its images.
+
+    `read_cohort` fills all fields. Parts and split cohorts keep only the first three, to save memory.
 
     Attributes:
         cohort: The samples that could be read.
-        gray: Rendered and resized images, uint8 of shape (N, S, S), in the order of the samples.
-        config: How they were conditioned.
+        gray: Images as the network takes them, uint8 of shape (N, S, S), in the order of the samples.
+        config: Preprocessing of `gray`.
+        standard: Images by the default preprocessing, uint8 of shape (N, 224, 224); None if `gray` is the same.
+        properties: Values of each of `PROPERTIES`, of shape (N,).
+        pixel_hashes: Digest of the full-size gray image of each sample.
+        unreadable: Samples that could not be read, each with a message `name: reason`.
     """
 
     cohort: Cohort
-    gray: NDArray[np.uint8]
-    config: ConditioningConfig
+    gray: NDArray[np.uint8] = field(repr=False)
+    config: PreprocessingConfig
+    standard: NDArray[np.uint8] | None = field(default=None, repr=False)
+    properties: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    pixel_hashes: tuple[str, ...] = field(default=(), repr=False)
+    unreadable: tuple[tuple[Sample, str], ...] = field(default=(), repr=False)
+    _groups: list[NDArray[np.int64]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def positive(self) -> NDArray[np.bool_]:
-        """Whether each sample shows the finding, shape (N,)."""
+        """True for each sample with the finding, shape (N,)."""
         return np.array([sample.label == POSITIVE_LABEL for sample in self.cohort])
+
+    @property
+    def looks(self) -> NDArray[np.uint8]:
+        """Images for the duplicate search and the audit, independent of the network's preprocessing."""
+        return self.gray if self.standard is None else self.standard
+
+    def visual_groups(self, *, progress: bool = True) -> NDArray[np.int64]:
+        """Return a group number for each image, equal for images of one slice, shape (N,); computed once."""
+        if not self._groups:
+            self._groups.append(group_similar_images(self.looks, progress=progress))
+        return self._groups[0]
 
     def part(self, split: str) -> LoadedCohort:
         """Return the samples of one split."""
-        return self.chosen([index for index, sample in enumerate(self.cohort) if sample.split == split])
+        return self.select([index for index, sample in enumerate(self.cohort) if sample.split == split])
 
-    def chosen(self, places: Sequence[int]) -> LoadedCohort:
-        """Return the samples at these places."""
-        samples = tuple(self.cohort.samples[place] for place in places)
-        return LoadedCohort(replace(self.cohort, samples=samples, skipped=()), self.gray[list(places)], self.config)
+    def select(self, indices: Sequence[int]) -> LoadedCohort:
+        """Return the samples at these indices."""
+        samples = tuple(self.cohort.samples[index] for index in indices)
+        return LoadedCohort(replace(self.cohort, samples=samples, skipped=()), self.gray[list(indices)], self.config)
 
     def matching(self, cohort: Cohort) -> LoadedCohort:
-        """Return the images of those samples that a changed cohort still has, found by their names."""
-        places = {sample.name: index for index, sample in enumerate(self.cohort)}
-        return LoadedCohort(cohort, self.gray[[places[sample.name] for sample in cohort]], self.config)
+        """Return the images of the samples that a changed cohort still has, matched by name."""
+        index = {sample.name: number for number, sample in enumerate(self.cohort)}
+        return LoadedCohort(cohort, self.gray[[index[sample.name] for sample in cohort]], self.config)
 
 
-def load_images(cohort: Cohort, config: ConditioningConfig, *, progress: bool = True) -> LoadedCohort:
-    """Read, render and resize every image.
+@dataclass(frozen=True)
+class _File:
+    gray: NDArray[np.uint8]
+    standard: NDArray[np.uint8]
+    properties: tuple[float, ...]
+    pixel_hash: str
+    identity: Identity
+
+
+def read_cohort(
+    cohort: Cohort, preprocessing: PreprocessingConfig | None = None, *, progress: bool = True
+) -> LoadedCohort:
+    """Read, render and measure every image; each file is read and decoded once.
 
     Args:
         cohort: The samples.
-        config: Window, filters and size.
+        preprocessing: Window, filters and size of the network's images; the defaults if None.
         progress: Show a progress bar.
 
     Returns:
-        The images; samples that could not be read are left out and named in `skipped`. Series and patients that only
-        DICOM headers tell are numbered in the samples.
+        The images. Files that cannot be read are left out and listed in `unreadable` and `cohort.skipped`. Series and
+        patients that only DICOM headers name are numbered.
 
     Raises:
-        CohortError: If a class of a split has no readable image.
+        CohortError: If no image can be read, or two samples have the same name.
     """
+    names = Counter(sample.name for sample in cohort)
+    if len(names) < len(cohort):
+        name, count = names.most_common(1)[0]
+        raise CohortError(f"{cohort.name}: {count} samples have the name {name!r}; give each sample a unique name.")
+    config = preprocessing or STANDARD
     salt = secrets.token_bytes(32)
 
-    def load(content: bytes) -> tuple[NDArray[np.uint8], Identity]:
-        return resize(render(read_slice(content), config), config), read_identity(content, salt)
-
-    readable, skipped = read_each(cohort, load, progress=progress)
-    left = {(sample.split, sample.label) for sample, _ in readable}
-    for split, label in sorted({(sample.split, sample.label) for sample in cohort}, key=str):
-        if (split, label) not in left:
-            where = f" of {split}" if split else ""
-            raise CohortError(f"{cohort.name}: no image of class {label}{where} can be read; the first: {skipped[0]}")
-    samples = identified([sample for sample, _ in readable], [identity for _, (_, identity) in readable])
-    kept = replace(cohort, samples=samples, skipped=(*cohort.skipped, *skipped))
-    return LoadedCohort(kept, np.stack([gray for _, (gray, _) in readable]), config)
-
-
-def read_each(
-    cohort: Cohort, take: Callable[[bytes], Taken], *, progress: bool
-) -> tuple[list[tuple[Sample, Taken]], list[str]]:
-    """Read the file of every sample, some at a time.
-
-    Args:
-        cohort: The samples.
-        take: What is taken from the bytes of a file; it may raise a SliceError.
-        progress: Show a progress bar.
-
-    Returns:
-        The samples that could be read, each with what was taken from it, in order; and a line for each other one.
-    """
-
-    def taken(sample: Sample) -> Taken | SliceError:
+    def read(sample: Sample) -> _File | str:
         try:
-            return take(sample.read())
-        except SliceError as error:
-            return error
+            return _read_file(sample.read(), config, salt)
+        except ImageError as error:
+            return f"{sample.name}: {error}"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        files = pool.map(taken, cohort)
         results = list(
-            tqdm(files, f"reading {cohort.name}", len(cohort), unit="image", disable=None if progress else True)
+            tqdm(
+                pool.map(read, cohort),
+                f"reading {cohort.name}",
+                len(cohort),
+                unit="image",
+                disable=None if progress else True,
+            )
         )
-    return (
-        [(sample, result) for sample, result in zip(cohort, results) if not isinstance(result, SliceError)],
-        [f"{sample.name}: {result}" for sample, result in zip(cohort, results) if isinstance(result, SliceError)],
+    pairs = list(zip(cohort, results))
+    unreadable = tuple((sample, result) for sample, result in pairs if isinstance(result, str))
+    files = [(sample, result) for sample, result in pairs if isinstance(result, _File)]
+    if not files:
+        first = f"; the first: {unreadable[0][1]}" if unreadable else "."
+        raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read{first}")
+    samples = _identified([sample for sample, _ in files], [file.identity for _, file in files])
+    skipped = (*cohort.skipped, *(message for _, message in unreadable))
+    return LoadedCohort(
+        replace(cohort, samples=samples, skipped=skipped),
+        np.stack([file.gray for _, file in files]),
+        config,
+        standard=None if _renders_alike(config, STANDARD) else np.stack([file.standard for _, file in files]),
+        properties=dict(zip(PROPERTIES, np.array([file.properties for _, file in files], float).T)),
+        pixel_hashes=tuple(file.pixel_hash for _, file in files),
+        unreadable=unreadable,
     )
 
 
-def identified(samples: Sequence[Sample], identities: Sequence[Identity]) -> tuple[Sample, ...]:
-    """Give samples the series and patients that only their headers tell, as numbers that identify nobody.
+def require_readable(loaded: LoadedCohort) -> None:
+    """Check that every class of every split has a readable image.
 
-    One patient in all files is none: tools that take names away often leave the same word everywhere.
+    Raises:
+        CohortError: If a class has none.
+    """
+    readable = {(sample.split, sample.label) for sample in loaded.cohort}
+    for sample, message in loaded.unreadable:
+        if (sample.split, sample.label) not in readable:
+            where = f" of {sample.split}" if sample.split else ""
+            raise CohortError(
+                f"{loaded.cohort.name}: no image of class {sample.label}{where} can be read; the first: {message}"
+            )
 
-    Args:
-        samples: The samples; what names or a manifest say of them stays.
-        identities: What the header of each says, all under one salt.
+
+def _read_file(content: bytes, config: PreprocessingConfig, salt: bytes) -> _File:
+    image = read_slice(content)
+    rendered = render(image, STANDARD)
+    standard = resize(rendered, STANDARD)
+    alike = _renders_alike(config, STANDARD)
+    return _File(
+        standard if alike else resize(render(image, config), config),
+        standard,
+        measure_file(content, rendered),
+        pixel_hash(rendered),
+        read_identity(content, salt),
+    )
+
+
+def _renders_alike(one: PreprocessingConfig, other: PreprocessingConfig) -> bool:
+    """Return whether two settings differ at most in the normalization, which follows rendering and resizing."""
+    return replace(one, image_mean=other.image_mean, image_std=other.image_std) == other
+
+
+def _identified(samples: Sequence[Sample], identities: Sequence[Identity]) -> tuple[Sample, ...]:
+    """Fill in unknown series and patients with numbers made from the headers.
+
+    One patient in all headers counts as unknown: anonymizers often write the same word to every file.
     """
     series = numbered("series", [identity.series for identity in identities])
     patients = numbered("patient", [identity.patient for identity in identities])
     if len(set(patients)) == 1:
         patients = (None,) * len(samples)
     return tuple(
-        replace(sample, series=sample.series or told, patient=sample.patient or who)
-        for sample, told, who in zip(samples, series, patients)
+        replace(sample, series=sample.series or scan, patient=sample.patient or patient)
+        for sample, scan, patient in zip(samples, series, patients)
     )

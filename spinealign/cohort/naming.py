@@ -1,24 +1,24 @@
-"""Read the source slice and the series off file names."""
+"""Source slice and series from file names."""
 
 from __future__ import annotations
 
 import re
 
 # "CSFDV1B10 (18)-sharpened-rotated3.png" is variant "sharpened-rotated3" of slice 18 of series CSFDV1B10.
-# Only series of this set are recognised: "image (1)" is a name that a computer gives to anything.
+# Only series of this set are recognized: names such as "image (1)" may belong to any file.
 COPY_PATTERN = r"^(?P<source>(?P<series>CS[A-Z]+\d+B\d+) ?\((?P<slice>\d+)\))(?:-(?:sharpened|rotated)\d*)*$"
 
 
 def compile_source_pattern(pattern: str | None) -> re.Pattern[str]:
-    """Compile a pattern for file stems; None gives the naming of the "cervical fracture" set.
+    """Compile a pattern for file stems; None selects that of the "cervical fracture" set.
 
     Raises:
-        ValueError: If the pattern is no regular expression or has no group named `source`.
+        ValueError: If the pattern is not a regular expression or has no group named `source`.
     """
     try:
         compiled = re.compile(pattern or COPY_PATTERN)
     except re.error as error:
-        raise ValueError(f"source_pattern {pattern!r} is no regular expression: {error}.") from error
+        raise ValueError(f"source_pattern {pattern!r} is not a regular expression: {error}.") from error
     if "source" not in compiled.groupindex:
         raise ValueError(f"source_pattern {pattern!r} needs a group (?P<source>...); (?P<series>...) is optional.")
     return compiled
@@ -28,9 +28,9 @@ def parse_name(stem: str, pattern: re.Pattern[str], *, otherwise: str) -> tuple[
     """Return source and series of a file.
 
     Args:
-        stem: Its name without suffix.
-        pattern: What names source and series.
-        otherwise: The source of a file whose name does not fit; it must be unique, for equal names mean nothing.
+        stem: File name without suffix.
+        pattern: Pattern with a group `source` and, optionally, `series`.
+        otherwise: Source of a file whose name does not match; it must be unique.
 
     Example:
         >>> parse_name("CSFDV1B10 (18)-sharpened-rotated3", compile_source_pattern(None), otherwise="val/1")

@@ -1,13 +1,17 @@
-"""Cut a cohort so that no source slice stands in two parts."""
+"""Splits of a cohort that share neither source slices nor patients."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from spinealign.cohort.cohort import SPLITS, Cohort
+from spinealign.cohort.duplicates.grouping import join_copies
+from spinealign.cohort.indexing import index_cohort
+from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.errors import CohortError, LeakageError, require
 from spinealign.metrics.calibration import MIN_SOURCES, enough_sources
 
@@ -16,104 +20,159 @@ SPLIT_METHODS = ("auto", "official", "source")
 FOLDS = 5
 
 
-def find_leaks(cohort: Cohort) -> list[tuple[str, tuple[str, ...]]]:
-    """Return each source, and each patient where known, that stands in more than one split, with these splits.
+def load_cohort(
+    data: str | Path,
+    *,
+    split: str | None = None,
+    source_pattern: str | None = None,
+    seed: int = 42,
+    progress: bool = True,
+) -> Cohort:
+    """Load a collection as an iterable of samples, and split it if asked.
 
-    A patient is named by a source of theirs.
+    Without `split`, no image is opened. With it, all images are read and copies are found by name and by visual
+    similarity, so that copies of one slice are never in two splits. The cohort remembers method
+    and seed, so a training with it uses the same splits, and may hold out part of `train` for calibration.
+
+    Args:
+        data: Folder, manifest or id of a Hub dataset, as for `index_cohort`.
+        split: `auto`, `official` or `source`, as for `split_cohort`; None keeps the splits of the collection.
+        source_pattern: Regular expression for file names, as for `index_cohort`.
+        seed: Seed of the split; the default is that of a training.
+        progress: Show progress bars.
+
+    Returns:
+        The samples; `skipped` lists what was left out. Copies in an earlier split are dropped.
+
+    Raises:
+        CohortError: If the collection cannot be found, read or split.
+        ValueError: If the pattern or the method is invalid.
+    """
+    cohort = replace(index_cohort(data, source_pattern=source_pattern), source_pattern=source_pattern)
+    if split is None:
+        return cohort
+    _check_choice("split", split, SPLIT_METHODS)
+    loaded = read_cohort(cohort, progress=progress)
+    require_readable(loaded)
+    method = "official" if split == "auto" and cohort.splits else split.replace("auto", "source")
+    parts = split_images(loaded, split=method, on_leakage="drop", seed=seed, progress=progress).cohort
+    return replace(parts, split_method=method, split_seed=seed)
+
+
+def split_images(
+    loaded: LoadedCohort, *, split: str | None, on_leakage: str, seed: int = 0, progress: bool = True
+) -> LoadedCohort:
+    """Join the copies among the images, split them, and resolve leakage.
+
+    Args:
+        loaded: The images, from `read_cohort`.
+        split: Method, as for `split_cohort`; None keeps the splits as they are.
+        on_leakage: Policy for sources in two splits, as for `resolve_leakage`.
+        seed: Seed of the split.
+        progress: Show a progress bar.
+
+    Returns:
+        The images with splits. Copies have one source, whether known by name, manifest or visual similarity.
+
+    Raises:
+        CohortError: If they cannot be split.
+        LeakageError: With the policy `error`, if a source or patient is in two splits.
+    """
+    cohort = join_copies(loaded, loaded.visual_groups(progress=progress))
+    if split is not None:
+        cohort = split_cohort(cohort, split, seed=seed)
+    return loaded.matching(resolve_leakage(cohort, on_leakage))
+
+
+def find_leaks(cohort: Cohort) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each source, and each known patient, that is in more than one split, with these splits.
+
+    Patients are named by one of their sources.
     """
     return [
         (
             unit if len(sources) == 1 else f"the patient of {unit}",
             tuple(split for split in SPLITS if split in splits),
         )
-        for unit, (sources, splits) in sorted(_homes(cohort).items())
+        for unit, (sources, splits) in sorted(_sources_and_splits(cohort).items())
         if len(splits) > 1
     ]
 
 
-def _homes(cohort: Cohort) -> dict[str, tuple[set[str], set[str]]]:
-    """Return the sources of each unit, and the splits in which it stands."""
-    homes: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+def _sources_and_splits(cohort: Cohort) -> dict[str, tuple[set[str], set[str]]]:
+    """Return the sources and the splits of each group in `cohort.units`."""
+    found: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
     for sample, unit in zip(cohort, cohort.units):
-        homes[unit][0].add(sample.source)
+        found[unit][0].add(sample.source)
         if sample.split:
-            homes[unit][1].add(sample.split)
-    return homes
+            found[unit][1].add(sample.split)
+    return found
 
 
 def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
-    """Deal with sources, and patients where known, that stand in more than one split.
+    """Handle sources, and known patients, that are in more than one split.
 
     Args:
         cohort: A cohort with splits.
-        policy: `drop` keeps them in the last of their splits (train, val, test) alone, `error` refuses the cohort, and
-            `keep` changes nothing.
+        policy: `drop` keeps them only in the last of their splits (train, calibration, val, test), `error` raises,
+            and `keep` changes nothing.
 
     Returns:
-        The cohort; what was dropped is named in `skipped`.
+        The cohort; `skipped` names what was dropped.
 
     Raises:
-        LeakageError: With the policy `error`, if there are such.
-        ValueError: If the policy is not known.
+        LeakageError: With the policy `error`, if there are any.
+        ValueError: If the policy is unknown.
     """
-    if policy not in LEAKAGE_POLICIES:
-        raise ValueError(f"on_leakage must be one of {', '.join(LEAKAGE_POLICIES)}, not {policy!r}.")
+    _check_choice("on_leakage", policy, LEAKAGE_POLICIES)
     leaks = find_leaks(cohort)
     if not leaks or policy == "keep":
         return cohort
     if policy == "error":
         raise LeakageError(leaks)
-    last = {unit: max(splits, key=SPLITS.index) for unit, (_, splits) in _homes(cohort).items() if splits}
+    last = {unit: max(splits, key=SPLITS.index) for unit, (_, splits) in _sources_and_splits(cohort).items() if splits}
     kept = tuple(
         sample for sample, unit in zip(cohort, cohort.units) if sample.split is None or sample.split == last[unit]
     )
     dropped = len(cohort) - len(kept)
     named = ", ".join(name for name, _ in leaks)
-    line = f"{cohort.name}: dropped {dropped} images of what stands in a later split too: {named}"
+    line = f"{cohort.name}: dropped {dropped} images whose source or patient is also in a later split: {named}"
     return replace(cohort, samples=kept, skipped=(*cohort.skipped, line), dropped=dropped)
 
 
 def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Cohort:
-    """Give every sample a split.
+    """Assign a split to every sample.
 
     Args:
         cohort: The samples.
-        method: `official` keeps the split that the collection brings, `source` cuts anew into about 60 % train, 20 %
-            val and 20 % test by patient where known, or else by source slice, stratified by class, and `auto` is
-            `official` where there is a split.
-        seed: Seed of the cut.
+        method: `official` keeps the splits of the collection. `source` makes a new split into about 60 % train, 20 %
+            val and 20 % test, stratified by class and grouped by patient, or by source if the patient is unknown.
+            `auto` is `official` if the collection has splits, and `source` otherwise.
+        seed: Seed of the split.
 
     Returns:
-        The same samples with splits; with `source`, no patient and no source stands in two of them.
+        The same samples with splits; with `source`, no patient and no source is in two of them.
 
     Raises:
-        CohortError: If the official split lacks train or a held-out part, or a class has fewer patients or sources
-            than parts.
-        ValueError: If the method is not known.
+        CohortError: If the official split lacks train or a held-out split, or a class has too few patients or sources.
+        ValueError: If the method is unknown.
     """
-    if method not in SPLIT_METHODS:
-        raise ValueError(f"split must be one of {', '.join(SPLIT_METHODS)}, not {method!r}.")
+    _check_choice("split", method, SPLIT_METHODS)
     if method == "source" or (method == "auto" and not cohort.splits):
         return _split_by_source(cohort, seed)
-    unplaced = sum(sample.split is None for sample in cohort)
-    if unplaced or "train" not in cohort.splits or cohort.report_split is None:
+    unassigned = sum(sample.split is None for sample in cohort)
+    if unassigned or "train" not in cohort.splits or cohort.report_split is None:
         raise CohortError(
-            f"{cohort.name} brings no whole split: it has {', '.join(cohort.splits) or 'none'}, and {unplaced} images "
-            "stand in no part. Use split='source' to cut it by source slice."
+            f"{cohort.name} has no complete split: it has {', '.join(cohort.splits) or 'none'}, and {unassigned} "
+            "images without a split. Use split='source' to split it by source slice."
         )
     return cohort
 
 
 def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
-    """Take a fifth of the training sources, or patients, for calibration where the collection brings no part for it.
+    """Move a random fifth of the training sources, or patients, to a calibration split.
 
-    Args:
-        cohort: A cohort with splits.
-        seed: Seed of the choice.
-
-    Returns:
-        The same samples; unchanged where there is a part to calibrate on, or where a fifth of the training sources
-        would be too few to calibrate.
+    The cohort is returned unchanged if it has a split for calibration, or if a fifth of the sources is too few.
     """
     train = cohort.part("train")
     per_class = Counter(label for label, _ in {(sample.label, sample.source) for sample in train})
@@ -122,26 +181,31 @@ def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
     if len(set(train.units)) < FOLDS:
         return cohort
     held_out = set(_folds(train, FOLDS, seed)[0])
-    places = [index for index, sample in enumerate(cohort) if sample.split == "train"]
-    chosen = {place for number, place in enumerate(places) if number in held_out}
+    training = [index for index, sample in enumerate(cohort) if sample.split == "train"]
+    chosen = {index for number, index in enumerate(training) if number in held_out}
     samples = tuple(
         replace(sample, split="calibration") if index in chosen else sample for index, sample in enumerate(cohort)
     )
-    cut = replace(cohort, samples=samples)
-    part = cut.part("calibration")
+    changed = replace(cohort, samples=samples)
+    part = changed.part("calibration")
     first = cohort.labels[0]
     enough = enough_sources(np.array([item.label == first for item in part]), [item.source for item in part])
-    return cut if enough else cohort
+    return changed if enough else cohort
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
 
 
 def _folds(cohort: Cohort, folds: int, seed: int) -> list[list[int]]:
-    """Return the places of the samples of each fold; no unit stands in two of them, and classes are balanced."""
+    """Return the sample indices of each fold: grouped by `cohort.units`, stratified by class."""
     require("sklearn", extra="train")
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels = [sample.label for sample in cohort]
-    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, cohort.units)
-    return [[int(index) for index in held_out] for _, held_out in cut]
+    folds_of = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, cohort.units)
+    return [[int(index) for index in held_out] for _, held_out in folds_of]
 
 
 def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
@@ -150,12 +214,12 @@ def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
     if folds < 3:
         rare = min(per_class, key=per_class.__getitem__)
         raise CohortError(
-            f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s) or patient(s); a cut into "
-            "train, val and test needs three. Copies of one slice do not count, nor do further slices of a patient."
+            f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s) or patient(s); a split into "
+            "train, val and test needs at least 3. Copies of a slice and further slices of a patient do not count."
         )
-    parts = ["train"] * len(cohort)
+    splits = ["train"] * len(cohort)
     for split, held_out in zip(("test", "val"), _folds(cohort, folds, seed)):
         for index in held_out:
-            parts[index] = split
-    samples = tuple(replace(sample, split=part) for sample, part in zip(cohort, parts))
+            splits[index] = split
+    samples = tuple(replace(sample, split=split) for sample, split in zip(cohort, splits))
     return replace(cohort, samples=samples)

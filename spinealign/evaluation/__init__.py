@@ -1,1 +1,1 @@
-"""Statistics on arrays: scores, intervals, the shortcut probe."""
+"""Evaluation of a model on a collection of labeled images."""

@@ -1,138 +1,223 @@
-"""Score a model on a collection: what it says, what that is worth, and which images it gets wrong."""
+"""Scores of a model on loaded images."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+from spinealign.checkpoint.engines import Output
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.evaluation.assessment import (
-    assess,
-    cross_assess,
-    folds_of,
-    fracture_index,
-    fracture_probabilities,
-    held_out_part,
-    network_output,
-)
+from spinealign.config import POSITIVE_LABEL
+from spinealign.errors import CheckpointError, CohortError
+from spinealign.imaging.preprocessing import normalize
 from spinealign.inference.predictor import Predictor
-from spinealign.metrics.evaluation import Evaluation
-from spinealign.metrics.failures import worst_cases
-from spinealign.metrics.folds import CrossValidation
-from spinealign.reporting.case_sheet import Case, draw_worst_cases
-from spinealign.reporting.evaluation_figures import Predictions, plot_evaluation
-from spinealign.writing import staged
+from spinealign.metrics.evaluation import Evaluation, Evidence, Predictions
+from spinealign.metrics.folds import CrossValidation, source_folds
+from spinealign.metrics.shortcut import fold_calls, thumbnail, thumbnail_ridge_calls
 
-EVALUATION_FILE, EVALUATION_PLOT, WORST_CASES = "evaluation.json", "evaluation.png", "worst_cases.png"
+BATCH_SIZE = 16
+PROBE_FOLDS = 5  # of the shortcut baseline, if a collection has no training images
 
 
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """The images of one collection that results are reported on, and what the model says of them.
-
-    Attributes:
-        part: The images.
-        probability: Calibrated probability of a fracture, shape (N,).
-        known: Whether each image is accepted as known, shape (N,).
-        evaluation: What the probabilities score.
-        accepted: What those of the accepted images score; None where there is none.
-    """
-
-    part: LoadedCohort
-    probability: NDArray[np.float64]
-    known: NDArray[np.bool_]
-    evaluation: Evaluation
-    accepted: Evaluation | None
-
-    @property
-    def predictions(self) -> Predictions:
-        """What pictures are drawn from."""
-        return Predictions(self.part.positive, self.probability, self.evaluation)
-
-
-def score(predictor: Predictor, loaded: LoadedCohort, *, split: str | None = None) -> Scored:
+def score(predictor: Predictor, loaded: LoadedCohort, *, split: str | None = None, progress: bool = True) -> Evaluation:
     """Evaluate a model on one split of a collection.
 
     Args:
         predictor: The model.
-        loaded: The whole collection: the shortcut probe learns from its training images.
-        split: The split to score; None takes the one that results are reported on.
+        loaded: The whole collection; the shortcut baseline is trained on its training images.
+        split: Split to score; None selects the one that results are reported on.
+        progress: Show a progress bar.
+
+    Returns:
+        The evaluation, with its predictions and with the evaluation of the accepted images.
 
     Raises:
-        CohortError: If there is no such part.
-        CheckpointError: If the model does not tell `fracture` from one other class.
+        CohortError: If there is no such split.
+        CheckpointError: If the model is not a binary classifier of the finding.
     """
     part, name = held_out_part(loaded, split)
-    index = fracture_index(predictor)
-    output = network_output(predictor, part)
-    probability = predictor.calibrated(output.logits)[:, index]
-    distance, limit = predictor.novelty(output.features), predictor.settings.novelty
-    known = np.ones(len(probability), bool) if distance is None or limit is None else distance <= limit.threshold
+    index = _checked_index(predictor)
+    output = network_output(predictor, part, progress=progress)
+    probability = predictor.calibrate(output.logits)[:, index]
+    evidence = evidence_of(part, name, train=None if name == "train" else loaded.part("train"))
     threshold = predictor.settings.decision.operating_point
-    train = None if name == "train" else loaded.part("train")
-    kept = np.flatnonzero(known)
-    return Scored(
-        part,
-        probability,
-        known,
-        assess(probability, part, split=name, threshold=threshold, train=train),
-        assess(
-            probability[kept], part.chosen(kept.tolist()), split=f"{name}, accepted", threshold=threshold, train=train
+    evaluation = Evaluation.of(part.positive, probability, evidence=evidence, threshold=threshold)
+    known = _known(predictor, output)
+    accepted = None
+    if known.any():
+        accepted = Evaluation.of(
+            part.positive[known],
+            probability[known],
+            evidence=evidence.part(known, split=f"{name}, accepted"),
+            threshold=threshold,
         )
-        if len(kept)
-        else None,
-    )
+    return replace(evaluation, accepted=accepted, predictions=_predictions(part, probability))
 
 
-def worst_cases_of(scored: Scored) -> list[Case]:
-    """Return the twenty images that the model gets most wrong, the worst first."""
-    positive, threshold = scored.part.positive, scored.evaluation.threshold
-    samples = scored.part.cohort.samples
-    sources = [sample.source for sample in samples]
-    worst = worst_cases(positive, scored.probability, sources=sources, threshold=threshold)
-    return [
-        Case(
-            gray=scored.part.gray[index],
-            name=samples[index].name,
-            truth=samples[index].label,
-            probability=float(scored.probability[index]),
-            right=bool((scored.probability[index] >= threshold) == positive[index]),
-            collection=scored.evaluation.collection,
-        )
-        for index in worst.tolist()
-    ]
+def cross_score(
+    probability: NDArray[np.floating], loaded: LoadedCohort, *, fold: NDArray[np.intp], threshold: float
+) -> CrossValidation:
+    """Score N probabilities fold by fold (see `folds_of`); each shortcut baseline is trained on the other folds."""
+    evidence = _evidence(loaded, "all", ridge_called=fold_calls(_thumbnails(loaded), loaded.positive, fold=fold))
+    return CrossValidation.of(loaded.positive, probability, fold=fold, evidence=evidence, threshold=threshold)
 
 
-def cross_score(predictor: Predictor, loaded: LoadedCohort, *, folds: int, seed: int = 0) -> CrossValidation:
-    """Score a finished model in parts that share no source; the shortcut probe of each learns from the others.
+def network_output(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> Output:
+    """Run the network on every image.
 
     Args:
         predictor: The model.
+        loaded: The images, rendered with the preprocessing of the model.
+        progress: Show a progress bar.
+
+    Returns:
+        Raw logits of shape (N, classes), and features of shape (N, F) if the network has them.
+    """
+    starts = range(0, len(loaded.gray), BATCH_SIZE)
+    bar = tqdm(starts, desc=f"evaluating {loaded.cohort.name}", unit="batch", disable=None if progress else True)
+    outputs = []
+    for start in bar:
+        batch = loaded.gray[start : start + BATCH_SIZE]
+        pixels = [normalize(gray / np.float32(255), predictor.preprocessing) for gray in batch]
+        outputs.append(predictor.run(np.stack(pixels)))
+    features = [output.features for output in outputs if output.features is not None]
+    return Output(np.concatenate([output.logits for output in outputs]), np.concatenate(features) if features else None)
+
+
+def probabilities(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> NDArray[np.float64]:
+    """Return the calibrated probability of the finding for each image, shape (N,); see `network_output`.
+
+    Raises:
+        CheckpointError: If the model is not a binary classifier of the finding.
+    """
+    index = _checked_index(predictor)
+    return predictor.calibrate(network_output(predictor, loaded, progress=progress).logits)[:, index]
+
+
+def finding_index(predictor: Predictor) -> int:
+    """Return the index of the positive class among the classes of a model.
+
+    Raises:
+        CheckpointError: If the model is not a binary classifier of the finding.
+    """
+    positive = predictor.settings.positive_class
+    if len(predictor.labels) != 2 or positive not in predictor.labels:
+        raise CheckpointError(
+            f"{predictor.model} has the classes {', '.join(predictor.labels)}. An evaluation needs two classes, one of "
+            f"them {positive!r}."
+        )
+    return predictor.labels.index(positive)
+
+
+def _checked_index(predictor: Predictor) -> int:
+    """Return the index of the positive class, which must be the one that collections are labeled with."""
+    positive = predictor.settings.positive_class
+    index = finding_index(predictor)
+    if positive != POSITIVE_LABEL:
+        raise CheckpointError(
+            f"{predictor.model} detects {positive!r}, but collections are labeled with {POSITIVE_LABEL!r}. Evaluate a "
+            f"model of {POSITIVE_LABEL!r}."
+        )
+    return index
+
+
+def held_out_part(loaded: LoadedCohort, split: str | None = None) -> tuple[LoadedCohort, str]:
+    """Return the images to score and the name of their split.
+
+    Args:
         loaded: The whole collection.
-        folds: Number of parts.
-        seed: Seed of the cut.
+        split: Split to score. None selects the one that results are reported on, or everything if the collection has
+            no splits.
+
+    Raises:
+        CohortError: If there is no such split.
+    """
+    chosen = split or loaded.cohort.report_split
+    part = loaded.part(chosen) if chosen else loaded
+    if not len(part.cohort) or (chosen is None and loaded.cohort.splits):
+        splits = ", ".join(loaded.cohort.splits) or "no splits"
+        raise CohortError(f"{loaded.cohort.name} has no split {chosen or 'test or val'}; it has {splits}.")
+    return part, chosen or "all"
+
+
+def evidence_of(part: LoadedCohort, split: str, *, train: LoadedCohort | None = None) -> Evidence:
+    """Return the origin of the images of a split, with the labels that the shortcut baseline predicts for them.
+
+    Args:
+        part: The images.
+        split: Name of their split.
+        train: Images to train the shortcut baseline on. Without any, it is cross-validated over the sources of the
+            images themselves, and omitted if they are too few.
+    """
+    if train is not None and len(train.cohort):
+        return _evidence(part, split, ridge_called=shortcut_calls([train], [part]))
+    try:
+        fold = folds_of(part, PROBE_FOLDS, seed=0)
+    except CohortError:
+        return _evidence(part, split, ridge_called=None)
+    return _evidence(part, split, ridge_called=fold_calls(_thumbnails(part), part.positive, fold=fold))
+
+
+def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]:
+    """Return the fold of each image; all images of a source, and of a patient if known, are in one fold.
 
     Raises:
         CohortError: If a class has fewer sources than folds.
     """
-    fold = folds_of(loaded, folds, seed=seed)
-    probability = fracture_probabilities(predictor, loaded)
-    return cross_assess(probability, loaded, fold=fold, threshold=predictor.settings.decision.operating_point)
+    try:
+        return source_folds(loaded.positive, loaded.cohort.units, folds=folds, seed=seed)
+    except ValueError as error:
+        raise CohortError(f"{loaded.cohort.name}: {error}") from error
 
 
-def write_evaluation(scored: Scored, folder: Path) -> None:
-    """Write the numbers, the pictures and the worst cases of an evaluation.
+def shortcut_calls(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort]) -> NDArray[np.bool_]:
+    """Return whether a linear model on thumbnails classifies each held-out image as positive, shape (N,).
 
     Args:
-        scored: What was measured.
-        folder: Where the files go; what else lies there stays.
+        train: Training images.
+        held_out: Images to classify.
     """
-    with staged(folder) as staging:
-        content = json.dumps(scored.evaluation.to_dict(), indent=2, allow_nan=False)
-        (staging / EVALUATION_FILE).write_text(content + "\n", encoding="utf-8")
-        plot_evaluation([scored.predictions], staging / EVALUATION_PLOT)
-        draw_worst_cases(worst_cases_of(scored), staging / WORST_CASES)
+    features = [np.concatenate([_thumbnails(part) for part in parts]) for parts in (train, held_out)]
+    positive = np.concatenate([part.positive for part in train])
+    return thumbnail_ridge_calls(features[0], positive, test=features[1])
+
+
+def _evidence(part: LoadedCohort, split: str, *, ridge_called: NDArray[np.bool_] | None) -> Evidence:
+    patients = [sample.patient for sample in part.cohort]
+    sizes = [np.nan if sample.size_mm is None else sample.size_mm for sample in part.cohort]
+    return Evidence(
+        collection=part.cohort.name,
+        split=split,
+        sources=[sample.source for sample in part.cohort],
+        patients=None if None in patients else [str(patient) for patient in patients],
+        size_mm=np.array(sizes, float) if np.isfinite(sizes).any() else None,
+        ridge_called=ridge_called,
+    )
+
+
+def _known(predictor: Predictor, output: Output) -> NDArray[np.bool_]:
+    """Return whether each image is accepted as known, shape (N,)."""
+    distance, limit = predictor.measure_novelty(output.features), predictor.settings.novelty
+    if distance is None or limit is None:
+        return np.ones(len(output.logits), bool)
+    return distance <= limit.threshold
+
+
+def _predictions(part: LoadedCohort, probability: NDArray[np.float64]) -> Predictions:
+    samples = part.cohort.samples
+    return Predictions(
+        part.positive,
+        probability,
+        sources=tuple(sample.source for sample in samples),
+        names=tuple(sample.name for sample in samples),
+        labels=tuple(sample.label for sample in samples),
+        gray=part.gray,
+    )
+
+
+def _thumbnails(loaded: LoadedCohort) -> NDArray[np.float32]:
+    return np.stack([thumbnail(gray) for gray in loaded.gray])

@@ -1,4 +1,4 @@
-"""Publishing: what of a checkpoint goes to the Hub, the checks before it does, and the push."""
+"""Publishing on the Hub: models, datasets and Spaces."""
 
 from spinealign.hub.pushing import plan_push, push_to_hub
 

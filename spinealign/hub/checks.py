@@ -1,58 +1,67 @@
-"""What is checked before a checkpoint goes to the Hub."""
+"""Checks of a checkpoint before it is published."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from spinealign.checkpoint.files import CARD_FILE, METRICS_FILE, ONNX_FILE, WEIGHTS_FILE
-from spinealign.checkpoint.finding import refuse_pickles
+from spinealign.checkpoint.checkpoint import Checkpoint, refuse_pickles
+from spinealign.checkpoint.files import (
+    CARD_FILE,
+    CHECKPOINT_FILES,
+    METRICS_FILE,
+    NEEDED,
+    ONNX_FILE,
+    PLOTS,
+    SETTINGS_FILE,
+    WEIGHTS_FILE,
+    checkpoint_files,
+)
+from spinealign.checkpoint.record import ModelRecord
+from spinealign.checkpoint.settings import ModelSettings
 from spinealign.errors import CheckpointError
-from spinealign.hub.contents import CHECKPOINT_FILES, NEEDED, PLOTS, checkpoint_files
-from spinealign.hub.model_page import card_gaps, read_card, unfinished
 from spinealign.inference.predictor import Predictor
 from spinealign.reading.kinds import suffix_of
+from spinealign.reporting.model_card import render_card
+
+_DISCLAIMER = "not a medical device"
+_PLACEHOLDERS = ("More Information Needed", "TODO", "TBD", "FIXME")
 
 
 def check_checkpoint(folder: Path) -> None:
-    """Refuse a checkpoint that others could not use or judge.
-
-    Args:
-        folder: The checkpoint.
+    """Check that a checkpoint is complete, safe, evaluated and documented.
 
     Raises:
-        CheckpointError: If a file is missing or damaged, a pickle lies among them, nothing was measured, or the card
-            has gaps; it names all of them.
+        CheckpointError: If a file is missing or damaged, a file is a pickle, there is no evaluation, or the card has
+            gaps; the message lists all gaps of the card.
     """
     files = checkpoint_files(folder)
-    predictor = Predictor.from_pretrained(folder)  # this refuses pickles, and reads the weights that serve
+    predictor = Predictor.from_pretrained(folder)  # refuses pickles and reads the weights of the default engine
     missing = [name for name in NEEDED if name not in files]
     if missing:
-        raise CheckpointError(
-            f"{folder} has no {', '.join(missing)}, and is not published without: train it with spinealign train, "
-            "which writes all of it."
-        )
+        raise CheckpointError(f"{folder} has no {', '.join(missing)}. Run spinealign train, which writes all files.")
     _check_tensors(folder)
     _check_onnx(folder)
     _check_plots(files)
-    evaluations = predictor.checkpoint.evaluations
-    if not evaluations:
-        raise CheckpointError(f"{METRICS_FILE} of {folder} holds no evaluation; train it again.")
-    gaps = card_gaps(read_card(files[CARD_FILE]), evaluations, files=files)
+    record = _read_record(predictor.checkpoint)
+    card = read_card(files[CARD_FILE])
+    gaps = [*unfinished(f"{record.notes}\n{card}", files=files), *_metadata_gaps(card, record)]
+    if predictor.checkpoint.read_json(SETTINGS_FILE)["format_version"] > 1:
+        gaps += [*_record_gaps(record, predictor.settings), *_rendering_gaps(card, record)]
+    if _DISCLAIMER not in " ".join(card.split()):
+        gaps.append(f"it does not say that the model is {_DISCLAIMER}")
     if gaps:
         raise CheckpointError(f"The card {files[CARD_FILE]} has gaps: {'; '.join(gaps)}. Fill them, then try again.")
 
 
 def check_before_training(folder: Path, notes: Path | None) -> None:
-    """Refuse what would stop the push of a checkpoint that is still to be trained, as far as it is known by now.
-
-    Args:
-        folder: Where the checkpoint will lie.
-        notes: What its card takes over; None where nothing.
+    """Check what would prevent a push after a training: the output folder, and the notes for the card, if any.
 
     Raises:
-        CheckpointError: If a pickle lies in the folder, or the notes are not finished.
+        CheckpointError: If the folder has a pickle, or the notes are not finished.
     """
     if folder.is_dir():
         refuse_pickles(folder, name=str(folder))
@@ -62,27 +71,104 @@ def check_before_training(folder: Path, notes: Path | None) -> None:
             raise CheckpointError(f"The notes {notes} have gaps: {'; '.join(gaps)}. Fill them, then try again.")
 
 
+def read_card(path: Path) -> str:
+    """Read a card.
+
+    Raises:
+        CheckpointError: If it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
+
+
+def unfinished(text: str, *, files: Collection[str]) -> list[str]:
+    """Return the gaps of a Markdown text, one phrase each: placeholders, and pictures that are not in `files`."""
+    gaps = [f"it contains {word!r}" for word in _PLACEHOLDERS if re.search(rf"\b{word}\b", text)]
+    shown = dict.fromkeys(re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text))
+    return gaps + [f"its picture {name} is missing" for name in shown if name not in files and "://" not in name]
+
+
+def _read_record(checkpoint: Checkpoint) -> ModelRecord:
+    try:
+        record = ModelRecord.from_dict(checkpoint.read_json(METRICS_FILE))
+    except ValueError as error:
+        raise CheckpointError(
+            f"{METRICS_FILE} of {checkpoint.name} cannot be used: {error}. Train it again."
+        ) from error
+    if not record.evaluations:
+        raise CheckpointError(f"{METRICS_FILE} of {checkpoint.name} has no evaluation. Train it again.")
+    return record
+
+
+def _record_gaps(record: ModelRecord, settings: ModelSettings) -> list[str]:
+    """Return what a record lacks, and where it differs from the settings, one phrase each."""
+    needed = {"name": record.name, "training": record.training, "collections": record.collections}
+    stored = {name: getattr(settings, name) for name in ("task", "positive_class", "decision", "novelty")}
+    return [f"{METRICS_FILE} has no {name}" for name, value in needed.items() if not value] + [
+        f"{name} differs between {METRICS_FILE} and {SETTINGS_FILE}"
+        for name, value in stored.items()
+        if getattr(record, name) != value
+    ]
+
+
+def _rendering_gaps(card: str, record: ModelRecord) -> list[str]:
+    """Return which headings and table rows of the rendered record a card lacks, as one phrase with an example."""
+    if record.training is None:
+        return []
+    body = render_card(record).split("\n---\n", maxsplit=1)[-1]
+    lines = [line for line in body.splitlines() if line.startswith(("#", "|"))]
+    missing = sorted(set(lines) - set(card.splitlines()), key=lines.index)
+    return [f"it lacks {len(missing)} headings or table rows of the record, such as {missing[0]!r}"] if missing else []
+
+
+def _metadata_gaps(card: str, record: ModelRecord) -> list[str]:
+    """Return where the metadata of a card differs from the record, one phrase each."""
+    from huggingface_hub import ModelCard
+
+    try:
+        data: Any = ModelCard(card, ignore_metadata_errors=False).data
+    except Exception as error:  # YAML errors and ValueErrors of several kinds
+        return [f"its metadata cannot be read ({type(error).__name__})"]
+    gaps = [] if "spinealign" in (data.tags or ()) else ["its tags lack spinealign"]
+    if data.pipeline_tag != "image-classification":
+        gaps.append("its pipeline_tag is not image-classification")
+    published = {
+        (row.dataset_name, row.dataset_split): row.metric_value
+        for row in data.eval_results or ()
+        if row.metric_type == "accuracy"
+    }
+    for item in record.evaluations:
+        value = published.get((item.collection, item.split))
+        if value is None:
+            gaps.append(f"its model-index has no accuracy on {item.collection} ({item.split})")
+        elif abs(float(value) - (item.scores["accuracy"] or 0.0)) > 1e-4:
+            gaps.append(f"its accuracy on {item.collection} ({item.split}) differs from {METRICS_FILE}")
+    return gaps
+
+
 def _check_onnx(folder: Path) -> None:
-    """Refuse weights that lie in another file, which would not go up."""
+    """Check that the network has no weights in other files, which would not be published."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     content = (folder / ONNX_FILE).read_bytes()
-    with TemporaryDirectory() as nothing:  # or the folder in which this process runs would be looked through
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", nothing)
+    with TemporaryDirectory() as empty:  # otherwise ONNX Runtime searches the current folder
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
         try:
             onnxruntime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises one class for each status code
+        except Exception as error:  # one class for each status code
             raise CheckpointError(
-                f"{ONNX_FILE} in {folder} keeps weights in another file, or is damaged; save all of it in one file."
+                f"{ONNX_FILE} in {folder} is damaged or has weights in another file; save it as a single file."
             ) from error
 
 
 def _check_plots(files: Mapping[str, Path]) -> None:
     for name in PLOTS:
         if name in files and suffix_of(files[name].read_bytes()) != ".png":
-            raise CheckpointError(f"{files[name]} is no PNG, whatever its name says; draw it again.")
+            raise CheckpointError(f"{files[name]} is not a PNG file. Train the model again.")
 
 
 def _check_tensors(folder: Path) -> None:
@@ -91,5 +177,5 @@ def _check_tensors(folder: Path) -> None:
     try:
         with safe_open(folder / WEIGHTS_FILE, "np") as tensors:
             tensors.keys()
-    except Exception as error:  # the reader raises a class of its own, which its package hides
-        raise CheckpointError(f"{WEIGHTS_FILE} in {folder} is damaged; train it again or copy it anew.") from error
+    except Exception as error:  # a class that safetensors does not export
+        raise CheckpointError(f"{WEIGHTS_FILE} in {folder} is damaged. Copy it again or train it again.") from error

@@ -1,4 +1,4 @@
-"""Push a collection to the Hub as a dataset that keeps what each image is a copy of."""
+"""Push of a cohort to the Hub as a dataset."""
 
 from __future__ import annotations
 
@@ -11,46 +11,35 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.sample import SPLITS, Sample
 from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CohortError, require
-from spinealign.hub.dataset_card import ALL_SPLITS, card_after, data_files, hub_split, splits_of
 from spinealign.hub.repository import Commit, Content, Repository
 from spinealign.privacy.identifiers import identifiers_in
 from spinealign.reading.kinds import suffix_of
+from spinealign.reporting.dataset_card import ALL_SPLITS, card_after, data_files, hub_split, splits_of
 
+MESSAGE = "Upload with spinealign"
 SHARD_BYTES = 400 * 1024**2
-ROWS_AT_ONCE = 100  # they are one row group of the file, which a reader takes whole
-NAMED = 10  # files that a message names
+GROUP_ROWS = 100  # rows of a Parquet row group, which readers load as a whole
+LISTED = 10  # files that a message lists
 
 
-def publish(samples: Sequence[Sample], name: str, *, repository: Repository, message: str) -> Commit:
-    """Push images with label, source, series, split, patient and size, in one commit.
-
-    Args:
-        samples: The images; their files go up as they are.
-        name: Name of the collection.
-        repository: A dataset repository.
-        message: What the commit is called.
-
-    Returns:
-        The commit.
-
-    Raises:
-        CohortError: If there are no samples, one is in an unknown split, a file may tell who a patient is, or is no
-            image.
-        UnreadableSliceError: If a file cannot be opened.
-        HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
-        MissingDependencyError: If datasets is not installed.
-    """
+def push_dataset(
+    cohort: Cohort,
+    repo_id: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+    token: str | None = None,
+    message: str = MESSAGE,
+) -> Commit:
+    """Push a cohort; see `Cohort.push_to_hub`."""
     require("datasets", extra="train")
-    if not samples:
-        raise CohortError(f"{name} has no images to push.")
-    unknown = sorted({str(sample.split) for sample in samples if sample.split not in (None, *SPLITS)})
-    if unknown:
-        raise CohortError(f"{name} has images in {', '.join(unknown)}; the splits are {', '.join(SPLITS)}.")
-    _refuse_identifiers(samples)
-    samples = _without_file_names(samples)
+    repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
+    _check(cohort)
+    samples = _without_file_names(cohort.samples)
     repository = repository.checked()
     with tempfile.TemporaryDirectory(prefix="spinealign-") as folder:
         files: dict[str, Content] = {}
@@ -58,24 +47,29 @@ def publish(samples: Sequence[Sample], name: str, *, repository: Repository, mes
         for split in splits_of(samples):
             part = [item for item in samples if hub_split(item) == split]
             files |= _write_split(Path(folder), split, samples=part, features=features)
-        files["README.md"] = partial(card_after, samples=samples, name=name, repo_id=repository.repo_id)
+        files["README.md"] = partial(card_after, samples=samples, name=cohort.name, repo_id=repository.repo_id)
         return repository.push(files, message=message, owned=[data_files(split) for split in ALL_SPLITS])
 
 
-def _refuse_identifiers(samples: Sequence[Sample]) -> None:
-    found = {sample.name: names for sample in samples if (names := identifiers_in(sample.read()))}
+def _check(cohort: Cohort) -> None:
+    if not cohort.samples:
+        raise CohortError(f"{cohort.name} has no images to push.")
+    unknown = sorted({str(sample.split) for sample in cohort if sample.split not in (None, *SPLITS)})
+    if unknown:
+        raise CohortError(f"{cohort.name} has images in {', '.join(unknown)}; the splits are {', '.join(SPLITS)}.")
+    found = {sample.name: names for sample in cohort if (names := identifiers_in(sample.read()))}
     if found:
-        named = "; ".join(f"{name} ({', '.join(names)})" for name, names in list(found.items())[:NAMED])
-        more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        listed = "; ".join(f"{name} ({', '.join(names)})" for name, names in list(found.items())[:LISTED])
+        more = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
         raise CohortError(
-            f"{len(found)} of {len(samples)} files hold what may tell who a patient is, and nothing was pushed: {named}"
-            f"{more}. Take it out (of DICOM with a de-identification tool, of PNG and JPEG by saving pixels alone), "
-            "leave out what is no image, index the collection again, and push then."
+            f"{len(found)} of {len(cohort)} files may identify a patient or are not images, and nothing was pushed: "
+            f"{listed}{more}. De-identify DICOM files, save PNG and JPEG files without metadata, remove files that are "
+            "not images, index the collection again, then push."
         )
 
 
 def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:
-    """Number the sources that are named after files, for the name of a file may be that of a patient."""
+    """Replace source names that are file names, which may contain the name of a patient, by numbers."""
     names = {sample.name for sample in samples}
     taken = {sample.source for sample in samples}
     free = (name for index in count(1) if (name := f"source {index}") not in taken)
@@ -94,20 +88,20 @@ def _features(samples: Sequence[Sample]) -> Any:
     return Features({"image": Image(), "label": ClassLabel(names=labels), **text, "size_mm": Value("float64")})
 
 
-def _write_split(folder: Path, split: str, *, samples: Sequence[Sample], features: Any) -> dict[str, Path | bytes]:
-    """Write one split as Parquet files of limited size; a few images are in memory at a time."""
+def _write_split(folder: Path, split: str, *, samples: Sequence[Sample], features: Any) -> dict[str, Content]:
+    """Write a split as Parquet files of limited size, with few images in memory at a time."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    schema = features.arrow_schema  # it tells datasets what the columns are
+    schema = features.arrow_schema  # with the column types of datasets
     shards = list(_shards(samples))
-    written: dict[str, Path | bytes] = {}
+    written: dict[str, Content] = {}
     for number, shard in enumerate(shards):
         name = f"{split}-{number:05d}-of-{len(shards):05d}"
         with ParquetWriter(folder / name, schema) as writer:
-            for start in range(0, len(shard), ROWS_AT_ONCE):
-                part = enumerate(shard[start : start + ROWS_AT_ONCE], start)
-                # The name of a file may be that of a patient, so a number goes in its place.
+            for start in range(0, len(shard), GROUP_ROWS):
+                part = enumerate(shard[start : start + GROUP_ROWS], start)
+                # The name of a file may contain that of a patient, so images are numbered.
                 rows = [_row(sample, f"{name}-{place}", features["label"]) for place, sample in part]
                 writer.write_table(pa.Table.from_pylist(rows, schema))
         written[f"data/{name}.parquet"] = folder / name

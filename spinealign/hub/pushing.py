@@ -1,28 +1,27 @@
-"""Push a checkpoint to the Hub, in one commit."""
+"""Push of a checkpoint to the Hub, in a single commit."""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from spinealign.checkpoint.files import CARD_FILE
+from spinealign.checkpoint.files import CARD_FILE, CHECKPOINT_FILES, checkpoint_files
 from spinealign.errors import CheckpointError
-from spinealign.hub.checks import check_checkpoint
-from spinealign.hub.contents import CHECKPOINT_FILES, checkpoint_files
-from spinealign.hub.model_page import card_for, read_card
-from spinealign.hub.repository import Commit, Repository
+from spinealign.hub.checks import check_checkpoint, read_card
+from spinealign.hub.repository import Commit, Content, Repository
 
 MESSAGE = "Upload with spinealign"
 
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """One file of a push.
+    """A file of a push.
 
     Attributes:
-        name: Its name in the repository.
-        size: Bytes.
+        name: Name in the repository.
+        size: Size in bytes.
     """
 
     name: str
@@ -30,17 +29,14 @@ class PlannedFile:
 
 
 def plan_push(folder: str | os.PathLike[str]) -> tuple[PlannedFile, ...]:
-    """Check a checkpoint and list what a push would upload; the Hub is not asked.
-
-    Args:
-        folder: The checkpoint.
+    """Check a checkpoint and list the files that a push would upload, without network access.
 
     Raises:
-        CheckpointError: If it is not fit to be pushed; the message names what is missing.
+        CheckpointError: If the checkpoint cannot be published; the message names the cause.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CheckpointError(f"There is no folder {folder}; pass a checkpoint that spinealign train wrote.")
+        raise CheckpointError(f"There is no folder {folder}. Pass a checkpoint that spinealign train wrote.")
     check_checkpoint(folder)
     return tuple(PlannedFile(name, path.stat().st_size) for name, path in checkpoint_files(folder).items())
 
@@ -54,26 +50,28 @@ def push_to_hub(
     token: str | None = None,
     message: str = MESSAGE,
 ) -> Commit:
-    """Push a checkpoint, and nothing else of its folder, in one commit.
+    """Push a checkpoint in a single commit; other files of the folder are not uploaded.
 
     Args:
-        folder: What a training wrote.
-        repo_id: owner/name, or a name alone for your own account; it is made where there is none.
-        private: Make it a repository that nobody else may see; one that is public already is refused.
-        revision: The branch; one that is not there grows from the main one.
-        token: An access token that may write; None takes the one of `hf auth login` or HF_TOKEN.
-        message: What the commit is called.
-
-    Returns:
-        The commit.
+        folder: Folder of a checkpoint.
+        repo_id: `owner/name`, or `name` for your own account; the repository is created if missing.
+        private: Whether the repository must be private; a public one is then refused.
+        revision: Branch; it is created from the main branch if missing.
+        token: Access token with write permission; None uses `hf auth login` or HF_TOKEN.
+        message: Title of the commit.
 
     Raises:
-        CheckpointError: If the checkpoint is not fit to be pushed.
-        HubError: If the Hub refuses or cannot be reached; it holds all of the push then, or nothing of it.
+        CheckpointError: If the checkpoint cannot be published.
+        HubError: If the Hub refuses or cannot be reached. A push is never applied in part.
         ValueError: If the revision or the message is empty.
     """
     plan_push(folder)
     repository = Repository(repo_id, revision=revision, private=private, token=token).checked()
-    files: dict[str, Path | bytes] = {**checkpoint_files(Path(folder))}
+    files: dict[str, Content] = {**checkpoint_files(Path(folder))}
     files[CARD_FILE] = card_for(repository.repo_id, read_card(Path(folder) / CARD_FILE)).encode()
     return repository.push(files, message=message, owned=CHECKPOINT_FILES)
+
+
+def card_for(repo_id: str, text: str) -> str:
+    """Return a card whose examples load the model from a repository instead of a folder."""
+    return re.sub(r'model="path/to/[^"]*"', lambda _: f'model="{repo_id}"', text)

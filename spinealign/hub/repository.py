@@ -1,4 +1,4 @@
-"""A repository of the Hub: who may write to it, one commit to it, and its refusals in plain words."""
+"""Repositories on the Hub: permissions, single commits, error messages."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Content: TypeAlias = Path | bytes | Callable[[bytes | None], bytes]
 
 @dataclass(frozen=True)
 class Commit:
-    """What a push left on the Hub.
+    """Result of a push.
 
     Attributes:
-        repo_id: The repository, owner/name.
-        url: The page of the commit.
-        oid: Its 40 digits; where nothing had changed, those of the commit before.
+        repo_id: The repository, `owner/name`.
+        url: URL of the commit.
+        oid: Hash of the commit; of the previous one if nothing changed.
         changed: Whether anything was written.
     """
 
@@ -37,17 +37,22 @@ class Commit:
     oid: str
     changed: bool
 
+    @property
+    def summary(self) -> str:
+        """One line on what the push did."""
+        return f"{'Pushed to' if self.changed else 'Nothing has changed since'} {self.url}"
+
 
 @dataclass(frozen=True)
 class Repository:
-    """A place on the Hub to which something is pushed.
+    """Target of a push.
 
     Attributes:
-        repo_id: owner/name, or a name alone for the account of the token.
-        kind: What it is a repository of.
-        revision: The branch that is written to; one that is not there grows from the main one.
-        private: Whether nobody else may see it.
-        token: An access token; None takes the one of `hf auth login` or HF_TOKEN.
+        repo_id: `owner/name`, or `name` for the account of the token.
+        kind: Type of the repository.
+        revision: Branch; it is created from the main branch if missing.
+        private: Whether the repository must be private.
+        token: Access token; None uses `hf auth login` or HF_TOKEN.
     """
 
     repo_id: str
@@ -58,40 +63,37 @@ class Repository:
 
     def __post_init__(self) -> None:
         if self.revision == "":
-            raise ValueError("revision is empty: name a branch, or leave it out for the main one.")
+            raise ValueError("revision is empty: name a branch, or omit it for the main branch.")
 
     def check_name(self) -> None:
-        """Refuse what can be no name of a repository; the Hub is not asked.
+        """Check the syntax of the name, without network access.
 
         Raises:
-            HubError: If it is none.
+            HubError: If it is not a repository name.
         """
         from huggingface_hub import hf_hub_url
 
-        with self._in_plain_words():
+        with self._explained():
             hf_hub_url(self.repo_id, "README.md")
 
     def checked(self) -> Repository:
-        """Find out, before any work is done, whether a push could succeed.
-
-        Returns:
-            The repository with its owner.
+        """Check token, owner and visibility before a push, and return the repository with its owner.
 
         Raises:
-            HubError: If there is no token, it is not accepted or may only read, the owner is somebody else, or what
-                shall be private is public already.
+            HubError: If there is no token, it is invalid or read-only, its account cannot write for the owner, or the
+                repository is public but must be private.
         """
         self.check_name()
-        with self._in_plain_words():
+        with self._explained():
             account = self._api().whoami()
             user = account["name"]
         if account.get("auth", {}).get("accessToken", {}).get("role") == "read":
-            raise HubError(f"The token of {user} may only read: make one that may write, and log in with it.")
+            raise HubError(f"The token of {user} is read-only. Log in with a token that has write permission.")
         owner, _, name = self.repo_id.rpartition("/")
         owners = [user, *(item["name"] for item in account.get("orgs", ()))]
         if owner and owner.lower() not in {known.lower() for known in owners}:
             raise HubError(
-                f"{self.repo_id}: your token is that of {user}, who does not write for {owner}; {user} writes for "
+                f"{self.repo_id}: your token belongs to {user}, who cannot write for {owner}, only for "
                 f"{', '.join(owners)}."
             )
         found = replace(self, repo_id=f"{owner or user}/{name}")
@@ -102,68 +104,68 @@ class Repository:
         if not self.private:
             return
         api = self._api()
-        with self._in_plain_words():
-            there = api.repo_exists(self.repo_id, repo_type=self.kind)
-            if there and not api.repo_info(self.repo_id, repo_type=self.kind).private:
-                raise HubError(f"{self.repo_id} is public already: make it private on its page, or take another name.")
+        with self._explained():
+            exists = api.repo_exists(self.repo_id, repo_type=self.kind)
+            if exists and not api.repo_info(self.repo_id, repo_type=self.kind).private:
+                raise HubError(f"{self.repo_id} is public. Make it private in its settings, or choose another name.")
 
     def push(self, files: Mapping[str, Content], *, message: str, owned: Collection[str] = ()) -> Commit:
-        """Write files in one commit; the repository is made where there is none.
+        """Write files in a single commit; the repository is created if missing.
 
         Args:
-            files: Name in the repository, and a path, the content, or what makes it of the content that lies there;
-                None is told where there is no such file.
-            message: What the commit is called.
-            owned: Patterns of names that go with these files: what lies there and is not among them is deleted.
+            files: Name in the repository, and a path, the content, or a function from the current content (None if
+                there is no such file) to the new content.
+            message: Title of the commit.
+            owned: Patterns of names; files of the repository that match and are not in `files` are deleted.
 
         Raises:
-            HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time. It holds
-                all of the push then, where only the answer was lost, or nothing of it; of a repository that this push
-                made and left empty, the message says so.
+            HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time. The push
+                is then applied completely (if only the response was lost) or not at all. The message says if this push
+                created a repository and left it empty.
             ValueError: If the message is empty.
         """
         if not message.strip():
-            raise ValueError("message is empty: say in some words what the commit is.")
+            raise ValueError("message is empty: pass a title for the commit.")
         api = self._api()
-        with self._in_plain_words():
-            made = not api.repo_exists(self.repo_id, repo_type=self.kind)
-            if made:
+        with self._explained():
+            created = not api.repo_exists(self.repo_id, repo_type=self.kind)
+            if created:
                 sdk = "gradio" if self.kind == "space" else None
                 api.create_repo(
                     self.repo_id, repo_type=self.kind, private=self.private or None, exist_ok=True, space_sdk=sdk
                 )
         try:
-            with self._in_plain_words():
+            with self._explained():
                 return self._commit(api, files, message=message, owned=owned)
         except HubError as error:
-            if not made:
+            if not created:
                 raise
             raise HubError(f"{error}{self._left_behind(api, files)}") from error
 
     def _left_behind(self, api: HfApi, files: Mapping[str, Content]) -> str:
-        """Return a sentence on the repository that a failed push made; empty where the push is in it all the same."""
+        """Return a sentence on the repository that a failed push created; empty if the push was applied."""
         try:
             name = next(iter(files))
             if api.file_exists(self.repo_id, name, repo_type=self.kind, revision=self.revision):
                 return ""
             state = "is empty"
-        except Exception:  # the client raises its own tree and the transport's
+        except Exception:  # errors of the client and of the transport
             state = "may be empty"
-        return f" {self.repo_id} was made and {state}: push again, or delete it on its page."
+        return f" {self.repo_id} was created and {state}: push again, or delete it in its settings."
 
-    def _commit(
-        self, api: HfApi, files: Mapping[str, Content], *, message: str, owned: Collection[str]
-    ) -> Commit:  # fmt: skip
+    def _commit(self, api: HfApi, files: Mapping[str, Content], *, message: str, owned: Collection[str]) -> Commit:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         self._refuse_public()
         if self.revision:
             api.create_branch(self.repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
         head: Any = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)
-        there = {item.rfilename for item in head.siblings or ()}
-        stale = {name for name in there - files.keys() if any(fnmatch(name, pattern) for pattern in owned)}
+        present = {item.rfilename for item in head.siblings or ()}
+        stale = {name for name in present - files.keys() if any(fnmatch(name, pattern) for pattern in owned)}
         written = {
-            name: content(self._read(api, name, head.sha) if name in there else None) if callable(content) else content
+            name: content(self._read(api, name, head.sha) if name in present else None)
+            if callable(content)
+            else content
             for name, content in files.items()
         }
         commit = api.create_commit(
@@ -190,10 +192,10 @@ class Repository:
         return HfApi(token=self.token, library_name="spinealign", library_version=__version__)
 
     @contextmanager
-    def _in_plain_words(self) -> Iterator[Any]:
+    def _explained(self) -> Iterator[Any]:
         try:
             yield
         except HubError:
             raise
-        except Exception as error:  # the client raises its own tree, the transport's, ValueError and OSError
+        except Exception as error:  # errors of the client and of the transport, ValueError, OSError
             raise HubError(explain(error, self.repo_id, revision=self.revision)) from error

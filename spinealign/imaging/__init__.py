@@ -1,1 +1,1 @@
-"""Pixels: read files, window, enhance, draw phantoms."""
+"""Image processing and drawing: `Slice`, windowing, filters, network input, image quality, pictures."""

@@ -1,8 +1,7 @@
-"""Pictures for people: heat over gray, and sheets of captioned tiles."""
+"""Drawing: heat map overlays and contact sheets of captioned images."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-# Black, purple, red, orange, pale yellow: brightness rises evenly, so the map reads in gray print too.
+from spinealign.writing import new_file
+
+# Black, purple, red, orange, pale yellow. Brightness increases evenly, so the map is readable in gray print.
 _HEAT_STOPS = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], float)
-_INK, _PAPER, _QUIET = (28, 32, 38), (255, 255, 255), (98, 106, 116)
+_TEXT, _BACKGROUND, _NOTE = (28, 32, 38), (255, 255, 255), (98, 106, 116)
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One picture of a sheet.
+    """One image of a sheet.
 
     Attributes:
         image: uint8 of shape (H, W) or (H, W, 3).
-        title: The line below it.
-        note: A quieter line below the title.
-        ring: Row, column and radius, as shares of the image's side, of a ring drawn around a place.
+        title: Line below the image.
+        note: Smaller line below the title.
+        ring: Row, column and radius of a ring drawn on the image, as fractions of its side.
     """
 
     image: NDArray[np.uint8]
@@ -34,12 +35,12 @@ class Tile:
 
 
 def overlay_heat(gray: NDArray[np.uint8], heat: NDArray[np.floating], *, opacity: float = 0.75) -> NDArray[np.uint8]:
-    """Lay a heat map over an image.
+    """Blend a heat map over an image.
 
     Args:
-        gray: The image, of shape (H, W).
-        heat: Values in [0, 1], of the same shape; cold places stay gray.
-        opacity: Share of the color at the hottest place, in [0, 1].
+        gray: Image of shape (H, W).
+        heat: Values in [0, 1], of the same shape; 0 stays gray.
+        opacity: Weight of the color where heat is 1, in [0, 1].
 
     Returns:
         RGB of shape (H, W, 3).
@@ -49,14 +50,7 @@ def overlay_heat(gray: NDArray[np.uint8], heat: NDArray[np.floating], *, opacity
 
 
 def heat_layer(heat: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Draw a heat map to be laid over an image elsewhere: the hotter a place, the less transparent.
-
-    Args:
-        heat: Values in [0, 1], of shape (H, W).
-
-    Returns:
-        RGBA of shape (H, W, 4).
-    """
+    """Return a heat map of shape (H, W) in [0, 1] as RGBA of shape (H, W, 4); opacity increases with heat."""
     opacity = 255 * np.clip(heat, 0, 1)[..., None]
     return np.round(np.concatenate([_heat_color(heat), opacity], axis=-1)).astype(np.uint8)
 
@@ -67,24 +61,14 @@ def _heat_color(heat: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def draw_sheet(rows: Sequence[Sequence[Tile]], *, side: int = 320, heading: str = "", footer: str = "") -> Image.Image:
-    """Arrange tiles on one sheet.
-
-    Args:
-        rows: Rows of tiles; all rows have the same number.
-        side: Height and width of a tile's image in pixels.
-        heading: A line above everything.
-        footer: A line below everything.
-
-    Returns:
-        The sheet in RGB.
-    """
+    """Arrange rows of tiles, all of the same length, in an RGB image; each tile shows side x side pixels."""
     margin, caption = 16, 46
     top = margin + (34 if heading else 0)
     width = margin + len(rows[0]) * (side + margin)
     height = top + len(rows) * (side + caption + margin) + (24 if footer else 0)
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    pen = ImageDraw.Draw(sheet)
-    pen.text((margin, margin), heading, fill=_INK, font=ImageFont.load_default(20))
+    sheet = Image.new("RGB", (width, height), _BACKGROUND)
+    canvas = ImageDraw.Draw(sheet)
+    canvas.text((margin, margin), heading, fill=_TEXT, font=ImageFont.load_default(20))
     for row, tiles in enumerate(rows):
         for column, tile in enumerate(tiles):
             left, upper = margin + column * (side + margin), top + row * (side + caption + margin)
@@ -93,24 +77,14 @@ def draw_sheet(rows: Sequence[Sequence[Tile]], *, side: int = 320, heading: str 
             if tile.ring:
                 y, x, radius = (value * side for value in tile.ring)
                 box = (left + x - radius, upper + y - radius, left + x + radius, upper + y + radius)
-                pen.ellipse(box, outline=(90, 200, 250), width=2)
-            pen.text((left, upper + side + 6), tile.title, fill=_INK, font=ImageFont.load_default(16))
-            pen.text((left, upper + side + 26), tile.note, fill=_QUIET, font=ImageFont.load_default(13))
-    pen.text((margin, height - 30), footer, fill=_QUIET, font=ImageFont.load_default(13))
+                canvas.ellipse(box, outline=(90, 200, 250), width=2)
+            canvas.text((left, upper + side + 6), tile.title, fill=_TEXT, font=ImageFont.load_default(16))
+            canvas.text((left, upper + side + 26), tile.note, fill=_NOTE, font=ImageFont.load_default(13))
+    canvas.text((margin, height - 30), footer, fill=_NOTE, font=ImageFont.load_default(13))
     return sheet
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a PNG beside its place and rename it; missing folders are made.
-
-    Args:
-        picture: What is written.
-        path: Where it goes.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}.part")
-    try:
+    """Write a PNG atomically; missing folders are created, and an existing file is replaced."""
+    with new_file(path) as staging:
         picture.save(staging, format="PNG")
-        os.replace(staging, path)
-    finally:
-        staging.unlink(missing_ok=True)

@@ -1,12 +1,64 @@
-"""Noise filters and contrast equalisation, by scikit-image."""
+"""Pixel filters of scikit-image: denoising and contrast equalization.
+
+To add a filter, write a function from intensities in [0, 1] to intensities of the same shape, enter it under its name
+in `DENOISE` or `EQUALIZE`, and append the name to `DENOISE_METHODS` or `EQUALIZE_METHODS` in `spinealign/config.py`.
+Import scikit-image inside the function.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.errors import require
-from spinealign.imaging.quiet import quiet
+from spinealign.imaging.muting import quiet
+
+Intensity: TypeAlias = NDArray[np.floating]
+Filter: TypeAlias = Callable[[Intensity], Intensity]
+
+
+def gaussian(intensity: Intensity) -> Intensity:
+    """Blur with a Gaussian of 1 pixel standard deviation."""
+    from skimage import filters
+
+    return filters.gaussian(intensity, sigma=1.0)
+
+
+def median(intensity: Intensity) -> Intensity:
+    """Take the median of 3 x 3 pixels."""
+    from skimage import filters
+
+    return filters.median(intensity, np.ones((3, 3)))
+
+
+def wavelet(intensity: Intensity) -> Intensity:
+    """Shrink wavelet coefficients by BayesShrink (Chang et al., IEEE TIP 9, 2000, 1532)."""
+    from skimage import restoration
+
+    with quiet():  # the noise estimate warns if an image has no detail, and the result is NaN
+        result = restoration.denoise_wavelet(intensity, method="BayesShrink", rescale_sigma=True)
+    return result if np.isfinite(result).all() else intensity
+
+
+def histogram(intensity: Intensity) -> Intensity:
+    """Equalize the histogram of the whole image."""
+    from skimage import exposure
+
+    return exposure.equalize_hist(intensity)
+
+
+def clahe(intensity: Intensity) -> Intensity:
+    """Equalize locally with limited contrast (CLAHE; Zuiderveld, Graphics Gems IV, 1994)."""
+    from skimage import exposure
+
+    return exposure.equalize_adapthist(intensity, clip_limit=0.01)
+
+
+DENOISE: Mapping[str, Filter] = {"gaussian": gaussian, "median": median, "wavelet": wavelet}
+EQUALIZE: Mapping[str, Filter] = {"histogram": histogram, "clahe": clahe}
 
 
 def denoise(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]:
@@ -14,58 +66,27 @@ def denoise(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]:
 
     Args:
         intensity: Values in [0, 1], of shape (H, W).
-        method: `none`, `gaussian` (sigma 1 pixel), `median` (3 x 3 pixels) or `wavelet` (BayesShrink; Chang et al.,
-            IEEE TIP 9, 2000, 1532).
+        method: `none` or a name in `DENOISE`.
 
     Returns:
         Values in [0, 1], of the same shape.
 
     Raises:
-        ValueError: If the method is not known.
+        ValueError: If the method is unknown.
         MissingDependencyError: If scikit-image is not installed.
     """
-    if method == "none":
-        return intensity
-    require("skimage", extra="filters")
-    from skimage import filters, restoration
-
-    if method == "gaussian":
-        result = filters.gaussian(intensity, sigma=1.0)
-    elif method == "median":
-        result = filters.median(intensity, np.ones((3, 3)))
-    elif method == "wavelet":
-        with quiet():  # an image without noise has no details whose median could be taken
-            result = restoration.denoise_wavelet(intensity, method="BayesShrink", rescale_sigma=True)
-        result = result if np.isfinite(result).all() else intensity
-    else:
-        raise ValueError(f"unknown noise filter {method!r}.")
-    return np.clip(result, 0.0, 1.0).astype(np.float32)
+    return _apply(DENOISE, method, intensity)
 
 
 def equalize(intensity: NDArray[np.float32], method: str) -> NDArray[np.float32]:
-    """Spread the gray levels of an image.
+    """Spread the gray levels of a gray image by a method in `EQUALIZE`, or `none`; otherwise like `denoise`."""
+    return _apply(EQUALIZE, method, intensity)
 
-    Args:
-        intensity: Values in [0, 1], of shape (H, W).
-        method: `none`, `histogram` (global) or `clahe` (contrast-limited, adaptive; Zuiderveld, Graphics Gems IV,
-            1994).
 
-    Returns:
-        Values in [0, 1], of the same shape.
-
-    Raises:
-        ValueError: If the method is not known.
-        MissingDependencyError: If scikit-image is not installed.
-    """
-    if method == "none":
+def _apply(filters: Mapping[str, Filter], name: str, intensity: NDArray[np.float32]) -> NDArray[np.float32]:
+    if name == "none":
         return intensity
+    if name not in filters:
+        raise ValueError(f"Unknown filter {name!r}; choose none, {', '.join(filters)}.")
     require("skimage", extra="filters")
-    from skimage import exposure
-
-    if method == "histogram":
-        result = exposure.equalize_hist(intensity)
-    elif method == "clahe":
-        result = exposure.equalize_adapthist(intensity, clip_limit=0.01)
-    else:
-        raise ValueError(f"unknown equalisation {method!r}.")
-    return np.asarray(result, np.float32)
+    return np.clip(filters[name](intensity), 0.0, 1.0).astype(np.float32)

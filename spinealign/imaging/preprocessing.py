@@ -1,7 +1,7 @@
-"""The one way from a `Slice` to the network's input, shared by training and serving.
+"""Preprocessing from a `Slice` to the network's `pixel_values`, shared by training and inference.
 
-A slice is rendered to 8-bit gray, resized by Pillow and normalised, in this order, because the image processors of
-transformers do the same to a PNG: with the default settings both give the same `pixel_values`.
+A slice is rendered to 8-bit gray, resized by Pillow and normalized, in this order. The image processors of transformers
+do the same to a PNG, so both give the same `pixel_values` with the default settings.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spinealign.config import ConditioningConfig, EnhancementConfig
+from spinealign.config import EnhancementConfig, PreprocessingConfig
 from spinealign.imaging.filters import denoise, equalize
 from spinealign.imaging.slice import Slice
 
 
 def apply_window(hounsfield: NDArray[np.floating], center: float, width: float) -> NDArray[np.float32]:
-    """Map Hounsfield units to display intensity, as a radiology viewer does.
+    """Map Hounsfield units to display intensity.
 
     Args:
         hounsfield: Attenuation in HU, of any shape.
-        center: Middle of the window in HU; it maps to 0.5.
-        width: Full width of the window in HU; it must be positive.
+        center: Center of the window in HU, which maps to 0.5.
+        width: Full width of the window in HU; positive.
 
     Returns:
         Intensity in [0, 1], of the same shape as `hounsfield`.
@@ -34,22 +34,22 @@ def apply_window(hounsfield: NDArray[np.floating], center: float, width: float) 
         [0.0, 0.5, 1.0]
     """
     if width <= 0:
-        raise ValueError(f"width must be positive, not {width}.")
+        raise ValueError(f"width must be positive, got {width}.")
     return np.clip((np.asarray(hounsfield) - center) / width + 0.5, 0.0, 1.0).astype(np.float32)
 
 
 def render(image: Slice, config: EnhancementConfig | None = None) -> NDArray[np.uint8]:
-    """Make a slice an 8-bit gray image, windowed and enhanced.
+    """Render a slice as an 8-bit gray image, windowed and filtered.
 
     Args:
-        image: The slice; HU are windowed, gray levels stay as they are.
-        config: Window and filters; the defaults where None.
+        image: Slice; HU are windowed, gray levels are not.
+        config: Window and filters; None for the defaults.
 
     Returns:
-        Gray levels of the slice's own shape (H, W).
+        Gray levels, of the shape (H, W) of the slice.
 
     Raises:
-        MissingDependencyError: If a filter is wanted whose package is not installed.
+        MissingDependencyError: If a filter needs scikit-image and it is not installed.
     """
     config = config or EnhancementConfig()
     if image.unit == "HU":
@@ -60,35 +60,19 @@ def render(image: Slice, config: EnhancementConfig | None = None) -> NDArray[np.
     return np.round(intensity * 255).astype(np.uint8)
 
 
-def resize(gray: NDArray[np.uint8], config: ConditioningConfig) -> NDArray[np.uint8]:
-    """Bring a gray image of shape (H, W) to the network's square size."""
+def resize(gray: NDArray[np.uint8], config: PreprocessingConfig) -> NDArray[np.uint8]:
+    """Resize a gray image of shape (H, W) to (image_size, image_size)."""
     side = config.image_size
     return np.asarray(Image.fromarray(gray).resize((side, side), Image.Resampling(config.resample)))
 
 
-def normalize(intensity: NDArray[np.floating], config: ConditioningConfig) -> NDArray[np.float32]:
-    """Standardise a gray image and repeat it for each channel.
-
-    Args:
-        intensity: Values in [0, 1], of shape (H, W).
-        config: Mean and standard deviation of each channel.
-
-    Returns:
-        `pixel_values` of shape (C, H, W).
-    """
+def normalize(intensity: NDArray[np.floating], config: PreprocessingConfig) -> NDArray[np.float32]:
+    """Standardize a gray image of shape (H, W) in [0, 1] for each channel, to `pixel_values` of shape (C, H, W)."""
     mean = np.array(config.image_mean, np.float32)[:, None, None]
     std = np.array(config.image_std, np.float32)[:, None, None]
     return (intensity.astype(np.float32) - mean) / std
 
 
-def condition(image: Slice, config: ConditioningConfig) -> NDArray[np.float32]:
-    """Turn a slice into the network's input.
-
-    Args:
-        image: The slice.
-        config: The settings that travel with the weights.
-
-    Returns:
-        `pixel_values`, float32 of shape (C, image_size, image_size).
-    """
+def preprocess(image: Slice, config: PreprocessingConfig) -> NDArray[np.float32]:
+    """Convert a slice to `pixel_values`, float32 of shape (C, image_size, image_size)."""
     return normalize(resize(render(image, config), config) / np.float32(255), config)

@@ -1,4 +1,4 @@
-"""One axial image with what is known about it."""
+"""One 2-D image with its known properties."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.errors import UnreadableSliceError, UnsupportedFormatError
+from spinealign.errors import UnreadableImageError, UnsupportedFormatError
 
 Unit = Literal["HU", "display"]
 MAX_PIXELS = 64_000_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Slice:
-    """One gray image; it holds nothing that names a patient.
+    """A gray image with its known properties. It contains nothing that identifies the patient.
 
     Attributes:
         pixels: float32 of shape (H, W), all finite.
         unit: `HU` for calibrated CT, or `display` for gray levels from 0 (black) to 255 (white).
-        spacing_mm: Distance of neighbouring pixel centers down a column and along a row, where known.
-        modality: DICOM modality such as `CT`, where known.
-        origin: Where the pixels came from: a path as it was given, or the kind of object.
-        color: Mean difference between the brightest and the darkest channel of the original in gray levels; 0 for
-            gray images.
+        spacing_mm: Distance between neighboring pixel centers down a column and along a row; None if unknown.
+        modality: DICOM modality such as `CT`; None if unknown.
+        origin: Where the pixels came from: the path as given, or the kind of object.
+        color: Mean difference between the brightest and the darkest color channel of the source, in gray levels
+            (0 to 255); 0 for gray images.
+
+    Raises:
+        UnsupportedFormatError: If `pixels` is not a 2-D array of real numbers with at least one pixel.
+        UnreadableImageError: If a pixel is NaN or infinite.
+        ValueError: If the unit is unknown.
     """
 
     pixels: NDArray[np.float32]
@@ -39,17 +44,21 @@ class Slice:
         pixels = np.asarray(self.pixels)
         if pixels.ndim != 2 or 0 in pixels.shape:
             raise UnsupportedFormatError(
-                f"A slice is one gray image of shape (H, W); this has shape {pixels.shape}. Pass one slice of a volume."
+                f"Expected a non-empty 2-D array, got shape {pixels.shape}; pass one gray image or slice."
             )
         if pixels.dtype.kind not in "buif":
-            raise UnsupportedFormatError(f"Pixels must be real numbers, not {pixels.dtype}.")
+            raise UnsupportedFormatError(f"Pixels must be real numbers, got {pixels.dtype}; convert the array.")
         if self.unit not in ("HU", "display"):
-            raise ValueError(f"unit must be 'HU' or 'display', not {self.unit!r}.")
+            raise ValueError(f"unit must be 'HU' or 'display', got {self.unit!r}.")
         pixels = pixels.astype(np.float32)
         if not np.isfinite(pixels).all():
-            raise UnreadableSliceError("The image holds NaN or infinite pixels; replace them before reading it.")
+            raise UnreadableImageError("The image contains NaN or infinite pixels; replace them first.")
         pixels.setflags(write=False)
         object.__setattr__(self, "pixels", pixels)
+
+    def __repr__(self) -> str:
+        height, width = self.shape
+        return f"Slice({height} x {width} pixels, unit={self.unit!r}, origin={self.origin!r})"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,31 +68,12 @@ class Slice:
 
 
 def check_size(height: int, width: int, *, origin: str) -> None:
-    """Refuse an image before its pixels are decoded.
+    """Check the size of an image before its pixels are decoded; `origin` names it in the message.
 
     Raises:
-        UnreadableSliceError: If it has more than `MAX_PIXELS` pixels.
+        UnreadableImageError: If the image has more than `MAX_PIXELS` pixels.
     """
     if height * width > MAX_PIXELS:
-        raise UnreadableSliceError(
-            f"{origin} has {height:,} x {width:,} pixels; no CT slice is that large. Crop or scale it down."
+        raise UnreadableImageError(
+            f"{origin} has {height:,} x {width:,} pixels, more than {MAX_PIXELS:,}; crop or downscale it."
         )
-
-
-def gray_levels(values: NDArray[np.float32], *, whole_numbers: bool) -> NDArray[np.float32]:
-    """Scale intensities of any depth to gray levels from 0 to 255.
-
-    Args:
-        values: Intensities that are not negative, of any shape.
-        whole_numbers: Whether they are integers; if not, and none exceeds 1, they are shares of white.
-
-    Returns:
-        Gray levels of the same shape, not rounded; white is the highest value of the smallest common bit depth (8, 10,
-        12, 14, 16 or 32) that holds the brightest pixel.
-    """
-    brightest = float(values.max())
-    if not whole_numbers and brightest <= 1:
-        white = 1.0
-    else:
-        white = next((2.0**bits - 1 for bits in (8, 10, 12, 14, 16, 32) if brightest < 2.0**bits), brightest)
-    return np.clip(values * np.float32(255 / white), 0, 255).astype(np.float32)

@@ -1,1 +1,1 @@
-"""Serving: engines, predictions, batches, heat maps."""
+"""Inference: predictions and heat maps."""

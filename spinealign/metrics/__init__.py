@@ -1,1 +1,1 @@
-"""Scores, intervals and calibration of arrays."""
+"""Scores, confidence intervals, calibration and novelty of arrays of predictions."""

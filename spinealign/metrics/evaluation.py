@@ -1,46 +1,50 @@
-"""One object behind every printed, stored and published number."""
+"""Evaluation of predictions: scores with intervals, the shortcut baseline, and sensitivity by size."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.metrics.intervals import Interval, cluster_bootstrap
+from spinealign.errors import require
+from spinealign.metrics.intervals import Intervals, cluster_bootstrap
+from spinealign.metrics.registry import Interval, format_score
 from spinealign.metrics.scores import (
     Confusion,
     Scores,
     SizeBin,
     binary_scores,
+    complete_scores,
     confusion_of,
     sensitivity_by_size,
 )
-from spinealign.serialization import rebuild
+from spinealign.metrics.shortcut import Baseline, reached_by_ridge
+from spinealign.serialization import NOT_STORED, rebuild, to_plain
+from spinealign.writing import staged
 
+EVALUATION_FILE, EVALUATION_PLOT, WORST_CASES = "evaluation.json", "evaluation.png", "worst_cases.png"
 SIZE_EDGES_MM = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, inf)
-SHORTCUT_MARGIN = 0.05  # by which the thumbnail ridge certainly beats guessing where a split proves little
-SKEWED = 0.6  # share of the more frequent class from which an accuracy flatters
-NEED_PROBABILITY = ("auroc", "auprc", "brier", "ece")  # scores that calls alone do not have
-
-Intervals = dict[str, Interval | None]
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What predictions rest on, image by image.
+    """Origin of the images of an evaluation.
 
     Attributes:
         collection: Name of the collection.
-        split: Name of its part.
-        sources: The source slice of each image.
-        patients: The patient of each image, where all are known; the intervals then draw patients.
-        size_mm: Size of each finding, NaN where there is none or it is not known, shape (N,).
-        ridge_called: Calls of the thumbnail ridge on the same images, which it has not learnt from, shape (N,); None
-            where there is too little to learn from.
+        split: Name of the split.
+        sources: Source slice of each image.
+        patients: Patient of each image, if all are known; the intervals then draw patients.
+        size_mm: Size of each finding, NaN if there is none or it is unknown, shape (N,).
+        ridge_called: Which of these images the thumbnail ridge classifies as positive, shape (N,); it was trained on
+            other images. None if there are too few to train it.
     """
 
     collection: str
@@ -51,7 +55,7 @@ class Evidence:
     ridge_called: NDArray[np.bool_] | None = None
 
     def part(self, members: NDArray[np.bool_], *, split: str) -> Evidence:
-        """Return the evidence of some images, a mask of shape (N,), under another name of the split."""
+        """Return the evidence of a subset, a mask of shape (N,), with another name of the split."""
         chosen = np.flatnonzero(members).tolist()
         return replace(
             self,
@@ -63,59 +67,47 @@ class Evidence:
         )
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """What a model reaches that gives calls but no probabilities; scores that need those are None.
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions:
+    """The predictions behind an evaluation, image by image; figures are drawn from them.
 
     Attributes:
-        scores: Scores over images.
-        intervals: 95 % interval of each score, over the units of the evaluation.
+        positive: Whether each image shows the finding, shape (N,).
+        probability: Predicted probability of the finding in [0, 1], shape (N,).
+        sources: Source slice of each image.
+        names: Name of each image.
+        labels: Name of the true class of each image.
+        gray: The images, uint8 of shape (N, S, S).
     """
 
-    scores: Scores
-    intervals: Intervals
-
-    @classmethod
-    def of(
-        cls,
-        positive: NDArray[np.bool_],
-        called: NDArray[np.bool_],
-        *,
-        groups: Sequence[str | int],
-        draws: int = 1000,
-        seed: int = 0,
-    ) -> Baseline:
-        """Score calls, with intervals as of `cluster_bootstrap`."""
-        calls = np.asarray(called, float)
-        intervals = cluster_bootstrap(positive, calls, groups=groups, draws=draws, seed=seed)
-        without: dict[str, Any] = dict.fromkeys(NEED_PROBABILITY)
-        return cls(replace(binary_scores(positive, calls), **without), {**intervals, **without})
-
-    @property
-    def tells_the_classes(self) -> bool:
-        """Whether its balanced accuracy certainly beats guessing: a linear model on thumbnails never should."""
-        interval = self.intervals["balanced_accuracy"]
-        return interval is not None and interval[0] > 0.5 + SHORTCUT_MARGIN
+    positive: NDArray[np.bool_]
+    probability: NDArray[np.floating]
+    sources: tuple[str, ...]
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    gray: NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """What a model scores on one split of one collection, and how much that means.
+    """Scores of a model on one split of one collection, with their uncertainty.
 
     Attributes:
         collection: Name of the collection.
-        split: Name of its part.
+        split: Name of the split.
         images: Number of images.
-        sources: Number of distinct source slices; the copies of one slice count once.
+        sources: Number of distinct source slices; the copies of a slice count once.
         unit: What the intervals draw, `source` or `patient`.
-        units: Number of distinct ones.
-        threshold: Probabilities of at least this much count as a call.
-        scores: Scores over images.
-        confusion: Right and wrong calls.
-        intervals: 95 % interval of each score, over units; None where there is no score.
-        naive_intervals: The same as if each image were its own source: too narrow wherever copies stand together.
-        thumbnail_ridge: What the shortcut probe reaches on the same images; None where it had too little to learn from.
-        sensitivity_by_size: Sensitivity over the size of the finding, where sizes are known.
+        units: Number of distinct units.
+        threshold: Smallest probability that is classified as positive.
+        scores: Scores over images; None if a score is undefined.
+        confusion: Confusion matrix.
+        intervals: 95 % interval of each score, over units; None if the score is undefined.
+        naive_intervals: The same with each image as its own source: too narrow if images are copies.
+        thumbnail_ridge: Scores of the shortcut baseline on the same images; None if there were too few to train it.
+        sensitivity_by_size: Sensitivity by size of the finding, if sizes are known.
+        accepted: Evaluation of the images that are not rejected as unknown; None if no image is accepted.
+        predictions: The predictions themselves; None in an evaluation that was read from a file.
     """
 
     collection: str
@@ -131,6 +123,19 @@ class Evaluation:
     naive_intervals: Intervals
     thumbnail_ridge: Baseline | None = None
     sensitivity_by_size: tuple[SizeBin, ...] = ()
+    accepted: Evaluation | None = None
+    predictions: Predictions | None = field(default=None, compare=False, repr=False, metadata=NOT_STORED)
+
+    def __post_init__(self) -> None:
+        cells = astuple(self.confusion)
+        if min(self.sources, self.units, *cells) < 0 or not 0 < self.images == sum(cells):
+            raise ValueError("the counts contradict each other")
+        complete_scores(self, intervals=("intervals", "naive_intervals"))
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={format_score(name, self.scores.get(name))}" for name in ("accuracy", "auroc")]
+        counts = f"images={self.images}, sources={self.sources}"
+        return f"Evaluation({self.collection!r}, {self.split!r}, {counts}, {', '.join(shown)})"
 
     @classmethod
     def of(
@@ -146,15 +151,15 @@ class Evaluation:
         """Score predictions.
 
         Args:
-            positive: True where the finding is there, shape (N,).
-            probability: Its predicted probability in [0, 1], shape (N,).
-            evidence: What they rest on.
-            threshold: Probabilities of at least this much count as a call.
-            draws: Number of bootstrap draws behind an interval.
+            positive: Whether each image shows the finding, shape (N,).
+            probability: Predicted probability of the finding in [0, 1], shape (N,).
+            evidence: Origin of the images.
+            threshold: Smallest probability that is classified as positive.
+            draws: Number of bootstrap draws for the intervals.
             seed: Seed of the draws.
 
         Raises:
-            ValueError: If the shapes differ, there is nothing to score, or a probability is not in [0, 1].
+            ValueError: If the shapes differ, there are no images, or a probability is not in [0, 1].
         """
         unit, groups = ("source", evidence.sources) if evidence.patients is None else ("patient", evidence.patients)
         positive = np.asarray(positive, bool)
@@ -185,65 +190,93 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
-        """Rebuild an evaluation from what `to_dict` gave, also after a way through JSON.
+        """Build an evaluation from the output of `to_dict`, also after JSON.
+
+        Files of other releases can be read: unknown scores are kept, and missing scores are None.
 
         Raises:
-            ValueError: If fields are missing, not known or not of their kind, or contradict each other, as in a file
-                that is damaged or of another version.
+            ValueError: If the content is damaged: fields are missing, have the wrong type, or contradict each other.
         """
         try:
-            evaluation: Evaluation = rebuild(cls, content)
-            evaluation._check()
+            return rebuild(cls, content)
         except ValueError as error:
-            raise ValueError(
-                f"these are not the numbers of an evaluation ({error}); measure the model again."
-            ) from error
-        return evaluation
-
-    def _check(self) -> None:
-        """Raise a ValueError if the numbers cannot be of one evaluation."""
-        cells = astuple(self.confusion)
-        if min(self.sources, self.units, *cells) < 0 or not 0 < self.images == sum(cells):
-            raise ValueError("the counts contradict each other")
-        scored = self.scores.to_dict().keys()
-        ridge = [self.thumbnail_ridge.intervals] if self.thumbnail_ridge else []
-        if any(intervals.keys() != scored for intervals in (self.intervals, self.naive_intervals, *ridge)):
-            raise ValueError("the intervals are not those of the scores")
+            raise ValueError(f"The content is not an evaluation ({error}). Evaluate the model again.") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content as plain data for JSON."""
-        return asdict(self)
+        """Return the evaluation without its predictions as plain data for JSON."""
+        return to_plain(self)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write `evaluation.json`, the figure `evaluation.png` and the worst cases, `worst_cases.png`.
+
+        The worst cases are images of the collection.
+
+        Args:
+            folder: Output folder; it is created if missing, and other files in it are kept.
+
+        Raises:
+            ValueError: If the evaluation has no predictions, because it was read from a file.
+            MissingDependencyError: If matplotlib or scikit-learn is not installed.
+        """
+        self._require_predictions()
+        from spinealign.reporting.case_sheet import draw_worst_cases
+
+        with staged(Path(folder)) as staging:
+            content = json.dumps(self.to_dict(), indent=2, allow_nan=False)
+            (staging / EVALUATION_FILE).write_text(content + "\n", encoding="utf-8")
+            self.save_plots(staging / EVALUATION_PLOT)
+            draw_worst_cases([self], staging / WORST_CASES)
+
+    def save_plots(self, path: str | os.PathLike[str]) -> None:
+        """Draw ROC curve, precision-recall curve, reliability diagram and confusion matrix.
+
+        Args:
+            path: Output file, PNG.
+
+        Raises:
+            ValueError: If the evaluation has no predictions, because it was read from a file.
+            MissingDependencyError: If matplotlib or scikit-learn is not installed.
+        """
+        self._require_predictions()
+        require("matplotlib", "sklearn", extra="train")
+        from spinealign.reporting.evaluation_figures import plot_evaluation
+
+        plot_evaluation([self], Path(path))
+
+    def _require_predictions(self) -> None:
+        if self.predictions is None:
+            raise ValueError("This evaluation has no predictions to draw. Evaluate the model again.")
 
     @property
     def distinct(self) -> str:
-        """What the images come from, counted: distinct sources, and patients where the intervals draw them."""
+        """Number of distinct sources, and of patients if the intervals draw them, as text."""
         patients = f" and {self.units:,} patients" if self.unit == "patient" else ""
         return f"{self.sources:,} distinct sources{patients}"
 
     @property
     def accuracy_interval(self) -> Interval:
-        """The 95 % interval of the accuracy over units."""
+        """95 % interval of the accuracy over units."""
         return self.intervals["accuracy"] or (0.0, 1.0)
 
     @property
     def thumbnail_ridge_accuracy(self) -> float | None:
-        """What the shortcut probe reaches on the same images; None where there is too little to learn from."""
-        return self.thumbnail_ridge.scores.accuracy if self.thumbnail_ridge else None
+        """Accuracy of the shortcut baseline; None if there were too few images to train it."""
+        return self.thumbnail_ridge.scores["accuracy"] if self.thumbnail_ridge else None
 
     @property
     def thumbnail_ridge_interval(self) -> Interval | None:
-        """The 95 % interval of that, over units."""
+        """95 % interval of the accuracy of the shortcut baseline, over units."""
         return self.thumbnail_ridge.intervals["accuracy"] if self.thumbnail_ridge else None
 
     @property
     def shortcut_warning(self) -> str | None:
-        """A plain sentence where the split proves little, else None."""
+        """Warning that the shortcut baseline solves this split, or None."""
         ridge = self.thumbnail_ridge
         if ridge is None or not ridge.tells_the_classes:
             return None
         share = (self.confusion.tp + self.confusion.fn) / self.images
         reached = reached_by_ridge(
-            ridge.scores.accuracy, ridge.scores.balanced_accuracy, majority=max(share, 1 - share)
+            ridge.scores["accuracy"] or 0.0, ridge.scores["balanced_accuracy"], majority=max(share, 1 - share)
         )
         return (
             f"A linear model on 16x16 thumbnails reaches {reached} on {self.collection} ({self.split}): accuracy on "
@@ -251,31 +284,15 @@ class Evaluation:
         )
 
     def sensitivity_from(self, size_mm: float) -> float | None:
-        """Return the sensitivity for findings of at least `size_mm`, which must be a limit of the bins."""
+        """Return the sensitivity for findings of at least `size_mm`, which must be an edge of the bins."""
         bins = [entry for entry in self.sensitivity_by_size if entry.from_mm >= size_mm]
         total = sum(entry.count for entry in bins)
         return sum(entry.sensitivity * entry.count for entry in bins) / total if total else None
 
 
-def percent(share: float | None) -> str:
-    """Write a share of 1 for people; a dash where there is none."""
-    return "-" if share is None else f"{share * 100:.2f} %"
-
-
 def units_of(evaluations: Sequence[Evaluation]) -> str:
-    """Return what the intervals of evaluations draw: `sources`, `patients`, or both."""
+    """Return what the intervals of the evaluations draw: `sources`, `patients`, or both."""
     return " or ".join(sorted({f"{item.unit}s" for item in evaluations}))
-
-
-def reached_by_ridge(accuracy: float, balanced: float | None, *, majority: float) -> str:
-    """Write what the thumbnail ridge reaches; where one class is rare, its balanced accuracy.
-
-    Args:
-        accuracy: Its accuracy.
-        balanced: Its balanced accuracy, where both classes are there.
-        majority: Share of the more frequent class.
-    """
-    return percent(accuracy) if balanced is None or majority < SKEWED else f"a balanced accuracy of {percent(balanced)}"
 
 
 def _size_curve(

@@ -1,4 +1,4 @@
-"""The images that a model gets most wrong."""
+"""Worst cases: the images with the largest errors."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def worst_cases(
     count: int = 20,
     threshold: float = 0.5,
 ) -> NDArray[np.intp]:
-    """Return the images to look at first: wrong calls by their loss, then right calls by how near they were to tipping.
+    """Return the images to review first: errors by their loss, then correct images by their distance to the threshold.
 
     Args:
-        positive: True where the finding is there, shape (N,).
-        probability: Its predicted probability in [0, 1], shape (N,).
-        sources: The source of each image; copies of one must not fill the list, so it is named at most twice.
-        count: How many images to return at most.
-        threshold: Probabilities of at least this much count as a call.
+        positive: Whether each image shows the finding, shape (N,).
+        probability: Predicted probability of the finding in [0, 1], shape (N,).
+        sources: Source of each image; at most two images of a source are returned.
+        count: Largest number of images to return.
+        threshold: Smallest probability that is classified as positive.
 
     Returns:
-        Indices of the images, the worst first.
+        Indices of the images, worst first.
 
     Example:
         >>> positive, probability = np.array([True, True, False, False]), np.array([0.9, 0.2, 0.6, 0.3])
@@ -38,7 +38,7 @@ def worst_cases(
     """
     positive, probability = np.asarray(positive, bool), np.asarray(probability, float)
     right = (probability >= threshold) == positive
-    of_truth = np.where(positive, probability, 1 - probability)  # the log loss falls as this rises
+    of_truth = np.where(positive, probability, 1 - probability)  # the log loss decreases with it
     order = np.lexsort((np.where(right, np.abs(probability - threshold), of_truth), right))
     shown: Counter[Hashable] = Counter()
     chosen: list[int] = []

@@ -1,9 +1,9 @@
-"""Cross-validation in which no source stands on both sides."""
+"""Cross-validation in which no source is in two folds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 
 from spinealign.errors import require
 from spinealign.metrics.evaluation import Evaluation, Evidence
+from spinealign.serialization import rebuild, to_plain
 
 
 def source_folds(
     positive: NDArray[np.bool_], sources: Sequence[str | int], *, folds: int = 5, seed: int = 0
 ) -> NDArray[np.intp]:
-    """Cut images into folds of similar size and class balance, each source in one fold.
+    """Split images into folds of similar size and class balance, each source in one fold.
 
     Args:
-        positive: True where the finding is there, shape (N,).
-        sources: The source of each image, or its patient.
+        positive: Whether each image shows the finding, shape (N,).
+        sources: Source or patient of each image.
         folds: Number of folds, at least 2.
-        seed: Seed of the cut.
+        seed: Seed of the split.
 
     Returns:
-        The number of the fold that holds each image out, from 0, shape (N,).
+        Number of the fold of each image, from 0, shape (N,).
 
     Raises:
         ValueError: If there are fewer than two folds, or a class has fewer sources than folds.
@@ -39,23 +40,24 @@ def source_folds(
     rarest = min(len(np.unique(group[members])) for members in (positive, ~positive))
     if folds < 2 or rarest < folds:
         raise ValueError(
-            f"{folds} folds need at least 2 folds and as many distinct sources in each class; the rarer class has "
-            f"{rarest}. Ask for {'2' if folds < 2 else 'fewer'} folds, or add sources: copies of one do not count."
+            f"Expected at least 2 folds and as many distinct sources in each class, got {folds} folds and {rarest} "
+            f"sources in the rarer class. Use {'at least 2' if folds < 2 else 'fewer'} folds or add sources; copies "
+            "of a source do not count."
         )
     fold = np.zeros(len(positive), np.intp)
-    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(group, positive, group)
-    for number, (_, held_out) in enumerate(cut):
+    parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(group, positive, group)
+    for number, (_, held_out) in enumerate(parts):
         fold[held_out] = number
     return fold
 
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What models score on the sources that each of them never saw.
+    """Evaluations of a cross-validation over sources.
 
     Attributes:
-        folds: One evaluation for each fold, of the model that was trained without it.
-        pooled: One evaluation of all images, each called by the model that never saw its source.
+        folds: Evaluation of each fold.
+        pooled: Evaluation of the images of all folds together.
     """
 
     folds: tuple[Evaluation, ...]
@@ -72,22 +74,11 @@ class CrossValidation:
         threshold: float = 0.5,
         seed: int = 0,
     ) -> CrossValidation:
-        """Score held-out predictions.
-
-        Args:
-            positive: True where the finding is there, shape (N,).
-            probability: What the model of the other folds says, in [0, 1], shape (N,).
-            fold: The fold of each image, as `source_folds` gives it, shape (N,).
-            evidence: What the predictions rest on.
-            threshold: Probabilities of at least this much count as a call.
-            seed: Seed of the intervals.
-        """
+        """Score held-out predictions, as `Evaluation.of`; `fold` is from `source_folds`, shape (N,)."""
 
         def evaluate(members: NDArray[np.bool_], split: str) -> Evaluation:
             part = evidence.part(members, split=split)
-            return Evaluation.of(
-                positive[members], probability[members], evidence=part, threshold=threshold, seed=seed
-            )  # fmt: skip
+            return Evaluation.of(positive[members], probability[members], evidence=part, threshold=threshold, seed=seed)
 
         numbers = np.unique(fold)
         return cls(
@@ -96,22 +87,24 @@ class CrossValidation:
         )
 
     def mean_and_deviation(self, score: str) -> tuple[float | None, float | None]:
-        """Return mean and standard deviation of a score over the folds that define it; None where none does.
+        """Return mean and standard deviation of a score over the folds in which it is defined, or None.
 
-        The folds share training images, so the deviation is no standard error; the intervals of `pooled` are the
-        evidence.
+        The folds share training images, so the deviation is not a standard error; use the intervals of `pooled`.
         """
-        values = [value for item in self.folds if (value := item.scores.to_dict()[score]) is not None]
+        values = [value for item in self.folds if (value := item.scores[score]) is not None]
         if not values:
             return None, None
         return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> CrossValidation:
-        """Rebuild a cross-validation from what `to_dict` gave, also after a way through JSON."""
-        folds = tuple(Evaluation.from_dict(item) for item in content["folds"])
-        return cls(folds, Evaluation.from_dict(content["pooled"]))
+        """Build a cross-validation from the output of `to_dict`, also after JSON.
+
+        Raises:
+            ValueError: If the content is damaged.
+        """
+        return rebuild(cls, content)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content as plain data for JSON."""
-        return asdict(self)
+        """Return the evaluations as plain data for JSON."""
+        return to_plain(self)

@@ -1,4 +1,4 @@
-"""How unlike the training images an image is, by what the network sees in it."""
+"""Novelty: distance of an image to the training images in the feature space of the network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class NoveltyStatistics:
     """Mahalanobis distance to the nearest group of training images (Lee et al., NeurIPS 2018).
 
     Attributes:
-        means: Mean feature of each group, float32 of shape (G, F).
-        whitening: Matrix that makes the covariance within the groups the unit matrix, float32 of shape (F, F).
+        means: Mean features of each group, float32 of shape (G, F).
+        whitening: Whitening matrix of the covariance within the groups, float32 of shape (F, F).
     """
 
     means: NDArray[np.float32]
@@ -26,9 +26,9 @@ class NoveltyStatistics:
     def __post_init__(self) -> None:
         features = self.means.shape[-1]
         if self.means.ndim != 2 or self.whitening.shape != (features, features):
-            raise ValueError(f"means of shape {self.means.shape} and a matrix of {self.whitening.shape} do not fit.")
+            raise ValueError(f"Shapes of means {self.means.shape} and whitening {self.whitening.shape} do not match.")
         if not (np.isfinite(self.means).all() and np.isfinite(self.whitening).all()):
-            raise ValueError("the statistics hold numbers that are not finite.")
+            raise ValueError("The novelty statistics contain numbers that are not finite.")
 
     def distance(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the distance of each image.
@@ -37,22 +37,19 @@ class NoveltyStatistics:
             features: Features of shape (N, F).
 
         Returns:
-            Distances of shape (N,), not negative; training images lie near the root of F.
+            Distances of shape (N,), at least 0; about the square root of F for training images.
         """
         offsets = np.asarray(features, np.float64)[:, None, :] - self.means
         return np.sqrt(((offsets @ self.whitening) ** 2).sum(axis=2)).min(axis=1)
 
 
 def fit_novelty(features: NDArray[np.floating], groups: Sequence[Hashable]) -> NoveltyStatistics:
-    """Describe the training images.
+    """Return the statistics of the training images.
 
     Args:
-        features: Their features, shape (N, F).
-        groups: The group of each image, such as collection and class; each has a mean of its own, and all share one
-            covariance, shrunk by the rule of Ledoit and Wolf (J. Multivariate Anal. 88, 2004, 365).
-
-    Returns:
-        The statistics.
+        features: Features of the images, shape (N, F).
+        groups: Group of each image, such as collection and class. Each group has its mean; all share one covariance,
+            shrunk by the rule of Ledoit and Wolf (J. Multivariate Anal. 88, 2004, 365).
 
     Raises:
         ValueError: If there are fewer than two images.
@@ -63,27 +60,27 @@ def fit_novelty(features: NDArray[np.floating], groups: Sequence[Hashable]) -> N
 
     features = np.asarray(features, np.float64)
     if len(features) < 2:
-        raise ValueError(f"need two images at least, not {len(features)}.")
+        raise ValueError(f"Expected at least two images, got {len(features)}.")
     names = np.array([str(group) for group in groups])
     means = {name: features[names == name].mean(axis=0) for name in np.unique(names)}
     residuals = features - np.stack([means[name] for name in names])
     covariance = LedoitWolf(assume_centered=True).fit(residuals).covariance_
     variances, directions = np.linalg.eigh(covariance)
-    floor = max(float(variances[-1]) * 1e-9, 1e-12)  # a feature that never changes must not divide by zero
-    whitening = directions / np.sqrt(np.maximum(variances, floor))
+    smallest = max(float(variances[-1]) * 1e-9, 1e-12)  # avoids a division by zero for constant features
+    whitening = directions / np.sqrt(np.maximum(variances, smallest))
     return NoveltyStatistics(np.stack(list(means.values())).astype(np.float32), whitening.astype(np.float32))
 
 
 def rejection_limit(distances: NDArray[np.floating], *, weights: NDArray[np.floating], share: float) -> float:
-    """Return a distance beyond which at most a share of the images lies, and as much of it as that allows.
+    """Return the smallest threshold that rejects at most `share` of the images.
 
     Args:
-        distances: Of held-out images, shape (N,).
+        distances: Distances of held-out images, shape (N,).
         weights: Weight of each image, shape (N,).
-        share: The share, in [0, 1).
+        share: Largest share to reject, in [0, 1).
 
     Returns:
-        The limit, half-way between the last distance within and the first beyond, so that rounding moves no image.
+        The midpoint between the largest accepted distance and the smallest rejected one, so rounding changes nothing.
 
     Example:
         >>> rejection_limit(np.array([1.0, 2.0, 3.0, 4.0]), weights=np.ones(4), share=0.25)

@@ -1,18 +1,26 @@
-"""The shortcut probe: how well a model does that cannot possibly see the finding."""
+"""Shortcut baseline: a linear model on thumbnails (thumbnail ridge), which are too coarse to show the finding."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.errors import require
+from spinealign.metrics.intervals import Intervals, cluster_bootstrap
+from spinealign.metrics.registry import METRICS, percent
+from spinealign.metrics.scores import Scores, binary_scores, complete_scores
 
 THUMBNAIL_SIZE = 16
+SHORTCUT_MARGIN = 0.05  # above chance, from which the balanced accuracy of the thumbnail ridge raises a warning
+SKEWED = 0.6  # share of the more frequent class from which the balanced accuracy is reported instead of the accuracy
 
 
 def thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Shrink a gray image of shape (H, W) to 256 features in [0, 1], too few for any fracture."""
+    """Shrink a gray image of shape (H, W) to 256 features in [0, 1], too coarse to show a fracture."""
     small = Image.fromarray(gray).resize((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.BOX)
     return np.asarray(small, np.float32).ravel() / np.float32(255)
 
@@ -20,18 +28,18 @@ def thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
 def thumbnail_ridge_calls(
     train: NDArray[np.floating], train_positive: NDArray[np.bool_], *, test: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
-    """Return what ridge regression on thumbnails calls positive; both classes count alike, however rare one is.
+    """Classify images by ridge regression on thumbnails, with both classes weighted equally.
 
-    Where it is right, the label can be read off the coarse look of the image, so a high accuracy of any other model on
-    the same split says nothing about the finding.
+    If its accuracy is high, coarse appearance predicts the label, and a high accuracy of another model on the same
+    split is not evidence that it detects the finding.
 
     Args:
         train: Features of the training images, shape (N, F).
-        train_positive: Their truth, shape (N,).
-        test: Features of the images to call, shape (M, F).
+        train_positive: Whether each training image shows the finding, shape (N,).
+        test: Features of the images to classify, shape (M, F).
 
     Returns:
-        The calls, shape (M,).
+        Whether each image is classified as positive, shape (M,).
 
     Raises:
         MissingDependencyError: If scikit-learn is not installed.
@@ -47,15 +55,58 @@ def thumbnail_ridge_calls(
 def fold_calls(
     features: NDArray[np.floating], positive: NDArray[np.bool_], *, fold: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """Return what ridge regression calls positive, each image by the model of the other folds, shape (N,).
+    """Classify each image by ridge regression on the other folds, as `thumbnail_ridge_calls`.
 
-    Args:
-        features: Features of all images, shape (N, F).
-        positive: Their truth, shape (N,).
-        fold: The fold of each image, as `source_folds` gives it, shape (N,).
+    The features have the shape (N, F); labels, folds (from `source_folds`) and result have the shape (N,).
     """
     calls = np.zeros(len(positive), bool)
     for number in np.unique(fold):
         held_out = fold == number
         calls[held_out] = thumbnail_ridge_calls(features[~held_out], positive[~held_out], test=features[held_out])
     return calls
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Scores of a classifier that gives labels but no probabilities; scores that need probabilities are None.
+
+    Attributes:
+        scores: Scores over images.
+        intervals: 95 % interval of each score, over the units of the evaluation.
+    """
+
+    scores: Scores
+    intervals: Intervals
+
+    def __post_init__(self) -> None:
+        complete_scores(self, intervals=("intervals",))
+
+    @classmethod
+    def of(
+        cls,
+        positive: NDArray[np.bool_],
+        called: NDArray[np.bool_],
+        *,
+        groups: Sequence[str | int],
+        draws: int = 1000,
+        seed: int = 0,
+    ) -> Baseline:
+        """Score labels, with intervals from `cluster_bootstrap`."""
+        labels = np.asarray(called, float)
+        intervals = cluster_bootstrap(positive, labels, groups=groups, draws=draws, seed=seed)
+        without = {name: None for name, metric in METRICS.items() if metric.needs_probability}
+        return cls({**binary_scores(positive, labels), **without}, {**intervals, **without})
+
+    @property
+    def tells_the_classes(self) -> bool:
+        """Whether the interval of the balanced accuracy is above chance; for thumbnails it never should be."""
+        interval = self.intervals["balanced_accuracy"]
+        return interval is not None and interval[0] > 0.5 + SHORTCUT_MARGIN
+
+
+def reached_by_ridge(accuracy: float, balanced: float | None, *, majority: float) -> str:
+    """Format the accuracy of the thumbnail ridge, or its balanced accuracy if it has one and one class is rare.
+
+    `majority` is the share of the more frequent class.
+    """
+    return percent(accuracy) if balanced is None or majority < SKEWED else f"a balanced accuracy of {percent(balanced)}"

@@ -1,25 +1,17 @@
-"""Architectures that transformers does not have; importing this room makes them known to its auto classes."""
+"""Named backbones, and the architectures among them that transformers does not have.
+
+Importing this package registers these architectures with the auto classes of transformers. To add a backbone, add one
+entry to `catalog.py`; if transformers does not have its class, write a module here with a configuration and a subclass
+of `classifier.Classifier`, as in `densenet.py`, and name the class in the entry.
+"""
 
 from __future__ import annotations
 
 from transformers import AutoConfig, AutoModelForImageClassification
 
-from spinealign.networks.cnn import CnnClassifier, CnnConfig
-from spinealign.networks.densenet import DenseNet121Classifier, DenseNet121Config
-from spinealign.networks.thumbnail import ThumbnailClassifier, ThumbnailConfig
-from spinealign.networks.vgg import Vgg16Classifier, Vgg16Config
+from spinealign.networks.catalog import BACKBONES
 
-for _network in (CnnClassifier, DenseNet121Classifier, ThumbnailClassifier, Vgg16Classifier):
-    AutoConfig.register(_network.config_class.model_type, _network.config_class, exist_ok=True)
-    AutoModelForImageClassification.register(_network.config_class, _network, exist_ok=True)
-
-__all__ = [
-    "CnnClassifier",
-    "CnnConfig",
-    "DenseNet121Classifier",
-    "DenseNet121Config",
-    "ThumbnailClassifier",
-    "ThumbnailConfig",
-    "Vgg16Classifier",
-    "Vgg16Config",
-]
+for _backbone in BACKBONES.values():
+    if _network := _backbone.network:
+        AutoConfig.register(_network.config_class.model_type, _network.config_class, exist_ok=True)
+        AutoModelForImageClassification.register(_network.config_class, _network, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The backbones that have a name: those of the original system, and those that its authors considered."""
+"""Named backbones: those of the original system, and those considered by its authors."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from typing import Any
 
 from transformers import ConvNextV2Config, MobileNetV2Config, ResNetConfig, ViTConfig
 
-from spinealign.networks.cnn import CnnConfig
-from spinealign.networks.densenet import DenseNet121Config
-from spinealign.networks.thumbnail import ThumbnailConfig
-from spinealign.networks.vgg import Vgg16Config
+from spinealign.networks.classifier import Classifier
+from spinealign.networks.cnn import CnnClassifier, CnnConfig
+from spinealign.networks.densenet import DenseNet121Classifier, DenseNet121Config
+from spinealign.networks.thumbnail import ThumbnailClassifier, ThumbnailConfig
+from spinealign.networks.vgg import Vgg16Classifier, Vgg16Config
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """An architecture by name.
+    """A named architecture.
 
     Attributes:
-        name: What `--backbone` calls it.
-        shape: Makes its configuration, without any download; takes further attributes by keyword.
-        hub_id: Where its ImageNet weights lie; None if there are none.
-        image_size: Height and width of its input in pixels.
-        note: What it is.
+        name: Value of `--backbone`.
+        shape: Function that returns the configuration of transformers, without a download. Keywords set further
+            attributes.
+        hub_id: Hub repository of the ImageNet weights; None if there are none.
+        image_size: Height and width of the input in pixels.
+        note: Description.
+        network: Class of the network, if transformers does not have it.
     """
 
     name: str
@@ -32,17 +35,30 @@ class Backbone:
     hub_id: str | None
     image_size: int = 224
     note: str = ""
+    network: type[Classifier] | None = None
 
     @property
     def is_own(self) -> bool:
-        """Whether its class is one of this room, which transformers does not have."""
-        return str(self.shape().model_type).startswith("spinealign-")
+        """Whether the class of the network is from this package, not from transformers."""
+        return self.network is not None
 
 
 _ALL = (
-    Backbone("cnn", CnnConfig, None, 256, "scratch CNN of the original system"),
-    Backbone("vgg16", Vgg16Config, "timm/vgg16.tv_in1k", note="VGG16 with the dense head of the original system"),
-    Backbone("densenet121", DenseNet121Config, "timm/densenet121.tv_in1k", note="DenseNet121 by MONAI"),
+    Backbone("cnn", CnnConfig, None, image_size=256, note="CNN of the original system", network=CnnClassifier),
+    Backbone(
+        "vgg16",
+        Vgg16Config,
+        "timm/vgg16.tv_in1k",
+        note="VGG16 with the dense head of the original system",
+        network=Vgg16Classifier,
+    ),
+    Backbone(
+        "densenet121",
+        DenseNet121Config,
+        "timm/densenet121.tv_in1k",
+        note="DenseNet121 of MONAI",
+        network=DenseNet121Classifier,
+    ),
     Backbone(
         "resnet18",
         partial(ResNetConfig, depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic"),
@@ -61,8 +77,10 @@ _ALL = (
         "deit_tiny",
         partial(ViTConfig, hidden_size=192, num_attention_heads=3, intermediate_size=768),
         "facebook/deit-tiny-patch16-224",
-        note="DeiT-tiny, the shape of ViT-tiny",
+        note="DeiT-tiny, same shape as ViT-tiny",
     ),
-    Backbone("thumbnail_ridge", ThumbnailConfig, None, note="linear model on 16x16 thumbnails"),
+    Backbone(
+        "thumbnail_ridge", ThumbnailConfig, None, note="linear model on 16x16 thumbnails", network=ThumbnailClassifier
+    ),
 )
 BACKBONES = {backbone.name: backbone for backbone in _ALL}

@@ -1,4 +1,4 @@
-"""What the networks of this room share: they look like an image classifier of transformers."""
+"""Base classes of the networks, with the interface of an image classifier of transformers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from transformers.modeling_outputs import ImageClassifierOutput
 
 
 class Classifier(PreTrainedModel):
-    """An image classifier of two classes; a subclass sets `classifier`, its head, and defines `states`."""
+    """An image classifier with two classes.
+
+    Subclasses set `classifier`, the head, and implement `states`.
+    """
 
     main_input_name = "pixel_values"
     classifier: nn.Module
 
     def states(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return what each stage computes of `pixel_values`, (N, C, S, S); the last, (N, F), is what the head sees."""
+        """Return the output of each stage for `pixel_values` of shape (N, C, S, S).
+
+        The last output, of shape (N, F), is the input of the head.
+        """
         raise NotImplementedError
 
     def forward(
@@ -32,11 +38,11 @@ class Classifier(PreTrainedModel):
 
         Args:
             pixel_values: Shape (N, C, S, S).
-            labels: Index of the true class of each image, shape (N,), for the loss.
-            output_hidden_states: Return the states of all stages, too.
+            labels: Class index of each image, shape (N,); None for no loss.
+            output_hidden_states: Return the output of all stages as well.
 
         Returns:
-            Logits of shape (N, 2) and, with labels, the mean cross entropy.
+            Logits of shape (N, 2) and, if labels are given, the mean cross entropy.
         """
         states = self.states(pixel_values)
         logits = self.classifier(states[-1])
@@ -44,7 +50,7 @@ class Classifier(PreTrainedModel):
         return ImageClassifierOutput(loss=loss, logits=logits, hidden_states=states if output_hidden_states else None)
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Start as Keras does: uniform weights by Glorot and Bengio (AISTATS 2010), biases 0."""
+        """Initialize as Keras does: Glorot uniform weights (Glorot and Bengio, AISTATS 2010), biases 0."""
         if isinstance(module, nn.Linear | nn.Conv2d):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
@@ -54,19 +60,19 @@ class Classifier(PreTrainedModel):
 
 
 class LogOddsHead(nn.Module):
-    """The single output of a Keras classifier, given as two logits: softmax of (0, z) is the sigmoid of z."""
+    """A single logit z, returned as the two logits (0, z): their softmax is the sigmoid of z, as in Keras."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
         self.linear = nn.Linear(features, 1)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return logits of shape (N, 2) of features of shape (N, F)."""
+        """Return logits of shape (N, 2) for features of shape (N, F)."""
         return nn.functional.pad(self.linear(features), (1, 0))
 
 
 class StackedClassifier(Classifier):
-    """Convolutions, a flattened map, a dense layer with dropout and one logit: how the original system built them."""
+    """Convolutions, flattening, a dense layer with dropout, and one logit, as in the original system."""
 
     def __init__(self, config: Any, convolutions: nn.Sequential, *, flattened: int) -> None:
         super().__init__(config)
@@ -77,7 +83,7 @@ class StackedClassifier(Classifier):
         self.post_init()
 
     def states(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the map after each pooling, and the units of the dense layer."""
+        """Return the feature map after each pooling layer, and the output of the dense layer."""
         state, maps = pixel_values, []
         for layer in self.features:
             state = layer(state)

@@ -1,4 +1,4 @@
-"""The scratch CNN of the original system."""
+"""CNN of the original system, trained from random weights."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _CHANNELS = (64, 128, 256)
 
 
 class CnnConfig(PreTrainedConfig):
-    """Shape of a `CnnClassifier`; the defaults are those of the original system.
+    """Configuration of a `CnnClassifier`. The defaults are those of the original system.
 
     Attributes:
         num_channels: Channels of the input.
         image_size: Height and width of the input in pixels, at least 22.
         hidden_size: Units of the dense layer.
-        dropout: Share of these that is dropped in training.
+        dropout: Fraction of these units that is dropped in training.
     """
 
     model_type = "spinealign-cnn"
@@ -29,9 +29,9 @@ class CnnConfig(PreTrainedConfig):
 
 
 class CnnClassifier(StackedClassifier):
-    """Three convolutions without padding, each halved by pooling, then one dense layer and one logit.
+    """Three convolutions without padding, each followed by pooling, then one dense layer and one logit.
 
-    Nearly all of its 118 million parameters lie between the flattened map and the dense layer.
+    Nearly all of the 118 million parameters are weights of the dense layer.
     """
 
     config_class = CnnConfig

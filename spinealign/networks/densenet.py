@@ -1,4 +1,4 @@
-"""DenseNet121 by MONAI."""
+"""DenseNet121 of MONAI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spinealign.networks.classifier import Classifier
 
 
 class DenseNet121Config(PreTrainedConfig):
-    """Shape of a `DenseNet121Classifier`.
+    """Configuration of a `DenseNet121Classifier`.
 
     Attributes:
         num_channels: Channels of the input.
@@ -22,13 +22,13 @@ class DenseNet121Config(PreTrainedConfig):
 
 
 class DenseNet121Classifier(Classifier):
-    """The convolutions of DenseNet121 (Huang et al., CVPR 2017), averaged over the image, and a linear head."""
+    """DenseNet121 (Huang et al., CVPR 2017): convolutions, global average pooling, and a linear head."""
 
     config_class = DenseNet121Config
 
     def __init__(self, config: DenseNet121Config) -> None:
         super().__init__(config)
-        from monai.networks.nets import DenseNet121  # MONAI takes seconds to load
+        from monai.networks.nets import DenseNet121  # importing MONAI takes seconds
 
         network = DenseNet121(spatial_dims=2, in_channels=config.num_channels, out_channels=config.num_labels)
         self.features = network.features
@@ -36,7 +36,7 @@ class DenseNet121Classifier(Classifier):
         self.post_init()
 
     def states(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the map after each dense block, and the average of the last one, shape (N, 1024)."""
+        """Return the feature map after each dense block, and the average of the last one, shape (N, 1024)."""
         state, maps = pixel_values, []
         for name, layer in self.features.named_children():
             state = layer(state)

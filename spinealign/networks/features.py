@@ -1,4 +1,4 @@
-"""What a network sees in an image, as one vector: the ground on which novelty is judged."""
+"""Features of an image in a hidden layer, used for novelty detection."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-# The last layers keep only what tells the classes apart, so images that are unlike any of them look alike there; a
-# little beyond the middle, a network still sees what an image is.
+# The last layers keep only what separates the classes, so an image unlike all classes is not an outlier there. At 60 %
+# of the depth, features still describe the whole image.
 _DEPTH = 0.6
 
 
@@ -15,12 +15,12 @@ def logits_and_features(network: Any, pixel_values: torch.Tensor) -> tuple[torch
     """Run an image classifier.
 
     Args:
-        network: One of transformers or of this room.
+        network: Image classifier of transformers or of this package.
         pixel_values: Shape (N, C, S, S).
 
     Returns:
-        Logits of shape (N, classes), and features of shape (N, F): the average over all tokens or places of the hidden
-        state at 60 % of the depth, or the logits of a network that shows no hidden state.
+        Logits of shape (N, classes), and features of shape (N, F): the hidden state at 60 % of the depth, averaged over
+        all tokens or positions, or the logits of a network that returns no hidden states.
     """
     output = network(pixel_values=pixel_values, output_hidden_states=True)
     states = output.hidden_states or (output.logits,)

@@ -1,4 +1,4 @@
-"""ImageNet weights for the networks of this room, as timm publishes them."""
+"""ImageNet weights of timm for the networks of this package."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PREFIX, _COUNTER = "features.", "num_batches_tracked"
 
 
 def find_backbone(name_or_path: str) -> Backbone | None:
-    """Return the entry of the catalog that is meant, or None.
+    """Return the matching entry of the catalog, or None.
 
     Args:
-        name_or_path: A name in the catalog, a Hub id in it, or a folder of timm with one of its architectures.
+        name_or_path: Name or Hub id of an entry, or a timm folder whose architecture is the name of an entry.
     """
     if name_or_path in BACKBONES:
         return BACKBONES[name_or_path]
@@ -35,29 +35,31 @@ def find_backbone(name_or_path: str) -> Backbone | None:
 
 
 def load_imagenet_features(network: Classifier, folder_or_id: str, *, revision: str | None = None) -> None:
-    """Load the convolutions of a network from a folder or a Hub repository of timm; its head stays new.
+    """Load the convolutions of a network from a folder or Hub repository of timm. The head is not changed.
 
     Args:
-        network: A network with `features`.
-        folder_or_id: Where `model.safetensors` lies.
+        network: Network with `features`.
+        folder_or_id: Folder or Hub repository with `model.safetensors`.
         revision: Branch, tag or commit on the Hub.
 
     Raises:
-        CheckpointError: If a tensor of the convolutions is missing or superfluous.
-        RuntimeError: If one has another shape.
+        CheckpointError: If a tensor of the convolutions is missing or unexpected.
+        RuntimeError: If a tensor has another shape.
     """
     local = Path(folder_or_id) / _WEIGHTS
     file = local if local.parent.is_dir() else hf_hub_download(folder_or_id, _WEIGHTS, revision=revision)
     own = {f"{_PREFIX}{name}": tensor for name, tensor in network.features.state_dict().items()}
-    wanted = {_timm_name(name): name for name in own if not name.endswith(_COUNTER)}  # old files have no counters
+    wanted = {_timm_name(name): name for name in own if not name.endswith(_COUNTER)}  # absent in old files
     with safe_open(file, framework="pt") as stored:
         names = {name for name in stored.keys() if name.startswith(_PREFIX) and not name.endswith(_COUNTER)}  # noqa: SIM118
-        if odd := sorted(names ^ wanted.keys()):
-            raise CheckpointError(f"{_WEIGHTS} of {folder_or_id} does not fit the network: {', '.join(odd[:5])}.")
+        if differing := sorted(names ^ wanted.keys()):
+            raise CheckpointError(
+                f"{_WEIGHTS} of {folder_or_id} does not fit the network; differing tensors: {', '.join(differing[:5])}."
+            )
         own |= {wanted[name]: stored.get_tensor(name) for name in names}
     network.features.load_state_dict({name.removeprefix(_PREFIX): tensor for name, tensor in own.items()}, strict=True)
 
 
 def _timm_name(name: str) -> str:
-    """Translate the name of a tensor; MONAI wraps each dense layer once more than timm."""
+    """Return the name of a tensor in timm; MONAI nests each dense layer in one more module."""
     return name.replace(".layers.", ".")

@@ -1,4 +1,4 @@
-"""The shortcut probe as a network, so that it can be trained, served and explained like any other."""
+"""Shortcut baseline as a network, so that it can be trained, served and explained like the others."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SIDE = 16
 
 
 class ThumbnailConfig(PreTrainedConfig):
-    """Shape of a `ThumbnailClassifier`.
+    """Configuration of a `ThumbnailClassifier`.
 
     Attributes:
-        num_channels: Channels of the input, which all show the same gray image.
+        num_channels: Channels of the input; all contain the same gray image.
     """
 
     model_type = "spinealign-thumbnail"
@@ -24,10 +24,10 @@ class ThumbnailConfig(PreTrainedConfig):
 
 
 class ThumbnailClassifier(Classifier):
-    """A linear model on gray thumbnails of 16x16 pixels, too few for any fracture.
+    """A linear model on gray thumbnails of 16x16 pixels, too small to show a fracture.
 
-    Trained with weight decay, it is the logistic sibling of `evaluation.shortcut.thumbnail_ridge`, whose exact solution
-    stands beside every evaluation.
+    Trained with weight decay, it is the logistic counterpart of the ridge regression in `metrics.shortcut`, which is
+    part of every evaluation.
     """
 
     config_class = ThumbnailConfig
@@ -39,5 +39,5 @@ class ThumbnailClassifier(Classifier):
         self.post_init()
 
     def states(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the gray levels of the thumbnails, shape (N, 256)."""
+        """Return the intensities of the thumbnails, shape (N, 256)."""
         return (self.thumbnail(pixel_values.mean(dim=1, keepdim=True)).flatten(1),)

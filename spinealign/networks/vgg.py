@@ -1,4 +1,4 @@
-"""VGG16 as the original system used it: frozen convolutions under a dense head."""
+"""VGG16 as in the original system: frozen convolutions and a dense head."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and conv
 
 
 class Vgg16Config(PreTrainedConfig):
-    """Shape of a `Vgg16Classifier`; the defaults are those of the original system.
+    """Configuration of a `Vgg16Classifier`. The defaults are those of the original system.
 
     Attributes:
         num_channels: Channels of the input.
         image_size: Height and width of the input in pixels, at least 32.
         hidden_size: Units of the dense layer.
-        dropout: Share of these that is dropped in training.
-        freeze: Train the dense layers alone; the convolutions stay what they are.
+        dropout: Fraction of these units that is dropped in training.
+        freeze: Train only the dense layers and keep the convolutions fixed.
     """
 
     model_type = "spinealign-vgg16"
@@ -31,7 +31,7 @@ class Vgg16Config(PreTrainedConfig):
 
 
 class Vgg16Classifier(StackedClassifier):
-    """The convolutions of VGG16 (Simonyan and Zisserman, ICLR 2015), then one dense layer and one logit."""
+    """VGG16 convolutions (Simonyan and Zisserman, ICLR 2015), then one dense layer and one logit."""
 
     config_class = Vgg16Config
 
@@ -48,6 +48,6 @@ class Vgg16Classifier(StackedClassifier):
         self.features.requires_grad_(not config.freeze)
 
     def train(self, mode: bool = True) -> Vgg16Classifier:
-        """Switch between training and use; the parameters that `from_pretrained` makes are frozen here."""
+        """Set the mode, and freeze the convolutions again: `from_pretrained` replaces their parameters."""
         self.features.requires_grad_(not self.config.freeze)
         return super().train(mode)

@@ -1,4 +1,4 @@
-"""The page in the browser, and the interface for programs behind it; Gradio loads when it is built."""
+"""Web page and API of a model; Gradio is imported when the page is built."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ __all__ = ["build_demo", "launch"]
 
 
 def build_demo(predictor: Predictor, *, allow_models: bool = False) -> gradio.Blocks:
-    """Build the page, to be looked at, changed or put into another one.
+    """Build the page as Gradio Blocks, to be modified or embedded in another page.
 
-    Its own `launch` serves it in its look, but unguarded: headers, closed addresses, limits of size, login, `/health`
-    and a folder for uploads of its own come with `spinealign.page.launch`.
+    The `launch` method of the result serves the page with its theme but without protection. Security headers, the
+    allow-list of addresses, size limits, login, `/health` and the private upload folder are only added by
+    `spinealign.page.launch`.
 
     Args:
-        predictor: The model that answers; any engine will do, also one without weights.
-        allow_models: Whether a person may choose another model, by its Hub id or a folder of this machine.
+        predictor: Model to serve, with any engine.
+        allow_models: Whether visitors may choose another model, by Hub id or by a folder on the server.
 
     Returns:
         The page, not yet launched.
@@ -49,17 +50,17 @@ def launch(
     """Serve the page until it is interrupted.
 
     Args:
-        predictor: The model that answers.
-        host: Address to listen on; None takes GRADIO_SERVER_NAME, or this machine alone.
-        port: Port to listen on; None takes GRADIO_SERVER_PORT, or the first free one from 7860 on.
-        mcp: Whether agents may use the model too, by the Model Context Protocol.
-        allow_models: Whether a person may choose another model.
-        hostnames: Names by which the page may be asked, besides those of this machine. None given, it takes any, but
-            where it listens to this machine alone and asks for no login, it takes no other.
+        predictor: Model to serve.
+        host: Address to listen on. Default: GRADIO_SERVER_NAME, or else 127.0.0.1.
+        port: Port to listen on. Default: GRADIO_SERVER_PORT, or else the first free port from 7860.
+        mcp: Whether to offer the model to agents, with the Model Context Protocol.
+        allow_models: Whether visitors may choose another model.
+        hostnames: Host names that are accepted in addition to localhost. If empty, a page on 127.0.0.1 without a login
+            accepts only localhost, and any other page accepts every name.
 
     Raises:
-        MissingDependencyError: If Gradio, or what it needs for `mcp`, is not installed.
-        ValueError: If SPINEALIGN_AUTH is not of the form user:password,user:password, or stands beside `mcp`.
+        MissingDependencyError: If Gradio is not installed, or with `mcp` the package mcp.
+        ValueError: If SPINEALIGN_AUTH is not of the form user:password,user:password, or is combined with `mcp`.
     """
     require("gradio", extra="app")
     if mcp:

@@ -1,40 +1,39 @@
-"""What the model is and is not, with its honest and naive numbers."""
+"""Description of the model for the page: properties, limits and measured scores."""
 
 from __future__ import annotations
 
-from spinealign.checkpoint.finding import Checkpoint
+from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.config import DISCLAIMER
 from spinealign.errors import CheckpointError
 from spinealign.inference.predictor import Predictor
-from spinealign.metrics.evaluation import percent
-from spinealign.reporting.evaluation_text import format_interval
+from spinealign.metrics.registry import format_interval, percent
 from spinealign.reporting.html import escape, table
 
 _IS_NOT = (
-    "No diagnosis: the numbers below are all that is known of it.",
-    "No reader of whole studies: it sees one axial slice at a time, and only what stands in it.",
-    "No judge of images unlike those that it was trained on: it may answer them with much confidence.",
+    "Not a diagnosis: the scores below are all that is known about its accuracy.",
+    "Not a reader of whole studies: it sees one axial slice at a time and nothing else.",
+    "Not reliable on images unlike its training images: it can be wrong with high confidence.",
 )
 
 
-def about(predictor: Predictor) -> str:
-    """Return what the model is, what it is not, and what it scores."""
+def describe_model(predictor: Predictor) -> str:
+    """Return the properties, limits and scores of a model as HTML."""
     settings = predictor.settings
-    trained = ", ".join(settings.training_data) or "not said"
-    novelty = "rejects images unlike its training images" if settings.novelty else "cannot tell unknown images"
+    trained = ", ".join(settings.training_data) or "not stated"
+    novelty = "images unlike the training images are rejected" if settings.novelty else "not detected"
     facts = (
         ("Name", predictor.checkpoint.name),
         ("Classes", ", ".join(predictor.labels)),
         ("Trained on", trained),
         ("Calibration", settings.decision.note),
         ("Unknown images", novelty),
-        ("Input", f"{settings.conditioning.image_size} x {settings.conditioning.image_size} pixels"),
+        ("Input", f"{settings.preprocessing.image_size} x {settings.preprocessing.image_size} pixels"),
     )
     listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
     warnings = "".join(f"<li>{escape(text)}</li>" for text in _IS_NOT)
     return (
         f'<div class="sa-card sa-about"><h2>What it is</h2><dl>{listed}</dl><h2>What it is not</h2>'
-        f"<p><strong>{DISCLAIMER}</strong></p><ul>{warnings}</ul><h2>What its numbers are worth</h2>"
+        f"<p><strong>{DISCLAIMER}</strong></p><ul>{warnings}</ul><h2>Measured performance</h2>"
         f"{_numbers(predictor.checkpoint)}</div>"
     )
 
@@ -42,11 +41,11 @@ def about(predictor: Predictor) -> str:
 def _numbers(checkpoint: Checkpoint) -> str:
     try:
         evaluations = checkpoint.evaluations
-    except CheckpointError:  # without numbers that can be read, a model has none
+    except CheckpointError:  # treat unreadable scores as missing
         evaluations = ()
     if not evaluations:
         return (
-            "<p>This model brings no measured numbers, so nothing is known of how often it is right. "
+            "<p>This model has no measured scores, so its accuracy is unknown. "
             "<code>spinealign evaluate</code> measures it.</p>"
         )
     head = (
@@ -63,7 +62,7 @@ def _numbers(checkpoint: Checkpoint) -> str:
             escape(f"{item.collection} ({item.split})"),
             f"{item.images:,}",
             f"{item.sources:,}",
-            percent(item.scores.accuracy),
+            percent(item.scores["accuracy"]),
             format_interval("accuracy", item.accuracy_interval),
             format_interval("accuracy", item.naive_intervals["accuracy"]),
             percent(item.thumbnail_ridge_accuracy),
@@ -73,7 +72,7 @@ def _numbers(checkpoint: Checkpoint) -> str:
     warnings = "".join(f"<li>{escape(item.shortcut_warning)}</li>" for item in evaluations if item.shortcut_warning)
     return (
         f"{table(head, rows, numbers=range(1, 7))}"
-        "<p>The naive interval takes each image for a new patient; where images are copies of one slice, it is too "
-        "narrow. The thumbnail ridge is a linear model on 16 x 16 pixels: where it comes close, the split is "
-        f"solved without looking at bone.</p>{f'<ul>{warnings}</ul>' if warnings else ''}"
+        "<p>The naive interval treats each image as an independent patient; it is too narrow if images are copies of "
+        "one slice. The thumbnail ridge is a linear model on 16 x 16 pixels: if its accuracy is close to that of the "
+        f"model, the classes can be separated without looking at bone.</p>{f'<ul>{warnings}</ul>' if warnings else ''}"
     )

@@ -1,4 +1,4 @@
-"""Who may ask: this page under its own names, nobody for another site, and with a login only who is logged in."""
+"""Request filter: host allow-list, cross-site check, login."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from spinealign.page.limits import MAX_ADDRESS
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-# What the page, its clients and agents ask for. Gradio has more, above all ways to fetch files and addresses.
+# Addresses that the page, its clients and agents need. Gradio has more, including ways to fetch files and URLs.
 _OPEN = re.compile(
     r"/|/health|/mcp|/config/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/login/?|/logout"
     r"|/(assets|static|svelte)/.+"
@@ -19,7 +19,7 @@ _OPEN = re.compile(
     r"|/gradio_api/(queue/(join|data|status)|cancel|reset)/?"
     r"|/gradio_api/(heartbeat|call(?!/v2/))/.+"
 )
-# What shows the form for the login; Gradio asks itself for startup-events when it starts.
+# Addresses that the login form needs. Gradio requests startup-events from itself when it starts.
 _BEFORE_LOGIN = re.compile(
     r"/|/health|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/login/?|/logout|/(assets|static|svelte)/.+"
     r"|/gradio_api/(login_check|startup-events|theme\.css)/?"
@@ -27,21 +27,16 @@ _BEFORE_LOGIN = re.compile(
 
 
 def refusal(scope: Mapping[str, Any], *, names: Collection[str] | None) -> tuple[int, str] | None:
-    """Return the status and the words with which a request is refused, or None.
-
-    Args:
-        scope: The request, as ASGI describes it.
-        names: Names by which the page may be asked; None takes any.
-    """
+    """Return status and message of a refusal, or None; `names` are the accepted host names, None for any."""
     headers = dict(scope["headers"])
     if max(len(scope["path"]), len(scope.get("query_string", b""))) > MAX_ADDRESS:
         return 414, "The address is too long."
     if names is not None and _host(headers) not in names:
-        return 421, "This page is not asked by that name; its operator can allow it (--hostnames)."
+        return 421, "Unknown host name. The operator of this page can allow it with --hostnames."
     if not _OPEN.fullmatch(scope["path"]):
-        return 404, "There is nothing here."
+        return 404, "Not found."
     if _is_foreign(headers, navigation=scope["path"] == "/"):
-        return 403, "This page answers no other site."
+        return 403, "Requests from other sites are not allowed."
     if not _BEFORE_LOGIN.fullmatch(scope["path"]) and not _is_logged_in(scope.get("app"), headers):
         return 401, "Log in first."
     return None
@@ -55,10 +50,10 @@ def _host(headers: dict[bytes, bytes]) -> str | None:
 
 
 def _is_foreign(headers: dict[bytes, bytes], *, navigation: bool) -> bool:
-    """Tell whether a browser asks for another site; programs do not say where they come from.
+    """Return whether a browser sent the request for another site; other programs do not send an origin.
 
-    A proxy may say by which name the page was asked; another site cannot, for the browser would ask here first. A link
-    may lead to the page, and the Hub shows a Space in a frame.
+    X-Forwarded-Host is trusted because a cross-site script can only set it after a preflight request, which is refused
+    here. Navigation to the page is allowed: links lead to it, and the Hub shows a Space in a frame.
     """
     if headers.get(b"sec-fetch-site") == b"cross-site" and not navigation:
         return True
@@ -67,7 +62,7 @@ def _is_foreign(headers: dict[bytes, bytes], *, navigation: bool) -> bool:
 
 
 def _is_logged_in(app: Any, headers: dict[bytes, bytes]) -> bool:
-    """Tell whether the page asks for no login, or a cookie of the request is one that it gave."""
+    """Return whether the page has no login or the request carries a valid login cookie."""
     from starlette.requests import cookie_parser
 
     if getattr(app, "auth", None) is None:

@@ -1,4 +1,4 @@
-"""The model as tools for agents, by the Model Context Protocol; what they send is never a file here."""
+"""Model Context Protocol server: tools for agents. Images arrive as data URLs and are never written to disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcp.shared.version import SUPPORTED_PROTOCOL_VERSIONS
 from starlette.routing import Route
 
 from spinealign._version import __version__
-from spinealign.errors import SliceError, SpineAlignError
+from spinealign.errors import ImageError, SpineAlignError
 from spinealign.imaging.drawing import overlay_heat
 from spinealign.imaging.slice import Slice
 from spinealign.inference.predictor import Predictor
@@ -27,41 +27,42 @@ from spinealign.page.messages import Asked, Messages
 from spinealign.page.uploads import read_content
 
 INSTRUCTIONS = (
-    "Axial CT slices of the neck: fracture or normal. Research software, not a medical device. An answer about an "
-    "image that is not accepted must not be relied on. Files are sent as data URLs."
+    "Classifies axial CT slices of the neck as fracture or normal. Research software, not a medical device. Do not "
+    "rely on the result for an image that is not accepted. Send files as data URLs."
 )
 NO_DATA_URL = "Send the file as a data URL, data:image/png;base64,... (PNG, JPEG or DICOM)."
-NO_LIST = "Send the files as a list of data URLs, named images."
+NO_LIST = "Send the files in the argument images, as a list of data URLs."
 
 _FILE = {"type": "string", "description": "The PNG, JPEG or DICOM file as a data URL."}
 _FILES = {"type": "array", "items": {"type": "string"}, "description": "The PNG, JPEG or DICOM files as data URLs."}
 TOOLS = [
     types.Tool(
         name="predict",
-        description="Predict one axial CT slice of the neck: fracture or normal. Research software, not a medical "
-        "device. Gives label, confidence, probabilities, whether the image was accepted, why not, and the model.",
+        description="Classify one axial CT slice of the neck as fracture or normal. Research software, not a medical "
+        "device. Returns label, confidence, probabilities, acceptance, reasons for rejection, and the model.",
         inputSchema={"type": "object", "properties": {"image": _FILE}, "required": ["image"]},
     ),
     types.Tool(
         name="predict_batch",
-        description=f"Predict up to {MAX_FILES} axial CT slices of the neck. Gives for each file, in order, what "
-        "predict gives, or its error; a file that cannot be used never ends the rest.",
+        description=f"Classify up to {MAX_FILES} axial CT slices of the neck. Returns for each file, in order, the "
+        "result of predict or an error; a file that cannot be used does not affect the others.",
         inputSchema={"type": "object", "properties": {"images": _FILES}, "required": ["images"]},
     ),
     types.Tool(
         name="explain",
-        description="Show where the answer for one axial CT slice comes from: what it loses when a part is covered. "
-        "Gives the label that was explained, row and column of the hottest place, and the image under its heat map.",
+        description="Explain the prediction for one axial CT slice with an occlusion heat map: how much the "
+        "probability drops when a region is covered. Returns the explained label, row and column of the hottest "
+        "point, and the image with its heat map.",
         inputSchema={"type": "object", "properties": {"image": _FILE}, "required": ["image"]},
     ),
 ]
 
 
 class Agents:
-    """A server of tools: `predict`, `predict_batch` and `explain`.
+    """Server of the tools `predict`, `predict_batch` and `explain`.
 
     Attributes:
-        route: Where it is asked.
+        route: Route that answers requests.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -81,9 +82,9 @@ class Agents:
                 return types.EmptyResult()
 
     async def _call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
-        tool = _CALLED.get(name)
+        tool = _FUNCTIONS.get(name)
         if tool is None:
-            return _failure(f"Tools: {', '.join(_CALLED)}.")
+            return _failure(f"Unknown tool. Available tools: {', '.join(_FUNCTIONS)}.")
         try:
             async with self._lanes:
                 return await asyncio.to_thread(tool, self._predictor, arguments)
@@ -102,7 +103,7 @@ def _introduce(version: str | int) -> types.InitializeResult:
 
 @dataclass(frozen=True)
 class _Sent:
-    """A file in a message, as a data URL; a path or an address is none."""
+    """File in a message. Only data URLs are accepted, not paths or other URLs."""
 
     text: Any
     name: str = ""
@@ -110,15 +111,15 @@ class _Sent:
     def read(self) -> Slice:
         head, _, content = self.text.partition(",") if isinstance(self.text, str) else ("", "", "")
         if not (head.startswith("data:") and head.endswith(";base64")):
-            raise SliceError(NO_DATA_URL)
+            raise ImageError(NO_DATA_URL)
         try:
             decoded = base64.b64decode(content, validate=True)
-        except ValueError as error:  # letters beyond ASCII raise it itself, others binascii.Error
-            raise SliceError(NO_DATA_URL) from error
+        except ValueError as error:  # for non-ASCII text; other invalid text raises its subclass binascii.Error
+            raise ImageError(NO_DATA_URL) from error
         return read_content(decoded)
 
     def delete(self) -> None:
-        """There is nothing to delete: it goes with the message."""
+        """Do nothing: the content is only in memory."""
 
 
 def _predict(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolResult:
@@ -128,7 +129,7 @@ def _predict(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolR
 def _predict_batch(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolResult:
     files = arguments.get("images")
     if not isinstance(files, list):
-        raise SliceError(NO_LIST)
+        raise ImageError(NO_LIST)
     rows = answers.answer_all(predictor, [_Sent(file) for file in files])
     return _success({"result": [row.to_dict() for row in rows]})
 
@@ -141,7 +142,7 @@ def _explain(predictor: Predictor, arguments: dict[str, Any]) -> types.CallToolR
     return types.CallToolResult(content=[types.TextContent(type="text", text=found), shown])
 
 
-_CALLED: dict[str, Callable[[Predictor, dict[str, Any]], types.CallToolResult]] = {
+_FUNCTIONS: dict[str, Callable[[Predictor, dict[str, Any]], types.CallToolResult]] = {
     "predict": _predict,
     "predict_batch": _predict_batch,
     "explain": _explain,
@@ -149,7 +150,7 @@ _CALLED: dict[str, Callable[[Predictor, dict[str, Any]], types.CallToolResult]] 
 
 
 def _success(found: dict[str, Any]) -> types.CallToolResult:
-    text = types.TextContent(type="text", text=json.dumps(found))  # for agents that read text alone
+    text = types.TextContent(type="text", text=json.dumps(found))  # for agents that only read text
     return types.CallToolResult(content=[text], structuredContent=found)
 
 

@@ -1,4 +1,4 @@
-"""From an image to what is shown, step by step, and from many files to rows."""
+"""Predictions for single images and for batches of files, and their CSV table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any, Protocol
 
-from spinealign.errors import SliceError, SpineAlignError
+from spinealign.errors import ImageError, SpineAlignError
 from spinealign.imaging.slice import Slice
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
@@ -19,12 +19,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one file of a batch.
+    """Result for one file of a batch.
 
     Attributes:
-        name: What the person calls the file.
-        prediction: What the model says, or None.
-        error: What is wrong and what to do, or None.
+        name: File name as given by the client.
+        prediction: Prediction of the model; None if the file cannot be used.
+        error: Cause and remedy if the file cannot be used, or else None.
     """
 
     name: str
@@ -32,41 +32,45 @@ class Row:
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the model says, or what is wrong, as plain data for JSON."""
+        """Return the prediction, or the error, as plain data for JSON."""
         return {"error": self.error} if self.prediction is None else self.prediction.to_dict()
 
 
 class Sent(Protocol):
-    """A file that somebody sent."""
+    """File that a client sent."""
 
     @property
     def name(self) -> str:
-        """What the person calls it."""
+        """File name as given by the client."""
 
     def read(self) -> Slice:
-        """Read the image, or raise a SliceError."""
+        """Read the image.
+
+        Raises:
+            ImageError: If the file cannot be used.
+        """
 
     def delete(self) -> None:
-        """Delete what is kept of it."""
+        """Delete the stored content, if any."""
 
 
 def answer(predictor: Predictor, image: Slice) -> Prediction:
-    """Predict one image; the answer names no folder of this machine."""
+    """Classify one image; the result does not contain a path of the server."""
     return replace(predictor(image), model=predictor.checkpoint.name)
 
 
 def answer_all(predictor: Predictor, files: Sequence[Sent]) -> Iterator[Row]:
-    """Predict many files; one bad file never ends the rest, and none is left when the rows are no longer wanted.
+    """Classify several files, and delete all of them at the end, even if iteration stops early.
 
     Yields:
         One row for each file, in order.
 
     Raises:
-        SliceError: If there are too many.
+        ImageError: If there are more than MAX_FILES files.
     """
     try:
         if len(files) > MAX_FILES:
-            raise SliceError(f"{len(files)} files are too many at once; send at most {MAX_FILES}.")
+            raise ImageError(f"Too many files: {len(files)}. Send at most {MAX_FILES} at once.")
         for file in files:
             yield _row(predictor, file)
     finally:
@@ -82,12 +86,7 @@ def _row(predictor: Predictor, file: Sent) -> Row:
 
 
 def to_csv(rows: Sequence[Row], labels: Sequence[str]) -> str:
-    """Write rows as CSV; a text that a spreadsheet would take for a formula is marked as text.
-
-    Args:
-        rows: What became of each file.
-        labels: Names of the classes.
-    """
+    """Return rows as CSV with one column per class; text that a spreadsheet would run as a formula is quoted."""
     stream = StringIO()
     writer = csv.writer(stream)
     writer.writerow(["file", "finding", "confidence", *map(_as_text, labels), "accepted", "reasons", "error", "model"])

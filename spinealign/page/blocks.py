@@ -1,4 +1,4 @@
-"""Gradio's Blocks, which here have a look of their own, and keep and log nothing of a call."""
+"""Gradio Blocks with the theme of the page, a bounded queue and a log without user data."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from spinealign.page.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
-UNKNOWN_FILE = "This file was not uploaded here, or it is gone; upload it again."
-MALFORMED = "This cannot be answered; send what the endpoint takes, as docs/api.md says."
+UNKNOWN_FILE = "This file was not uploaded or has been deleted; upload it again."
+MALFORMED = "Invalid request; docs/api.md describes what each endpoint takes."
 
 
 class Page(gradio.Blocks):
-    """Blocks with the look of the page, whose queue forgets, and whose log says nothing of what a call carries.
+    """Blocks with the theme of the page, a bounded queue and a log without user data.
 
-    Gradio prints a traceback with the paths and values of a call that it cannot answer.
+    Gradio itself prints a traceback with paths and values when a call fails.
 
     Attributes:
-        waiting: What waits in the queue.
+        waiting: Calls and answers in the queue.
     """
 
     waiting: Waiting
 
     def queue(self, *arguments: Any, **options: Any) -> Page:
-        """Make the queue, as Gradio's documentation says."""
+        """Create the queue; the arguments are those of `gradio.Blocks.queue`."""
         super().queue(*arguments, **options)
         self.waiting = Waiting(self._queue)
         return self
 
     def launch(self, *arguments: Any, **options: Any) -> Any:
-        """Serve the page in its own look, as Gradio's documentation says."""
+        """Serve the page with its theme; the arguments are those of `gradio.Blocks.launch`."""
         return super().launch(*arguments, **{**_look(), **options})
 
     async def process_api(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """Answer a call.
 
         Raises:
-            gradio.Error: If it cannot be answered: it is of another form, or names a file that was not uploaded.
+            gradio.Error: If the call is malformed or names a file that was not uploaded.
         """
         try:
             return await super().process_api(*arguments, **options)
@@ -50,13 +50,13 @@ class Page(gradio.Blocks):
             raise
         except Exception as error:
             logger.error("A call failed: %s", type(error).__name__)
-            logger.debug("Its traceback", exc_info=True)
+            logger.debug("Traceback", exc_info=True)
             message = UNKNOWN_FILE if isinstance(error, InvalidPathError) else MALFORMED
             raise gradio.Error(message, print_exception=False) from None
 
 
 def _look() -> dict[str, object]:
-    """Return what the page looks like: fonts of the system, none from another host."""
+    """Return theme, style sheet and script, with system fonts so that nothing is loaded from another host."""
     folder = files("spinealign.page")
     style, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     theme = gradio.themes.Base(

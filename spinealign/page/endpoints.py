@@ -1,4 +1,4 @@
-"""The named endpoints for programs: `/predict`, `/predict_batch` and `/explain`."""
+"""Named API endpoints: `/predict`, `/predict_batch` and `/explain`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,11 @@ from spinealign.page.images import data_url
 from spinealign.page.limits import PREDICTIONS_AT_ONCE
 from spinealign.page.uploads import Upload, slice_file
 
-LANE = "predictions"  # all that ask the network share one limit
+LANE = "predictions"  # everything that runs the network shares one concurrency limit
 
 
 def add_endpoints(predictor: Predictor) -> None:
-    """Add the endpoints to the page that is being built.
-
-    Args:
-        predictor: The model that answers.
-    """
+    """Add the endpoints to the page that is being built."""
     endpoints = _Endpoints(predictor)
     single, several = slice_file(visible=False), slice_file(several=True, visible=False)
     for function, source in (
@@ -44,43 +40,43 @@ def add_endpoints(predictor: Predictor) -> None:
 
 
 class _Endpoints:
-    """What Gradio calls; it shows the docstrings to programs."""
+    """Functions of the endpoints; Gradio publishes their docstrings in the API description."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
 
     def predict(self, image: Upload) -> dict[str, Any]:
-        """Predict one axial CT slice of the neck: fracture or normal. Research software, not a medical device.
+        """Classify one axial CT slice of the neck as fracture or normal. Research software, not a medical device.
 
         Args:
             image: A PNG, JPEG or DICOM file.
 
         Returns:
-            Label, confidence, probabilities, whether the image was accepted, why not, and the model.
+            Label, confidence, probabilities, acceptance, reasons for rejection, and the model.
         """
         return _or_error(lambda: answers.answer(self._predictor, _given(image).read()).to_dict())
 
     def predict_batch(self, images: list[Upload]) -> list[dict[str, Any]]:
-        """Predict many axial CT slices of the neck; a file that cannot be used gives its error and never ends the rest.
+        """Classify several axial CT slices of the neck; a file that cannot be used does not affect the others.
 
         Args:
             images: PNG, JPEG or DICOM files.
 
         Returns:
-            For each file its name and what `predict` returns, or its error.
+            For each file, its name and the result of `predict`, or its name and an error.
         """
         rows = _or_error(lambda: list(answers.answer_all(self._predictor, images)))
         return [{"file": row.name, **row.to_dict()} for row in rows]
 
     def explain(self, image: Upload) -> dict[str, Any]:
-        """Show where the answer for one axial CT slice comes from: what it loses when a part is covered.
+        """Explain the prediction for one axial CT slice: how much the probability drops when a region is covered.
 
         Args:
             image: A PNG, JPEG or DICOM file.
 
         Returns:
-            The label that was explained, row and column of the hottest place, and pictures as data URLs: the image as
-            the network saw it, the heat in gray levels, and both together.
+            The explained label, row and column of the hottest point, and three PNG images as data URLs: the input of
+            the network, the heat map in gray levels, and the heat map over the input.
         """
         return _or_error(lambda: _explained(self._predictor, _given(image)))
 
@@ -107,4 +103,4 @@ def _or_error(answer: Any) -> Any:
     try:
         return answer()
     except SpineAlignError as error:
-        raise gradio.Error(str(error), title="This cannot be answered", print_exception=False) from error
+        raise gradio.Error(str(error), title="Request failed", print_exception=False) from error

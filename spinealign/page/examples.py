@@ -1,4 +1,4 @@
-"""Images to try the page with: drawn when it starts, so that no patient is among them."""
+"""Example images for the page, drawn at start-up; none shows a patient."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SIDE = 384
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An image and what it shows.
+    """Example image.
 
     Attributes:
-        name: A few words for the button.
+        name: Label of its button.
         slice: The image.
     """
 
@@ -26,7 +26,7 @@ class Example:
 
 
 def draw_examples() -> tuple[Example, ...]:
-    """Draw an intact neck, a large and a small break, and an image that is no CT."""
+    """Draw an intact neck, a large and a small break, and an image that is not a CT slice."""
     intact = draw_phantom(SEED, fractured=False, size=SIDE)
     large = draw_phantom(SEED + 1, fractured=True, break_mm=5.0, size=SIDE)
     small = draw_phantom(SEED + 2, fractured=True, break_mm=1.5, size=SIDE)
@@ -34,5 +34,5 @@ def draw_examples() -> tuple[Example, ...]:
         Example("Intact neck", intact.slice),
         Example("5 mm break", large.slice),
         Example("1.5 mm break", small.slice),
-        Example("No CT at all", Slice(draw_scene(SIDE), origin="drawing")),
+        Example("Not a CT slice", Slice(draw_scene(SIDE), origin="drawing")),
     )

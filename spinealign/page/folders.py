@@ -1,4 +1,4 @@
-"""The folder for uploads: it goes when the server stops, or when the next one starts after it was killed."""
+"""Private upload folder, deleted when the server stops, or when the next one starts after a crash."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PREFIX = "spinealign-page-"
 
 @contextlib.contextmanager
 def own_folder() -> Iterator[Path]:
-    """Lend a folder that nobody else may look into, and in which Gradio puts uploads.
+    """Create a folder that only this user can read, and make Gradio store uploads there.
 
-    Those of servers that were killed are deleted first: whoever uses a folder holds a lock on it, which ends with the
-    process. Windows, and a file system without locks, keep them.
+    Folders of killed servers are deleted first. A running server holds a lock on its folder; the lock ends with the
+    process. Without file locks (Windows, some network file systems), abandoned folders are kept.
 
     Yields:
         The folder; it is deleted when the block ends.
@@ -26,7 +26,7 @@ def own_folder() -> Iterator[Path]:
     _delete_abandoned()
     folder, lock = _new_folder()
     before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = os.fspath(folder)  # Gradio asks for it when it is imported and when the page is built
+    os.environ[VARIABLE] = os.fspath(folder)  # Gradio reads it at import and when the page is built
     try:
         yield folder
     finally:
@@ -40,7 +40,7 @@ def own_folder() -> Iterator[Path]:
 
 
 def _new_folder() -> tuple[Path, int | None]:
-    """Return a folder and its lock; it has its name only once it is locked, so that nobody takes it for abandoned."""
+    """Return a new folder and its lock; it is renamed only once locked, so that no other server deletes it."""
     made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}"))
     lock = _lock(made)
     return made.rename(made.with_name(made.name[1:])), lock
@@ -57,9 +57,9 @@ def _delete_abandoned() -> None:
 
 
 def _lock(folder: Path) -> int | None:
-    """Lock a folder until this process ends or closes what is returned; None where that is not to be had."""
+    """Lock a folder until this process ends or closes the returned handle; return None if that is not possible."""
     try:
-        import fcntl  # Windows has none
+        import fcntl  # not available on Windows
 
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except (ImportError, OSError):

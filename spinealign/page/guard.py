@@ -1,4 +1,4 @@
-"""What stands between the network and Gradio: who may ask, limits of size and time, headers."""
+"""ASGI middleware in front of Gradio: access checks, size and time limits, security headers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _HUB = "https://huggingface.co"
 
 
 def security_headers() -> dict[str, str]:
-    """Return the headers of every answer.
+    """Return the headers of every response.
 
-    Scripts and styles may stand in the page, because Gradio writes them there; whatever is loaded comes from this
-    server. In a Space, the Hub shows the page in a frame.
+    Inline scripts and styles are allowed because Gradio needs them; everything else is loaded from this server only.
+    In a Space, the Hub may show the page in a frame.
     """
     frames = f"'self' {_HUB}" if os.environ.get("SPACE_ID") else "'none'"
     return {
@@ -45,15 +45,15 @@ def security_headers() -> dict[str, str]:
 
 
 class Guard:
-    """ASGI middleware: refuses whom the page does not answer, and what is too large or too slow; adds the headers.
+    """ASGI middleware that checks access, limits the size and duration of requests, and adds security headers.
 
-    It stands before all of Gradio, which lets every site ask, with the person's cookies and free to read the answer,
-    unless the page runs on a host called localhost. Faults are logged by their kind alone.
+    It is in front of all of Gradio, which allows cross-site requests with cookies unless the page runs on localhost.
+    Errors are logged by their class name only.
 
     Args:
-        app: What answers the rest.
-        names: Names by which the page may be asked; None takes any.
-        body_seconds: Seconds until a request has arrived as a whole.
+        app: Wrapped application.
+        names: Accepted host names; None accepts any.
+        body_seconds: Time in seconds within which a request must have arrived completely.
     """
 
     def __init__(self, app: App, *, names: Collection[str] | None = None, body_seconds: float = BODY_SECONDS) -> None:
@@ -79,9 +79,9 @@ class Guard:
         try:
             await self._app(scope, body.receive, body.send)
         except Exception as error:
-            if not body.refused:  # Starlette complains when the rest of a refused body does not come
-                logger.error("A request failed: %s", type(error).__name__)  # what it says may quote the request
-                logger.debug("Its traceback", exc_info=True)
+            if not body.refused:  # Starlette raises an error when the rest of a refused body is missing
+                logger.error("A request failed: %s", type(error).__name__)  # the message may quote the request
+                logger.debug("Traceback", exc_info=True)
                 await body.fail()
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
@@ -103,7 +103,7 @@ class Guard:
 
 
 class _Body:
-    """The body of a request, which may neither grow nor take too long."""
+    """Body of a request, with a limit on its size and duration."""
 
     def __init__(self, receive: Receive, send: Send, *, limit: int, deadline: float) -> None:
         self._receive, self._send = receive, send
@@ -122,7 +122,7 @@ class _Body:
         left = max(0.0, self._end - asyncio.get_running_loop().time())
         try:
             message = await asyncio.wait_for(self._receive(), left)
-        except asyncio.TimeoutError:  # until Python 3.11, it is not the built-in one
+        except asyncio.TimeoutError:  # not the built-in TimeoutError before Python 3.11
             return await self._refuse(408, "The request took too long.")
         self._left -= len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
@@ -135,9 +135,9 @@ class _Body:
         return {"type": "http.disconnect"}
 
     async def fail(self) -> None:
-        """Say that there is no answer, unless a part of one has gone; the server then cuts the connection."""
+        """Send an error, unless a part of the response has been sent; the server then closes the connection."""
         if not self._started:
-            await refuse(self._send, 500, "This cannot be answered.")
+            await refuse(self._send, 500, "The request failed.")
 
     async def send(self, message: Message) -> None:
         if not self.refused:
@@ -152,7 +152,7 @@ def _limit(scope: Scope) -> int:
 
 
 async def refuse(send: Send, status: int, text: str) -> None:
-    """Answer a request by a status and a sentence."""
+    """Answer a request with a status and a message."""
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})

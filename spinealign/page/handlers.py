@@ -1,4 +1,7 @@
-"""What happens when a person gives an image: each step yields what the page shows next."""
+"""Event handlers of the page; each step yields the HTML to show next.
+
+`chosen` is the name of the chosen model, as returned by `choose`; it is empty for the operator's model.
+"""
 
 from __future__ import annotations
 
@@ -10,55 +13,50 @@ from spinealign.errors import SpineAlignError
 from spinealign.imaging.slice import Slice
 from spinealign.inference.predictor import Predictor
 from spinealign.page import answers, images, markup
-from spinealign.page.about import about
-from spinealign.page.limits import PEOPLE_KEPT
+from spinealign.page.about import describe_model
+from spinealign.page.limits import VISITORS_KEPT
 from spinealign.page.models import Models
 from spinealign.page.uploads import Upload
 from spinealign.reporting.html import escape
 
-Shown: TypeAlias = tuple[str, str]  # the markup of the finding and of the viewer
+Shown: TypeAlias = tuple[str, str]  # HTML of the finding and of the viewer
 Step = TypeVar("Step")
 
 
 class Turns:
-    """Which of the images that a person gave is the latest: the answers to earlier ones end early."""
+    """Latest image of each visitor; the steps of earlier images end early."""
 
     def __init__(self) -> None:
         self._latest: OrderedDict[str, object] = OrderedDict()
 
-    def until_next(self, person: str, shown: Iterator[Step], *, nothing: Step) -> Iterator[Step]:
-        """Yield what is shown of an image until the person gives another one.
+    def until_next(self, visitor: str, shown: Iterator[Step], *, nothing: Step) -> Iterator[Step]:
+        """Yield the steps of an image until the same visitor sends another one.
 
         Args:
-            person: Somebody who looks at the page, by the name of the session.
-            shown: What there is to show.
-            nothing: What leaves the page as it is. It comes last, for Gradio shows the last step once more at the
-                end, which may come after the next image.
+            visitor: Session of the visitor.
+            shown: Steps to show.
+            nothing: Step that leaves the page unchanged. It is yielded last, because Gradio shows the last step again
+                at the end, possibly after the next image.
         """
-        mine = self._latest[person] = object()
-        self._latest.move_to_end(person)
-        if len(self._latest) > PEOPLE_KEPT:
+        mine = self._latest[visitor] = object()
+        self._latest.move_to_end(visitor)
+        if len(self._latest) > VISITORS_KEPT:
             self._latest.popitem(last=False)
         for step in shown:
-            if self._latest.get(person, mine) is not mine:
+            if self._latest.get(visitor, mine) is not mine:
                 break
             yield step
         yield nothing
 
 
 def show(models: Models, read: Callable[[], Slice], *, chosen: str = "") -> Iterator[Shown]:
-    """Answer one image: first the finding, then the heat map.
-
-    Args:
-        models: The models.
-        read: Gives the image.
-        chosen: The model that the person chose, by the name that `choose` gave; empty for the operator's.
+    """Classify one image and then explain it.
 
     Yields:
-        Markup of the finding and of the viewer.
+        HTML of the finding and of the viewer: first without, then with the heat map.
     """
     try:
-        image, predictor = read(), models.get(chosen)  # in this order: what is read is deleted
+        image, predictor = read(), models.get(chosen)  # read first, because reading deletes the upload
         yield from _steps(predictor, image)
     except SpineAlignError as error:
         yield markup.failure(str(error)), markup.EMPTY_VIEW
@@ -67,7 +65,7 @@ def show(models: Models, read: Callable[[], Slice], *, chosen: str = "") -> Iter
 def _steps(predictor: Predictor, image: Slice) -> Iterator[Shown]:
     prediction = answers.answer(predictor, image)
     picture = images.shown_image(image, predictor)
-    working = markup.WORKING.format("Looking for what the answer rests on")
+    working = markup.WORKING.format("Computing the heat map")
     yield markup.finding(prediction, predictor, note=working), markup.view(picture)
     explained = predictor.explain(image, label=prediction.label)
     sheet = images.data_url(images.result_sheet(explained, prediction))
@@ -78,10 +76,10 @@ def _steps(predictor: Predictor, image: Slice) -> Iterator[Shown]:
 
 
 def show_batch(models: Models, uploads: list[Upload], *, chosen: str = "") -> Iterator[str]:
-    """Answer many images.
+    """Classify several images and delete all uploads.
 
     Yields:
-        Markup of the table, as far as it is.
+        HTML of the table after each file.
     """
     try:
         predictor = models.get(chosen)
@@ -98,16 +96,20 @@ def show_batch(models: Models, uploads: list[Upload], *, chosen: str = "") -> It
 
 
 def choose(models: Models, name: str | None) -> tuple[str, str, str]:
-    """Load the model that a person asks for.
+    """Load the model that a visitor requests.
+
+    Args:
+        models: Available models.
+        name: Hub id or folder as entered; empty for the operator's model.
 
     Returns:
-        The name that the page keeps, markup that says what became of it, and what the model is.
+        Name that the page keeps, HTML of the status message, and HTML of the model description.
     """
     try:
         predictor = models.load(name)
     except SpineAlignError as error:
         said = f"{escape(error)} Answers come from <code>{escape(models.own.checkpoint.name)}</code>."
-        return "", f'<p class="sa-note" role="alert"><span>{said}</span></p>', about(models.own)
+        return "", f'<p class="sa-note" role="alert"><span>{said}</span></p>', describe_model(models.own)
     said = f"<span>Answers now come from <code>{escape(predictor.checkpoint.name)}</code>.</span>"
     kept = "" if predictor is models.own else predictor.model
-    return kept, f'<p class="sa-note" role="status">{said}</p>', about(predictor)
+    return kept, f'<p class="sa-note" role="status">{said}</p>', describe_model(predictor)

@@ -1,4 +1,4 @@
-"""Pictures as text that a page can hold, so that no file of an answer is ever written."""
+"""Images as data URLs, so that no result is written to disk."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
 from spinealign.reporting.heat_maps import FOOTER
 
-MAX_SIDE = 1024  # of the image on the page, in pixels
+MAX_SIDE = 1024  # longer side of the image on the page, in pixels
 
 
 def shown_image(image: Slice, predictor: Predictor) -> Image.Image:
-    """Return the image in the model's window, no larger than the page needs."""
-    picture = Image.fromarray(render(image, predictor.conditioning))
+    """Render an image in the window of the model, with a longer side of at most MAX_SIDE pixels."""
+    picture = Image.fromarray(render(image, predictor.preprocessing))
     picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BICUBIC)
     return picture
 
 
 def heat_image(heat: NDArray[np.floating]) -> str:
-    """Return a heat map in [0, 1], of shape (H, W), as a transparent picture in a data URL."""
+    """Return a heat map of shape (H, W) with values in [0, 1] as a transparent PNG in a data URL."""
     return data_url(Image.fromarray(heat_layer(heat)))
 
 
 def thumbnail(image: Slice, predictor: Predictor, *, side: int = 112) -> str:
-    """Return a small square picture of the image as a data URL."""
-    return data_url(Image.fromarray(render(image, predictor.conditioning)).resize((side, side)))
+    """Return a square thumbnail of an image as a data URL."""
+    return data_url(Image.fromarray(render(image, predictor.preprocessing)).resize((side, side)))
 
 
 def result_sheet(explained: HeatMap, prediction: Prediction) -> Image.Image:
-    """Draw the image, the heat map and the answer on one sheet."""
+    """Draw image, heat map and prediction side by side."""
     answer = f"{prediction.label}, {prediction.confidence:.1%}"
-    note = "accepted" if prediction.accepted else "not accepted: not to be relied on"
+    note = "accepted" if prediction.accepted else "not accepted: do not rely on it"
     over = overlay_heat(explained.gray, explained.heat)
-    tiles = [Tile(explained.gray, "As the network saw it", prediction.model), Tile(over, answer, note)]
+    tiles = [Tile(explained.gray, "Input of the network", prediction.model), Tile(over, answer, note)]
     return draw_sheet([tiles], footer=FOOTER)
 
 
 def png(picture: Image.Image) -> bytes:
-    """Return a picture as the content of a PNG file."""
+    """Encode an image as PNG."""
     stream = BytesIO()
     picture.save(stream, format="PNG", optimize=True)
     return stream.getvalue()
 
 
 def data_url(picture: Image.Image) -> str:
-    """Return a picture as PNG in a data URL."""
+    """Encode an image as PNG in a data URL."""
     return as_data_url(png(picture), "image/png")
 
 
 def as_data_url(content: bytes, kind: str) -> str:
-    """Return bytes of a media type as a data URL."""
+    """Encode bytes of the media type `kind` as a data URL."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

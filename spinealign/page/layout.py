@@ -1,4 +1,4 @@
-"""The page: what stands where, and what starts what."""
+"""Layout and events of the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import gradio
 from spinealign.config import DISCLAIMER
 from spinealign.inference.predictor import Predictor
 from spinealign.page import handlers, markup
-from spinealign.page.about import about
+from spinealign.page.about import describe_model
 from spinealign.page.blocks import Page
 from spinealign.page.endpoints import LANE, add_endpoints
 from spinealign.page.examples import Example, draw_examples
@@ -37,26 +37,25 @@ CONTROLS = """
 <span class="sa-zooms"><button type="button" data-zoom="out" aria-label="Zoom out">&minus;</button>
 <button type="button" data-zoom="reset" aria-label="Reset the view">Reset</button>
 <button type="button" data-zoom="in" aria-label="Zoom in">+</button></span></div>
-<p class="sa-quiet">Bright: what the answer rests on. It is no outline of a finding.</p>
+<p class="sa-quiet">Bright areas influence the result most. The heat map is not an outline of a finding.</p>
 """
 HEADER = (
-    '<header class="sa-header"><h1>spinealign</h1><p>Axial CT slices of the neck: is there a fracture, and may the '
-    'model be asked about this image at all?</p><p class="sa-warning">{}</p></header>'
+    '<header class="sa-header"><h1>spinealign</h1><p>Axial CT slices of the neck: is there a fracture, and can the '
+    'model assess this image at all?</p><p class="sa-warning">{}</p></header>'
 )
 
 
 def build_page(predictor: Predictor, *, allow_models: bool) -> Page:
-    """Build the page, as `spinealign.page.build_demo` says."""
+    """Build the page; see `spinealign.page.build_demo`."""
     models = Models(predictor, allow_others=allow_models)
     with Page(
         title="spinealign",
         analytics_enabled=False,
-        delete_cache=(int(SWEEP_SECONDS), SECONDS_KEPT),  # for a page that Gradio serves by itself
+        delete_cache=(int(SWEEP_SECONDS), SECONDS_KEPT),  # for a page that is served without spinealign.page.launch
         fill_width=True,
     ) as page:
-        chosen = gradio.Textbox(visible=False, label="Chosen model")  # in the page, for Gradio forgets its sessions
+        chosen = gradio.Textbox(visible=False, label="Chosen model")  # in the page, because Gradio drops old sessions
         gradio.HTML(HEADER.format(DISCLAIMER))
-        # Series, volumes and reports get a tab of their own beside these.
         with gradio.Tabs():
             with gradio.Tab("One slice"):
                 _add_single(models, chosen)
@@ -74,7 +73,7 @@ def _add_single(models: Models, chosen: gradio.Textbox) -> None:
     with gradio.Row(elem_classes="sa-columns"):
         with gradio.Column(min_width=320):
             upload = slice_file(label="A slice", show_label=False, height=130, elem_id="sa-upload")
-            gradio.HTML(HINT.format(f"{KINDS}, up to {MAX_FILE_BYTES // 1024**2} MiB. Drop it, paste it or choose it."))
+            gradio.HTML(HINT.format(f"{KINDS}, up to {MAX_FILE_BYTES // 1024**2} MiB. Drop, paste or choose a file."))
             buttons = _add_examples(examples, models.own)
             finding = gradio.HTML(markup.EMPTY_FINDING, elem_id="sa-finding")
         with gradio.Column(min_width=320):
@@ -86,13 +85,13 @@ def _add_single(models: Models, chosen: gradio.Textbox) -> None:
     def _show_upload(upload: Upload | None, name: str, asked: gradio.Request) -> Iterator[tuple[Any, ...]]:
         if upload is not None:
             shown = handlers.show(models, upload.read, chosen=name)
-            for step in turns.until_next(_person(asked), shown, nothing=(gradio.skip(), gradio.skip())):
-                yield *step, None  # the box is free for the next file
+            for step in turns.until_next(_visitor(asked), shown, nothing=(gradio.skip(), gradio.skip())):
+                yield *step, None  # clear the box for the next file
 
     def showing(example: Example) -> Callable[[str, gradio.Request], Iterator[tuple[Any, ...]]]:
         def _show_example(name: str, asked: gradio.Request) -> Iterator[tuple[Any, ...]]:
             shown = handlers.show(models, lambda: example.slice, chosen=name)
-            yield from turns.until_next(_person(asked), shown, nothing=(gradio.skip(), gradio.skip()))
+            yield from turns.until_next(_visitor(asked), shown, nothing=(gradio.skip(), gradio.skip()))
 
         return _show_example
 
@@ -101,14 +100,14 @@ def _add_single(models: Models, chosen: gradio.Textbox) -> None:
         "concurrency_id": LANE,
         "show_progress": "minimal",
         "show_progress_on": finding,
-        "trigger_mode": "multiple",  # a person need not wait for the heat map of the image before
+        "trigger_mode": "multiple",  # accept an image while the heat map of the previous one is computed
     }
     upload.upload(_show_upload, [upload, chosen], [finding, view, upload], **events)
     for button, example in zip(buttons, examples):
         button.click(showing(example), chosen, [finding, view], **events)
 
 
-def _person(asked: gradio.Request) -> str:
+def _visitor(asked: gradio.Request) -> str:
     return str(asked.session_hash)
 
 
@@ -118,20 +117,22 @@ def _add_examples(examples: tuple[Example, ...], predictor: Predictor) -> list[g
         f'#{place}::before{{background-image:url("{thumbnail(example.slice, predictor)}")}}'
         for place, example in zip(places, examples)
     )
-    gradio.HTML(f"<style>{pictures}</style><h2 class='sa-small'>Or try a drawn one</h2>")
+    gradio.HTML(f"<style>{pictures}</style><h2 class='sa-small'>Or try a drawn example</h2>")
     with gradio.Row(elem_classes="sa-examples"):
         return [gradio.Button(example.name, size="sm", elem_id=place) for place, example in zip(places, examples)]
 
 
 def _add_batch(models: Models, chosen: gradio.Textbox) -> None:
     upload = slice_file(label="Slices", show_label=False, several=True, height=130, elem_id="sa-uploads")
-    gradio.HTML(HINT.format(f"Up to {MAX_FILES} files: {KINDS}. One bad file never ends the rest."))
+    gradio.HTML(
+        HINT.format(f"Up to {MAX_FILES} files: {KINDS}. A file that cannot be used does not affect the others.")
+    )
     table = gradio.HTML(markup.EMPTY_BATCH, elem_id="sa-batch")
     turns = handlers.Turns()
 
     def _show_uploads(uploads: list[Upload], name: str, asked: gradio.Request) -> Iterator[tuple[Any, None]]:
         shown = handlers.show_batch(models, uploads, chosen=name)
-        for step in turns.until_next(_person(asked), shown, nothing=gradio.skip()):
+        for step in turns.until_next(_visitor(asked), shown, nothing=gradio.skip()):
             yield step, None
 
     upload.upload(
@@ -152,12 +153,12 @@ def _add_model(models: Models, chosen: gradio.Textbox, *, allow_models: bool) ->
         with gradio.Row(equal_height=True):
             name = gradio.Textbox(
                 label="Another model",
-                info="Hub id (owner/name, or owner/name@revision) or folder of the server",
+                info="Hub id (owner/name or owner/name@revision) or folder on the server",
                 scale=4,
             )
             use = gradio.Button("Use it", scale=1)
     state = gradio.HTML(said, elem_id="sa-model")
-    facts = gradio.HTML(about(models.own))
+    facts = gradio.HTML(describe_model(models.own))
     if allow_models:
         gradio.on(
             [use.click, name.submit],

@@ -1,4 +1,4 @@
-"""Who may log in, and how often somebody may try."""
+"""Login: accounts and rate limit."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ LOGIN_MESSAGE = f"<p>spinealign. {DISCLAIMER}</p><p>After {LOGINS} wrong passwor
 
 
 def read_accounts() -> list[tuple[str, str]]:
-    """Return the users that the environment names, with their passwords; none where it says nothing.
+    """Read user names and passwords from the environment variable SPINEALIGN_AUTH.
+
+    Returns:
+        Pairs of user name and password; empty if the variable is not set.
 
     Raises:
-        ValueError: If it is of another form than `user:password,user:password`, or empty, as a variable that was to be
-            filled and was not; the message does not repeat it.
+        ValueError: If the variable is empty or not of the form `user:password,user:password`. The message does not
+            repeat its value.
     """
     text = os.environ.get(AUTH_VARIABLE)
     if text is None:
         return []
     accounts = [part.strip().partition(":") for part in text.split(",")]
     if any(not user or not password for user, _, password in accounts):
-        raise ValueError(f"{AUTH_VARIABLE} must be user:password, or several of them divided by commas.")
+        raise ValueError(f"{AUTH_VARIABLE} must be user:password, or several of these separated by commas.")
     return [(user, password) for user, _, password in accounts]
 
 
 class LoginGuard:
-    """ASGI middleware: slows who guesses passwords, and keeps the cookie of a login from other sites.
+    """ASGI middleware that limits failed logins and restricts the login cookie to this site.
 
-    Tries count from their start, so that many at once are not free; one that succeeds is taken back.
+    An attempt counts from its start, so that parallel attempts are limited too; a successful one is subtracted again.
 
     Args:
-        app: What answers the rest.
+        app: Wrapped application.
     """
 
     def __init__(self, app: App) -> None:
@@ -51,7 +54,7 @@ class LoginGuard:
             return
         address = (scope.get("client") or ("",))[0]
         if not self._may_try(address):
-            await refuse(send, 429, "Too many logins failed; wait a minute, then try again.")
+            await refuse(send, 429, "Too many failed logins; wait a minute, then try again.")
             return
 
         async def answer(message: Message) -> None:
@@ -75,7 +78,7 @@ class LoginGuard:
 
 
 def _for_this_site(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """Let a cookie go with requests from this site alone; in a Space, the page stands in a frame of the Hub's."""
+    """Restrict a cookie to requests from this site, except in a Space, where the Hub shows the page in a frame."""
     if name.lower() == b"set-cookie" and not os.environ.get("SPACE_ID"):
         value = value.replace(b"SameSite=none", b"SameSite=lax")
     return name, value

@@ -1,4 +1,4 @@
-"""What the page shows of an answer, as markup; text of models and files is escaped here."""
+"""HTML of the results on the page; text from models and files is escaped here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORKING = '<p class="sa-note"><progress aria-label="Working"></progress> {}</p>'
 
 
 def failure(message: str) -> str:
-    """Return a message about an input that cannot be used."""
+    """Return the error message for an input that cannot be used."""
     return (
         '<div class="sa-card sa-failed" role="alert"><p class="sa-badge sa-no">This image cannot be used</p>'
         f"<p>{escape(message)}</p></div>"
@@ -31,13 +31,7 @@ def failure(message: str) -> str:
 
 
 def finding(prediction: Prediction, predictor: Predictor, *, note: str = "") -> str:
-    """Return the finding with its bars, and whether the image was accepted.
-
-    Args:
-        prediction: What the model says.
-        predictor: The model, for its operating point.
-        note: Markup below it.
-    """
+    """Return the predicted class, the probabilities as bars, and whether the image was accepted; `note` is HTML."""
     if prediction.accepted:
         verdict = '<p class="sa-badge sa-yes">Accepted</p>'
         caution = ""
@@ -46,7 +40,7 @@ def finding(prediction: Prediction, predictor: Predictor, *, note: str = "") -> 
         verdict = '<p class="sa-badge sa-no">Not accepted</p>'
         caution = (
             f'<ul class="sa-reasons">{reasons}</ul>'
-            "<p><strong>Not to be relied on:</strong> the model would answer this, but should not be asked.</p>"
+            "<p><strong>Do not rely on this result:</strong> the model cannot assess this image.</p>"
         )
     kind = "sa-card" if prediction.accepted else "sa-card sa-rejected"
     return (
@@ -59,15 +53,15 @@ def finding(prediction: Prediction, predictor: Predictor, *, note: str = "") -> 
 
 def _bars(prediction: Prediction, predictor: Predictor) -> str:
     point = predictor.settings.decision.operating_point
-    called = POSITIVE_LABEL in prediction.probabilities and len(prediction.probabilities) == 2
+    binary = POSITIVE_LABEL in prediction.probabilities and len(prediction.probabilities) == 2
     rows = []
     for label, share in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
-        mark = f'<i class="sa-mark" style="left:{point:.2%}"></i>' if called and label == POSITIVE_LABEL else ""
+        mark = f'<i class="sa-mark" style="left:{point:.2%}"></i>' if binary and label == POSITIVE_LABEL else ""
         rows.append(
             f'<li><span class="sa-name">{escape(label)}</span><span class="sa-value">{share:.1%}</span>'
             f'<span class="sa-bar" aria-hidden="true"><i style="width:{share:.2%}"></i>{mark}</span></li>'
         )
-    rule = f"A {POSITIVE_LABEL} is called from {point:.1%} on; the line marks it. " if called else ""
+    rule = f"Classified as {POSITIVE_LABEL} from {point:.1%} (vertical line). " if binary else ""
     calibration = escape(predictor.settings.decision.note)
     return (
         f'<ul class="sa-bars" aria-label="Probabilities">{"".join(rows)}</ul>'
@@ -77,12 +71,7 @@ def _bars(prediction: Prediction, predictor: Predictor) -> str:
 
 
 def view(picture: Image.Image, heat: str | None = None) -> str:
-    """Return the image with the heat map over it.
-
-    Args:
-        picture: The image.
-        heat: The heat map as a data URL, once it is there.
-    """
+    """Return the image with its heat map, a data URL; None if it is not computed yet."""
     layer = f'<img class="sa-heat" alt="" src="{heat}">' if heat else ""
     filled = "width" if picture.width >= picture.height else "height"
     shape = f"aspect-ratio:{picture.width}/{picture.height};{filled}:100%"
@@ -95,12 +84,7 @@ def view(picture: Image.Image, heat: str | None = None) -> str:
 
 
 def downloads(prediction: Prediction, sheet: str) -> str:
-    """Return links to the result as JSON and as a picture, which the page holds by itself.
-
-    Args:
-        prediction: What the model says.
-        sheet: The picture as a data URL.
-    """
+    """Return links that download the result as JSON and as the picture `sheet`, both embedded as data URLs."""
     text = json.dumps(prediction.to_dict(), indent=2) + "\n"
     content = as_data_url(text.encode(), "application/json")
     return (
@@ -111,13 +95,7 @@ def downloads(prediction: Prediction, sheet: str) -> str:
 
 
 def batch(rows: Sequence[Row], predictor: Predictor, *, total: int) -> str:
-    """Return the table of a batch; its columns sort by a click, and the CSV follows when it is complete.
-
-    Args:
-        rows: What is there so far.
-        predictor: The model.
-        total: Number of files.
-    """
+    """Return the sortable table of a batch, with a link to the CSV file once all `total` files are done."""
     done = len(rows) == total
     failed = sum(row.error is not None for row in rows)
     rejected = sum(row.prediction is not None and not row.prediction.accepted for row in rows)

@@ -1,7 +1,7 @@
-"""What agents send: one JSON-RPC message in a POST, answered in its response; nothing of it is kept or logged.
+"""JSON-RPC over HTTP for agents: one message per POST request, answered in its response, never stored or logged.
 
-The types are those of the protocol's own package. Its server is not used: it writes what it does not understand into
-the log, sets up the logging of the whole program, and parses whatever it is sent before anybody else is answered.
+The message types come from the package mcp. Its server is not used because it logs messages that it cannot parse,
+configures the logging of the whole process, and parses messages of any size in the event loop.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _ASKED: dict[str, type[Asked]] = {
 
 
 class Messages:
-    """ASGI application that takes the messages of agents.
+    """ASGI application that receives the messages of agents.
 
     Args:
-        answer: Answers a request.
+        answer: Coroutine function that answers a request.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -50,42 +50,42 @@ class Messages:
         try:
             response = await self._respond(Request(scope, receive))
         except ClientDisconnect:
-            return  # nobody is there to read it
+            return  # the client is gone
         except HTTPException as error:
             headers = {**(error.headers or {}), "connection": "close"}
             response = PlainTextResponse(error.detail, error.status_code, headers=headers)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        if request.method != "POST":  # a GET would wait for what a server says unasked; this one never does
-            raise HTTPException(405, "Send messages by POST.", {"allow": "POST"})
+        if request.method != "POST":  # a GET waits for messages from the server, which sends none
+            raise HTTPException(405, "Send messages with POST.", {"allow": "POST"})
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise HTTPException(415, "Send application/json.")
         version = request.headers.get("mcp-protocol-version", types.LATEST_PROTOCOL_VERSION)
         if version not in SUPPORTED_PROTOCOL_VERSIONS:
-            raise HTTPException(400, f"Known versions of the protocol: {', '.join(SUPPORTED_PROTOCOL_VERSIONS)}.")
+            raise HTTPException(400, f"Supported protocol versions: {', '.join(SUPPORTED_PROTOCOL_VERSIONS)}.")
         async with self._received(request) as message:
             return await self._reply(message)
 
     @asynccontextmanager
     async def _received(self, request: Request) -> AsyncIterator[Any]:
-        """Parse a message, whose bytes count until it is answered.
+        """Parse a message, whose bytes count towards the memory limit until it is answered.
 
-        Bytes count when they arrive, so a request that only announces them takes no room from others. Each further
-        value of JSON needs a comma, and they are counted before anything is parsed: many values take long, not long
-        texts.
+        Only bytes that have arrived count, so a request that merely announces a large body does not block others.
+        Commas are counted before parsing to limit the number of JSON values: parsing many values is slow, parsing long
+        strings is not.
         """
         body, taken, commas = bytearray(), 0, 0
         try:
             async for chunk in request.stream():
                 if len(chunk) > self._left:
-                    raise HTTPException(503, "Too many ask at once; try again.")
+                    raise HTTPException(503, "Too many requests at once; try again.")
                 self._left -= len(chunk)
                 taken += len(chunk)
                 body += chunk
                 commas += chunk.count(b",")
                 if commas > MAX_AGENT_VALUES:
-                    raise HTTPException(413, f"More than {MAX_AGENT_VALUES} values are too many.")
+                    raise HTTPException(413, f"Too many JSON values; send at most {MAX_AGENT_VALUES}.")
             message = _parse(body)
             body.clear()
             yield message
@@ -94,18 +94,18 @@ class Messages:
 
     async def _reply(self, message: Any) -> Response:
         if isinstance(message, dict) and isinstance(message.get("method"), str) and "id" not in message:
-            return Response(status_code=202)  # a notification, and nothing here waits for one
+            return Response(status_code=202)  # notifications need no answer
         try:
             number = types.JSONRPCRequest.model_validate(message).id
         except ValueError:
-            return _error(None, types.INVALID_REQUEST, "Send one request of JSON-RPC 2.0.")
+            return _error(None, types.INVALID_REQUEST, "Send one JSON-RPC 2.0 request.")
         try:
             result = await self._answer(_asked(message))
         except McpError as error:
             return _error(number, error.error.code, error.error.message)
-        except Exception as error:  # its text may quote what was sent
-            logger.error("An agent was not answered: %s", type(error).__name__)
-            return _error(number, types.INTERNAL_ERROR, "It could not be answered.")
+        except Exception as error:  # the message may quote the request
+            logger.error("The request of an agent failed: %s", type(error).__name__)
+            return _error(number, types.INTERNAL_ERROR, "The request failed.")
         return _json({"id": number, "result": result.model_dump(by_alias=True, mode="json", exclude_none=True)})
 
 
@@ -113,17 +113,21 @@ def _parse(body: bytearray) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        return None  # no message either
+        return None  # rejected as an invalid request
 
 
 def _asked(message: dict[str, Any]) -> Asked:
     kind = _ASKED.get(message["method"])
     if kind is None:
-        raise McpError(types.ErrorData(code=types.METHOD_NOT_FOUND, message=f"Methods: {', '.join(_ASKED)}."))
+        raise McpError(
+            types.ErrorData(
+                code=types.METHOD_NOT_FOUND, message=f"Unknown method. Available methods: {', '.join(_ASKED)}."
+            )
+        )
     try:
         return kind.model_validate(message)
-    except ValueError as error:  # its text quotes what was sent
-        text = f"These are no parameters of {message['method']}."
+    except ValueError as error:  # the message quotes the request
+        text = f"Invalid parameters for {message['method']}."
         raise McpError(types.ErrorData(code=types.INVALID_PARAMS, message=text)) from error
 
 
@@ -132,5 +136,5 @@ def _error(number: types.RequestId | None, code: int, text: str) -> Response:
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> Response:
-    """Write it in ASCII: the name of a request that comes back may hold half a letter."""
+    """Return an ASCII response, because the id of the request may hold a lone surrogate."""
     return Response(json.dumps({"jsonrpc": "2.0", **answer}), status, media_type="application/json")

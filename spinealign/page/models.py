@@ -1,4 +1,4 @@
-"""The models that answer: the operator's, and where it is allowed those that people ask for."""
+"""Models of the page: the operator's and, if allowed, those that visitors choose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from spinealign.page.limits import MODELS_KEPT
 
 
 class Models:
-    """The operator's model, and the last ones that people asked for.
+    """The operator's model and the last ones that visitors chose.
+
+    Args:
+        own: The operator's model.
+        allow_others: Whether visitors may choose other models.
 
     Attributes:
         own: The operator's model.
@@ -21,34 +25,34 @@ class Models:
     def __init__(self, own: Predictor, *, allow_others: bool = False) -> None:
         self.own = own
         self._allow_others = allow_others
-        self._loading = Lock()  # two people who ask for one model wait for one loading
+        self._loading = Lock()  # load a model only once if two visitors request it at the same time
         self._kept: OrderedDict[str, Predictor] = OrderedDict()
 
     def get(self, name: str = "") -> Predictor:
-        """Return a model, which is loaded again if others were used in the meantime.
+        """Return a model, and load it again if it was dropped in favor of others.
 
         Args:
-            name: What `load` found, by its own name; empty for the operator's model.
+            name: `Predictor.model` of a model that `load` returned; empty for the operator's model.
 
         Raises:
-            CheckpointError: As for `load`.
+            CheckpointError: If it cannot be loaded, or other models are not allowed.
         """
         if not name:
             return self.own
-        kept = self._kept.get(name)  # who loads another one keeps nobody waiting
+        kept = self._kept.get(name)  # without the lock, so that loading another model blocks nobody
         if kept is not None:
             return kept
         with self._loading:
             return self._kept.get(name) or self._load(name)
 
     def load(self, name: str | None) -> Predictor:
-        """Load a model that a person asks for.
+        """Load the model that a visitor requests.
 
         Args:
-            name: A Hub id, alone or with a revision (owner/name@revision), or a folder; empty for the operator's model.
+            name: Hub id (owner/name or owner/name@revision) or folder; empty for the operator's model.
 
         Raises:
-            CheckpointError: If it cannot be used, or no other model is allowed.
+            CheckpointError: If it cannot be loaded, or other models are not allowed.
         """
         asked = (name or "").strip()
         if not asked:
@@ -58,9 +62,9 @@ class Models:
 
     def _load(self, name: str) -> Predictor:
         if not self._allow_others:
-            raise CheckpointError("This page answers with its own model alone.")
+            raise CheckpointError("This page does not allow other models.")
         model, revision = (name, None) if os.path.isdir(name) else _divided(name)
-        predictor = Predictor.from_pretrained(model, revision)
+        predictor = Predictor.from_pretrained(model, revision=revision)
         self._kept[predictor.model] = predictor
         self._kept.move_to_end(predictor.model)
         if len(self._kept) > MODELS_KEPT:

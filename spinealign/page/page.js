@@ -1,4 +1,4 @@
-// Zoom, heat map, sorting and paste: what the page does without asking the server.
+// Zoom, heat map opacity, table sorting and paste, without the server.
 (() => {
   "use strict";
   const MOST = 8;
@@ -90,7 +90,7 @@
     body.append(...(falling ? rows.reverse() : rows));
   }
 
-  // Another image starts unzoomed, and what changes is read aloud.
+  // Reset the zoom for a new image, and let screen readers announce changes.
   new MutationObserver(() => {
     for (const id of ["sa-finding", "sa-batch"]) document.getElementById(id)?.setAttribute("aria-live", "polite");
     const image = shown()?.querySelector(".sa-image")?.src;

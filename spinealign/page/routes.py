@@ -1,4 +1,4 @@
-"""The addresses that are ours: uploads, each into a folder that nobody can guess, and the health of the server."""
+"""Routes of the upload, into folders that cannot be guessed, and of the health check."""
 
 from __future__ import annotations
 
@@ -26,12 +26,7 @@ NO_FILES = "Send the files as multipart/form-data, each in a field named files."
 
 
 def own_routes(model: str, waiting: Waiting) -> list[Route]:
-    """Return the routes that come before Gradio's.
-
-    Args:
-        model: The name of the model as people may see it.
-        waiting: The queue, whose end is that of the server's health.
-    """
+    """Return the routes that take precedence over Gradio's; the health check fails once the queue has stopped."""
     storage = Storage()
 
     async def health(_: Request) -> Response:
@@ -48,17 +43,17 @@ def own_routes(model: str, waiting: Waiting) -> list[Route]:
 async def receive_uploads(request: Request, storage: Storage) -> Response:
     """Store the files of a request.
 
-    Gradio names the folder of an upload after its content, so that two people who send the same file share it, keeps
-    fields that are no files in memory, and leaves a file behind whose upload breaks off. Here each request has a folder
-    of its own, which goes with a failure.
+    Gradio's own route names the folder after the content, so that two users with the same file share it. It also keeps
+    form fields without a file in memory, and leaves the file of an interrupted upload on disk. Here each request has a
+    separate folder, which is deleted on failure.
 
     Returns:
-        The paths of the files, which `slice_file` takes.
+        JSON list of the file paths, or an error.
     """
     folder = upload_folder() / secrets.token_hex(16)
     announced = MAX_UPLOAD_BYTES if "transfer-encoding" in request.headers else request.headers.get("content-length", 0)
     if not storage.take(folder, int(announced)):
-        return PlainTextResponse("Too many files wait to be read; try again in some minutes.", status_code=503)
+        return PlainTextResponse("Too many uploads are waiting; try again in a few minutes.", status_code=503)
     kept = False
     try:
         paths = await _store(request, folder)
@@ -69,20 +64,20 @@ async def receive_uploads(request: Request, storage: Storage) -> Response:
         if error.message.startswith("Too many files"):
             return PlainTextResponse(f"At most {MAX_FILES} files at once.", status_code=413)
         return PlainTextResponse(error.message, status_code=413 if "maximum allowed size" in error.message else 400)
-    except ValueError:  # of the parser
+    except ValueError:  # from the parser
         return PlainTextResponse(NO_FILES, status_code=400)
     except ClientDisconnect:
-        return Response(status_code=400)  # nobody is there to read it
+        return Response(status_code=400)  # the client is gone
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _store(request: Request, folder: Path) -> list[Path]:
-    """Write the files of a request into a folder, each below a number of its own.
+    """Write the files of a request into numbered subfolders of a folder.
 
     Raises:
-        MultiPartException: If the request is none of files, or too large.
+        MultiPartException: If the request does not consist of files, or is too large.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise MultiPartException(NO_FILES)
@@ -109,6 +104,6 @@ async def _store(request: Request, folder: Path) -> list[Path]:
 
 
 def _plain(name: str) -> str:
-    """Return the last part of a name, as a file system takes it."""
+    """Return the last part of a path as a valid file name."""
     plain = re.sub(r"[^\w. ()-]", "_", name.replace("\\", "/").rsplit("/", 1)[-1])[-60:]
-    return plain.lstrip(". ") or "file"  # Gradio takes a dot before a name for something hidden
+    return plain.lstrip(". ") or "file"  # Gradio treats names with a leading dot as hidden files

@@ -1,4 +1,4 @@
-"""Serve the page: a folder of its own for uploads, limits, headers, login."""
+"""Server of the page: Gradio with a private upload folder, limits, headers and login."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def serve(
     allow_models: bool,
     hostnames: Collection[str],
 ) -> None:
-    """Serve the page, as `spinealign.page.launch` says."""
-    if threading.current_thread() is threading.main_thread():  # what stops a container shall clean up like Ctrl-C
+    """Serve the page; see `spinealign.page.launch`."""
+    if threading.current_thread() is threading.main_thread():  # clean up when a container is stopped, as with Ctrl-C
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     accounts = read_accounts()
     if mcp and accounts:
         raise ValueError(f"agents cannot log in; leave out either --mcp or {AUTH_VARIABLE}.")
     _share_memory()
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it quotes what it does not understand
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # its warnings quote the request
     names = _names(host or os.environ.get("GRADIO_SERVER_NAME"), hostnames, login=bool(accounts))
     with own_folder() as folder:
         from spinealign.page.layout import build_page
@@ -74,10 +74,10 @@ def serve(
 
 
 def _names(host: str | None, given: Collection[str], *, login: bool) -> frozenset[str] | None:
-    """Return the names by which the page may be asked, or None for any.
+    """Return the accepted host names, or None for any.
 
-    A site may point its own name at this machine, and then ask the page in the browser of whoever looks at it. With a
-    login, that browser has no cookie for the name.
+    The check prevents DNS rebinding: another site points its name at this machine and sends requests from a visitor's
+    browser. With a login the check is not needed, because the browser has no login cookie for that name.
     """
     if given:
         return LOOPBACK | {name.lower() for name in given}
@@ -85,15 +85,15 @@ def _names(host: str | None, given: Collection[str], *, login: bool) -> frozense
 
 
 def _share_memory() -> None:
-    """Let all threads take memory from two places: the C library of Linux gives each its own, and gets little back."""
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # other C libraries have no such setting
+    """Limit glibc to two malloc arenas; with one per thread, much memory is never returned."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # not available in other C libraries
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _answers(
     predictor: Predictor, page: Page, *, folder: Path, mcp: bool, names: Collection[str] | None
 ) -> dict[str, Any]:
-    """Return the routes that come before Gradio's, what stands before all of them, and what runs beside."""
+    """Return routes and lifespan for Gradio's application: own routes, middleware, and the clean-up task."""
     from spinealign.page.routes import own_routes
     from spinealign.page.uploads import keep_sweeping
 
@@ -105,7 +105,7 @@ def _answers(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
-        # Gradio puts middleware of its own before any that it is given; this comes before both.
+        # Gradio puts its own middleware before any passed to it; wrapping the stack puts this one first.
         app.middleware_stack = Guard(LoginGuard(app.middleware_stack), names=names)
         sweeping = asyncio.create_task(keep_sweeping(folder, page.waiting))
         try:

@@ -1,4 +1,4 @@
-"""How much of the disk uploads may take until they are read."""
+"""Disk quota of uploads that are not read yet."""
 
 from __future__ import annotations
 
@@ -8,38 +8,30 @@ from spinealign.page.limits import MAX_STORED_BYTES, MAX_STORED_REQUESTS
 
 
 class Storage:
-    """Room for uploads; what one request sends has a folder, and its room is free again when the folder is gone."""
+    """Disk quota of uploads; the share of a request is released when its folder is deleted.
+
+    Args:
+        most_bytes: Largest total size in bytes.
+        most_requests: Largest number of requests.
+    """
 
     def __init__(self, *, most_bytes: int = MAX_STORED_BYTES, most_requests: int = MAX_STORED_REQUESTS) -> None:
         self._most_bytes, self._most_requests = most_bytes, most_requests
         self._taken: dict[Path, int] = {}
 
     def take(self, folder: Path, size: int) -> bool:
-        """Make a folder if there is room for what will lie in it.
-
-        Args:
-            folder: A new folder.
-            size: Bytes, at most.
-
-        Returns:
-            Whether there was room.
-        """
-        if not self._has_room(size):
+        """Create a folder for at most `size` bytes, and return whether the quota allowed it."""
+        if not self._fits(size):
             self._taken = {other: taken for other, taken in self._taken.items() if other.is_dir()}
-            if not self._has_room(size):
+            if not self._fits(size):
                 return False
         folder.mkdir(parents=True)
         self._taken[folder] = size
         return True
 
     def settle(self, folder: Path, size: int) -> None:
-        """Give back what was taken beyond the bytes that arrived.
-
-        Args:
-            folder: What was taken.
-            size: Bytes.
-        """
+        """Replace the reserved size of a folder by the size of its files in bytes."""
         self._taken[folder] = size
 
-    def _has_room(self, size: int) -> bool:
+    def _fits(self, size: int) -> bool:
         return len(self._taken) < self._most_requests and sum(self._taken.values()) + size <= self._most_bytes

@@ -1,4 +1,4 @@
-"""What becomes of an uploaded file: it is read once, and deleted before anyone gets an answer."""
+"""Uploaded files: each is read once and deleted before the answer is sent."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from gradio.data_classes import FileData, ListFiles
 from gradio.routes import file_upload_statuses
 from gradio.utils import get_upload_folder
 
-from spinealign.errors import SliceError
+from spinealign.errors import ImageError
 from spinealign.imaging.slice import Slice
 from spinealign.page.blocks import UNKNOWN_FILE
 from spinealign.page.limits import BODY_SECONDS, MAX_FILE_BYTES, SECONDS_KEPT, SWEEP_SECONDS
 from spinealign.page.waiting import Since, Waiting
 from spinealign.reading.slices import read_slice
 
-TOO_LARGE = f"This file is larger than {MAX_FILE_BYTES // 1024**2} MiB; this is no single slice."
+TOO_LARGE = f"This file is larger than {MAX_FILE_BYTES // 1024**2} MiB, too large for a single slice."
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that a person sent.
+    """Uploaded file.
 
     Attributes:
-        name: What the person calls it, without folders.
-        path: Where it lies until it is read; None where it was not sent here, or is gone.
+        name: File name as given by the client, without folders.
+        path: Path until the file is read; None if it was not uploaded or has been deleted.
     """
 
     name: str
@@ -41,22 +41,22 @@ class Upload:
         """Read the image and delete the file.
 
         Raises:
-            SliceError: If it cannot be used; the message names neither the file nor a place on this machine.
+            ImageError: If the file cannot be used; the message contains neither its name nor a path.
         """
         if self.path is None:
-            raise SliceError(UNKNOWN_FILE)
+            raise ImageError(UNKNOWN_FILE)
         try:
             if self.path.stat().st_size > MAX_FILE_BYTES:
-                raise SliceError(TOO_LARGE)
+                raise ImageError(TOO_LARGE)
             content = self.path.read_bytes()
         except OSError as error:
-            raise SliceError(UNKNOWN_FILE) from error
+            raise ImageError(UNKNOWN_FILE) from error
         finally:
             self.delete()
         return read_content(content)
 
     def delete(self) -> None:
-        """Delete the file, and the folder that was made for it if nothing else is left there."""
+        """Delete the file, and its folders if they are empty."""
         if self.path is None:
             return
         self.path.unlink(missing_ok=True)
@@ -65,36 +65,36 @@ class Upload:
                 return
             try:
                 folder.rmdir()
-            except OSError:  # something else lies there, or another thread was quicker
+            except OSError:  # not empty, or already deleted by another thread
                 return
 
 
 def read_content(content: bytes) -> Slice:
-    """Read the image that somebody sent.
+    """Read an image from the content of a file.
 
     Raises:
-        SliceError: If it cannot be used; the message calls it "this file".
+        ImageError: If the content cannot be used; the message starts with "This file".
     """
     if len(content) > MAX_FILE_BYTES:
-        raise SliceError(TOO_LARGE)
+        raise ImageError(TOO_LARGE)
     try:
         return read_slice(content)
-    except SliceError as error:
+    except ImageError as error:
         message = str(error)
-        if message.startswith("bytes "):  # so is called what was read from memory
+        if message.startswith("bytes "):  # the name of an image that is read from memory
             message = f"This file {message.removeprefix('bytes ')}"
         raise type(error)(message) from error
 
 
 def slice_file(*, several: bool = False, **options: Any) -> gradio.File:
-    """Return a place to upload to, which neither fetches an address nor reads what was not uploaded.
+    """Return a file component that neither fetches URLs nor reads files that were not uploaded.
 
-    Functions get an `Upload` or None from it, or a list of them. It is no subclass of `gradio.File`, because Gradio
-    writes a file beside the source of each.
+    Event handlers receive an `Upload` or None, or with `several` a list of `Upload`. A subclass of `gradio.File` is not
+    possible, because Gradio writes a stub file next to the source of each subclass.
 
     Args:
-        several: Whether it takes several files.
-        options: What `gradio.File` takes.
+        several: Whether to accept several files.
+        options: Further arguments of `gradio.File`.
     """
     component = gradio.File(file_count="multiple" if several else "single", **options)
     component.preprocess = _received_all if several else _received
@@ -103,7 +103,7 @@ def slice_file(*, several: bool = False, **options: Any) -> gradio.File:
 
 
 async def _stay(place: str | Path | None) -> str | None:
-    """Let a path pass as it is, where Gradio fetches an address and copies a file from elsewhere."""
+    """Return a path unchanged; Gradio's own method fetches URLs and copies files into its cache."""
     return None if place is None else str(place)
 
 
@@ -121,7 +121,7 @@ def _upload(file: FileData) -> Upload:
 
 
 def _uploaded(path: str) -> Path | None:
-    """Return the path of an upload; None if it is an address, a link, a folder, a file from elsewhere or gone."""
+    """Return the path of an upload; None if it is not an existing regular file in the upload folder."""
     folder, place = upload_folder(), Path(path)
     real = Path(os.path.realpath(place))
     if not place.is_absolute() or real != place or folder not in real.parents or not real.is_file():
@@ -130,28 +130,22 @@ def _uploaded(path: str) -> Path | None:
 
 
 def upload_folder() -> Path:
-    """Return the folder in which uploads lie."""
+    """Return the upload folder with symbolic links resolved."""
     return Path(os.path.realpath(get_upload_folder()))
 
 
 def sweep(folder: Path, *, asked_about: str = "", older_than: float = SECONDS_KEPT) -> None:
-    """Delete what was uploaded and never asked about.
-
-    Args:
-        folder: Where uploads lie.
-        asked_about: What calls say that are not answered yet; a file whose path stands there stays.
-        older_than: Age in seconds.
-    """
+    """Delete uploads older than `older_than` seconds, except those that `asked_about`, the unanswered calls, names."""
     for entry in list(folder.iterdir()) if folder.is_dir() else []:
         try:
             if time.time() - entry.stat().st_mtime > older_than and entry.name not in asked_about:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        except OSError:  # a request was quicker
+        except OSError:  # already deleted by a request
             continue
 
 
 async def keep_sweeping(folder: Path, waiting: Waiting) -> None:
-    """Forget files and answers that nobody asks for, and how far uploads had come, until cancelled."""
+    """Delete unused uploads, unfetched answers and stale upload progress periodically, until cancelled."""
     progress = Since()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)

@@ -1,9 +1,9 @@
-"""Axial CT phantoms of the neck, with or without a fracture of known place and size.
+"""Axial CT phantoms of the neck, with or without a fracture of known position and size.
 
-The phantoms are the positive control of this library: a cohort in which the finding is real and no shortcut exists.
-Anatomy and fracture come from separate random streams, so one seed gives one neck, and a fractured phantom differs from
-its intact twin at the break alone. Proportions follow the subaxial cervical spine (Panjabi et al., Spine 16, 1991,
-861).
+Phantoms are the positive control of this library: images in which the finding is real and no shortcut exists. Anatomy
+and fracture are drawn from separate random streams, so a seed determines the neck, and a fractured phantom differs from
+the intact one of the same seed only at the break. Proportions follow the subaxial cervical spine (Panjabi et al., Spine
+16, 1991, 861).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Fracture:
     """A break of the vertebral ring.
 
     Attributes:
-        mask: bool of shape (H, W), true where bone is missing or out of place.
-        size_mm: Width of the gap, or length of the step where the fragment is displaced.
+        mask: bool of shape (H, W), true where bone is missing or displaced.
+        size_mm: Width of the gap, or length of the step of a displaced fragment.
         kind: `gap` or `displaced`.
-        site: The part of the ring that is broken.
+        site: Broken part of the ring.
     """
 
     mask: NDArray[np.bool_]
@@ -40,13 +40,13 @@ class Fracture:
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """A drawn slice and the truth about it.
+    """A drawn slice with its ground truth.
 
     Attributes:
-        slice: The image in HU with its pixel spacing.
-        fracture: The break, or None in an intact neck.
-        seed: The seed that draws it again.
-        level: Cervical level whose shape it has, `C3` to `C7`.
+        slice: Image in HU with its pixel spacing.
+        fracture: The break; None if the neck is intact.
+        seed: Seed that reproduces the phantom.
+        level: Cervical level of the vertebra, `C3` to `C7`.
     """
 
     slice: Slice
@@ -66,33 +66,33 @@ def draw_phantom(
     """Draw one axial neck CT.
 
     Args:
-        seed: Draws everything; not negative.
-        fractured: Whether the ring is broken; None tosses a fair coin from the seed.
-        break_mm: Size of the break in mm; None draws it evenly from 1 to 8 mm.
+        seed: Random seed, not negative.
+        fractured: Whether the ring is broken; None draws it from the seed with probability 0.5.
+        break_mm: Size of the break in mm, from 1 to 8; None draws it uniformly from this range.
         size: Height and width in pixels, at least 64.
 
     Returns:
-        The phantom; the same arguments give the same pixels.
+        The phantom. The same arguments give the same pixels.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> draw_phantom(7, fractured=True).label
         'fracture'
     """
     if size < 64:
-        raise ValueError(f"size must be at least 64 pixels, not {size}.")
+        raise ValueError(f"size must be at least 64 pixels, got {size}.")
     if break_mm is not None and not MIN_BREAK_MM <= break_mm <= MAX_BREAK_MM:
-        raise ValueError(f"break_mm must lie between {MIN_BREAK_MM:g} and {MAX_BREAK_MM:g}, not {break_mm}.")
+        raise ValueError(f"break_mm must be between {MIN_BREAK_MM:g} and {MAX_BREAK_MM:g}, got {break_mm}.")
     anatomy, injury, scanner = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
     neck, vertebra = Neck.draw(anatomy), Vertebra.draw(anatomy)
-    coin, drawn_mm = bool(injury.random() < 0.5), float(injury.uniform(MIN_BREAK_MM, MAX_BREAK_MM))
+    chance, drawn_mm = bool(injury.random() < 0.5), float(injury.uniform(MIN_BREAK_MM, MAX_BREAK_MM))
     plan = plan_break(vertebra, drawn_mm if break_mm is None else break_mm, rng=injury)
 
     scanner_grid, grid = neck.grids(size)
     intact = grid.coverage(vertebra.distance(grid))
-    broken = coin if fractured is None else fractured
+    broken = chance if fractured is None else fractured
     bone, density = draw_vertebra(vertebra, grid, plan=plan if broken else None)
     fracture = Fracture(fracture_mask(intact, bone), plan.size_mm, plan.kind, plan.site) if broken else None
     tissue = draw_soft_tissue(neck, grid, body_front_mm=vertebra.body_center[1] - vertebra.body_half[1])

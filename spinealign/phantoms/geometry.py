@@ -1,4 +1,4 @@
-"""Signed distances of simple shapes on a millimetre grid: negative inside, positive outside.
+"""Signed distances to simple shapes on a grid in mm: negative inside, positive outside.
 
 Formulas after Quilez, "2D distance functions" and "smooth minimum".
 """
@@ -16,12 +16,12 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Coordinates of the pixel centers, x to the image's right and y downwards (posterior), both in mm.
+    """Coordinates of the pixel centers in mm: x to the right of the image, y down (posterior).
 
     Attributes:
         x: float32 of shape (H, W).
         y: float32 of shape (H, W).
-        pitch_mm: Distance of neighbouring pixel centers.
+        pitch_mm: Distance between neighboring pixel centers.
     """
 
     x: Field
@@ -30,29 +30,29 @@ class Grid:
 
     @classmethod
     def square(cls, size: int, extent_mm: float) -> Grid:
-        """Return a grid of size x size pixels, `extent_mm` wide, with the origin in its middle."""
+        """Return a grid of size x size pixels, `extent_mm` wide, with the origin at its center."""
         pitch = extent_mm / size
         axis = ((np.arange(size) - (size - 1) / 2) * pitch).astype(np.float32)
         x, y = np.meshgrid(axis, axis)
         return cls(x, y, pitch)
 
     def placed(self, center: Point, angle_deg: float) -> Grid:
-        """Return the same pixels in the coordinates of an object that lies at `center`, turned by `angle_deg`."""
+        """Return the pixels in the coordinates of an object at `center`, rotated by `angle_deg`."""
         cos, sin = float(np.cos(np.deg2rad(angle_deg))), float(np.sin(np.deg2rad(angle_deg)))
         x, y = self.x - center[0], self.y - center[1]
         return Grid(cos * x + sin * y, cos * y - sin * x, self.pitch_mm)
 
     def mirrored(self, side: int) -> Grid:
-        """Return the grid seen from the left (-1) or the right (1) half of the body."""
+        """Return the grid for the right half of the image (side 1), or mirrored for the left half (side -1)."""
         return Grid(side * self.x, self.y, self.pitch_mm)
 
     def coverage(self, distance: Field) -> Field:
-        """Return how much of each pixel a shape fills, from 0 to 1."""
+        """Return the fraction of each pixel inside a shape, in [0, 1], from the distance to the shape."""
         return np.clip(0.5 - distance / self.pitch_mm, 0.0, 1.0)
 
 
 def capsule(grid: Grid, start: Point, *, end: Point, radius: float) -> Field:
-    """Return the distance to a line from `start` to `end`, drawn `2 * radius` wide."""
+    """Return the distance to a line segment of width `2 * radius` with round ends."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     along = ((grid.x - start[0]) * dx + (grid.y - start[1]) * dy) / (dx * dx + dy * dy)
     along = np.clip(along, 0.0, 1.0)
@@ -60,13 +60,13 @@ def capsule(grid: Grid, start: Point, *, end: Point, radius: float) -> Field:
 
 
 def superellipse(grid: Grid, center: Point, *, half_axes: Point, power: float = 2.0) -> Field:
-    """Return about the distance to |x/a|^power + |y/b|^power = 1; a power above 2 squares the corners."""
+    """Return the approximate distance to |x/a|^power + |y/b|^power = 1; a power above 2 gives squarer corners."""
     x, y = np.abs(grid.x - center[0]) / half_axes[0], np.abs(grid.y - center[1]) / half_axes[1]
     radius = np.hypot(x, y) if power == 2 else (x**power + y**power) ** (1 / power)
     return (radius - 1) * min(half_axes)
 
 
 def smooth_union(first: Field, second: Field, *, radius: float) -> Field:
-    """Join two shapes with a fillet of about `radius` mm."""
+    """Return the distance to the union of two shapes, with a fillet of about `radius` mm."""
     gap = np.maximum(radius - np.abs(first - second), 0.0) / radius
     return np.minimum(first, second) - gap * gap * radius / 4

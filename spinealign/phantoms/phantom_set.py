@@ -1,4 +1,4 @@
-"""Write a cohort of phantoms: the positive control."""
+"""Collections of phantoms."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from spinealign.cohort.indexing import MANIFEST_NAME
-from spinealign.config import EnhancementConfig
+from spinealign.config import MANIFEST_FILE, EnhancementConfig
 from spinealign.imaging.preprocessing import render
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.writing import new_folder
@@ -23,36 +22,36 @@ COLUMNS = ("path", "split", "label", "source", "series", "size_mm", "kind", "sit
 
 
 def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int = 0, size: int = 256) -> Path:
-    """Draw phantoms, half of each split fractured, as PNG in the default window with a manifest.
+    """Write phantoms as PNG in the default window, with a manifest; every second one of a split is fractured.
 
     Args:
-        folder: Where they go; it must not exist, or be empty.
+        folder: Destination; must not exist, or be empty.
         counts: Number of phantoms in each split.
-        seed: First seed; each phantom takes the next one.
+        seed: Seed of the first phantom; each following one uses the next seed.
         size: Height and width in pixels.
 
     Returns:
         Path of the manifest.
 
     Raises:
-        FileExistsError: If the folder holds something.
-        ValueError: If a count is negative, or none is positive.
+        FileExistsError: If the folder is not empty.
+        ValueError: If a count is negative, or all are 0.
     """
     if any(count < 0 for count in counts.values()) or not sum(counts.values()):
-        raise ValueError(f"numbers of phantoms must not be negative, and one must be positive: {dict(counts)}.")
+        raise ValueError(f"counts must not be negative, and at least one must be positive, got {dict(counts)}.")
     jobs = [(split, index) for split in counts for index in range(counts[split])]
     seeds = range(seed, seed + len(jobs))
     with new_folder(Path(folder)) as staging:
         for split in counts:
             (staging / split).mkdir()
-        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:  # forks and threads do not mix
+        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:  # fork is unsafe with threads
             tasks = pool.map(_write_phantom, [staging] * len(jobs), jobs, seeds, [size] * len(jobs), chunksize=16)
             rows = list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image", disable=None))
-        with (staging / MANIFEST_NAME).open("w", newline="", encoding="utf-8") as stream:
+        with (staging / MANIFEST_FILE).open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
-    return Path(folder).resolve() / MANIFEST_NAME
+    return Path(folder).resolve() / MANIFEST_FILE
 
 
 def _write_phantom(folder: Path, job: tuple[str, int], seed: int, size: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""An image that is no CT, to see what a model does with it."""
+"""Drawing of a landscape, to test a model on an image that is not CT."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def draw_scene(size: int = 384) -> NDArray[np.float32]:
-    """Draw hills under a sun in gray levels of shape (size, size): an image that is no CT."""
+    """Draw hills under a sun, in gray levels of shape (size, size)."""
     y, x = np.mgrid[0:size, 0:size] / size
     scene = 215 - 90 * y
     scene[np.hypot(x - 0.72, y - 0.25) < 0.11] = 250

@@ -1,4 +1,4 @@
-"""The soft tissue around a phantom's vertebra, and the scanner that sees it."""
+"""Soft tissue around the vertebra of a phantom, and the scanner model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AIR_HU, FAT_HU, PADDING_HU = -1000.0, -95.0, -2000.0
 
 @dataclass(frozen=True)
 class Neck:
-    """A neck in the scanner's field of view; lengths in mm, densities in HU, the canal's middle as origin."""
+    """A neck in the scanner's field of view; lengths in mm, densities in HU, origin at the center of the canal."""
 
     field_of_view_mm: float
     position_mm: Point
@@ -27,7 +27,7 @@ class Neck:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Neck:
-        """Draw a random neck, its pose and the field of view."""
+        """Draw the parameters of a random neck, its pose and the field of view."""
         return cls(
             field_of_view_mm=rng.uniform(95, 140),
             position_mm=(rng.uniform(-15, 15), rng.uniform(-15, 15)),
@@ -41,18 +41,20 @@ class Neck:
         )
 
     def grids(self, size: int) -> tuple[Grid, Grid]:
-        """Return the pixels in the scanner's and in the vertebra's coordinates, each of shape (size, size)."""
+        """Return the pixels in the coordinates of the scanner and of the vertebra, each of shape (size, size)."""
         scanner = Grid.square(size, self.field_of_view_mm)
         return scanner, scanner.placed(self.position_mm, self.angle_deg)
 
 
 def draw_soft_tissue(neck: Neck, grid: Grid, *, body_front_mm: float) -> Field:
-    """Draw everything but bone.
+    """Draw all tissue except bone.
+
+    The order of the random draws determines the image; do not change it.
 
     Args:
-        neck: The neck.
-        grid: Pixels in the vertebra's coordinates, shape (H, W).
-        body_front_mm: Where the vertebral body ends in front (negative y).
+        neck: Parameters of the neck.
+        grid: Pixels in the coordinates of the vertebra, shape (H, W).
+        body_front_mm: y coordinate of the anterior edge of the vertebral body (negative).
 
     Returns:
         Density in HU, of shape (H, W).
@@ -68,21 +70,21 @@ def draw_soft_tissue(neck: Neck, grid: Grid, *, body_front_mm: float) -> Field:
     fill(skin, rng.uniform(20, 60))
     fill(skin + 1.8, FAT_HU)
     fill(skin + 1.8 + neck.fat_mm, neck.muscle_hu)
-    for angle_deg in (100, 75, 50, 25, 0, -25):  # muscles in their fat planes, from behind to the front
+    for angle_deg in (100, 75, 50, 25, 0, -25):  # muscles in fat planes, from posterior to anterior
         for side in (-1, 1):
             angle, radius = np.deg2rad(angle_deg + rng.normal(0, 8)), rng.uniform(24, 42)
             muscle = grid.placed((side * radius * np.cos(angle), radius * np.sin(angle)), side * angle_deg + 90)
             belly = superellipse(muscle, (0.0, 0.0), half_axes=(rng.uniform(9, 16), rng.uniform(5, 9)))
             fill(belly - rng.uniform(0.3, 1.0), rng.uniform(-70, 10))
             fill(belly, neck.muscle_hu + rng.normal(0, 5))
-    for side in (-1, 1):  # carotid artery and jugular vein, at times with contrast
+    for side in (-1, 1):  # carotid artery and jugular vein, sometimes with contrast medium
         contrast = rng.uniform(150, 320) if rng.random() < 0.4 else rng.uniform(35, 55)
         for _ in range(2):
             center = (side * rng.uniform(20, 32), body_front_mm - rng.uniform(-8, 8))
             fill(superellipse(grid, center, half_axes=(rng.uniform(2.5, 4.5), rng.uniform(2.5, 5.5))), contrast)
     width, depth, distance = neck.airway
     airway = superellipse(grid, (rng.uniform(-2, 2), body_front_mm - distance - depth), half_axes=(width, depth))
-    if rng.random() < 0.5:  # calcified thyroid cartilage or hyoid, a bright arc that is no vertebra
+    if rng.random() < 0.5:  # calcified thyroid cartilage or hyoid: a bright arc that is not bone of the vertebra
         arc = np.maximum(np.abs(airway - 5.0) - rng.uniform(0.6, 1.3), grid.y - body_front_mm + distance)
         fill(arc, rng.uniform(150, 600))
     fill(airway - 1.2, neck.muscle_hu + 20)
@@ -97,16 +99,16 @@ def draw_soft_tissue(neck: Neck, grid: Grid, *, body_front_mm: float) -> Field:
 
 
 def scan(density: Field, bone: Field, *, grid: Grid, rng: np.random.Generator) -> Field:
-    """Return what a scanner makes of the true densities: blur, streaks, shading, noise, and a round field of view.
+    """Simulate a CT scan: blur, streaks, shading, noise, and a round field of view.
 
     Args:
         density: True density in HU, shape (H, W).
-        bone: Share of each pixel that is bone in [0, 1], shape (H, W); streaks come from it.
-        grid: Pixels in the scanner's coordinates.
-        rng: Draws the scan.
+        bone: Fraction of bone in each pixel, in [0, 1], shape (H, W); streaks originate there.
+        grid: Pixels in the coordinates of the scanner.
+        rng: Random generator of the scan.
 
     Returns:
-        Measured density in HU, shape (H, W); outside the circle it is the padding value.
+        Measured density in HU, shape (H, W); `PADDING_HU` outside the field of view.
     """
     sharpness = rng.uniform(0.25, 0.5) / grid.pitch_mm
     image = _blur(density, (sharpness, sharpness))
@@ -119,7 +121,7 @@ def scan(density: Field, bone: Field, *, grid: Grid, rng: np.random.Generator) -
 
 
 def _streaks(bone: Field, grid: Grid, rng: np.random.Generator) -> Field:
-    """Draw rays through the bone and the horizontal bands that shoulders throw, in HU."""
+    """Draw streaks that radiate from bone, and the horizontal bands caused by the shoulders, in HU."""
     total = bone.sum()
     center = ((grid.x * bone).sum() / total, (grid.y * bone).sum() / total)
     offset = grid.placed((center[0] + rng.uniform(-15, 15), center[1] + rng.uniform(-12, 12)), 0.0)
@@ -131,13 +133,13 @@ def _streaks(bone: Field, grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _shading(shape: tuple[int, int], rng: np.random.Generator) -> Field:
-    """Draw the slow drift of brightness that scatter and beam hardening leave, in HU."""
+    """Draw smooth shading, as caused by scatter and beam hardening, in HU."""
     drift = _blur(rng.normal(size=shape), (shape[0] / 9, shape[1] / 9))
     return rng.uniform(10, 50) * drift / drift.std()
 
 
 def _blur(image: Field, sigma: Point) -> Field:
-    """Convolve with a periodic Gaussian of `sigma` pixels down and along the rows, by Fourier transform."""
+    """Convolve with a periodic Gaussian of `sigma` pixels (down, along the rows), by Fourier transform."""
     down, along = np.fft.fftfreq(image.shape[0])[:, None], np.fft.rfftfreq(image.shape[1])
     transfer = np.exp(-2 * np.pi**2 * ((sigma[0] * down) ** 2 + (sigma[1] * along) ** 2))
     return np.fft.irfft2(np.fft.rfft2(image) * transfer, s=image.shape)

@@ -1,4 +1,4 @@
-"""The bone of a phantom: a subaxial cervical vertebra and a break somewhere on its ring."""
+"""Bone of a phantom: a subaxial cervical vertebra, and a break of its ring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVELS = ("C3", "C4", "C5", "C6", "C7")
 
 @dataclass(frozen=True)
 class Limb:
-    """A straight part of the ring, in which a break may run from one cortex to the other."""
+    """A straight part of the ring; a break may cross it from cortex to cortex."""
 
     site: Site
     start: Point
@@ -27,7 +27,7 @@ class Limb:
 
 @dataclass(frozen=True)
 class Vertebra:
-    """Shape of one vertebra in mm, with the middle of the canal as origin, and densities in HU."""
+    """Shape of a vertebra in mm, with the origin at the center of the canal, and its densities in HU."""
 
     level: str
     body_half: Point
@@ -45,7 +45,7 @@ class Vertebra:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Vertebra:
-        """Draw the shape of a random subaxial level."""
+        """Draw the parameters of a random subaxial vertebra."""
         index = int(rng.integers(len(LEVELS)))
         caudal = index / (len(LEVELS) - 1)
         scale = rng.normal(1.0, 0.06)
@@ -67,11 +67,11 @@ class Vertebra:
 
     @property
     def body_center(self) -> Point:
-        """Middle of the vertebral body."""
+        """Center of the vertebral body."""
         return 0.0, -self.canal_half[1] - self.body_half[1] + 1.0
 
     def limbs(self) -> list[Limb]:
-        """Return the parts of the right half of the ring, and the spinous process in the middle."""
+        """Return the parts of the right half of the ring, and the spinous process."""
         (body, depth), (canal, canal_depth) = self.body_half, self.canal_half
         pillar = (canal + 3.5, 1.0)
         hole, front = 2 * self.foramen_radius, -canal_depth - 0.55 * depth - self.foramen_radius - 1.4
@@ -91,7 +91,7 @@ class Vertebra:
         return limbs
 
     def distance(self, grid: Grid) -> Field:
-        """Return the signed distance to the bone's surface in mm."""
+        """Return the signed distance to the surface of the bone in mm, shape (H, W)."""
         (body, depth), center = self.body_half, self.body_center
         half = Grid(np.abs(grid.x), grid.y, grid.pitch_mm)
         shapes = [superellipse(grid, center, half_axes=self.body_half, power=2.6)]
@@ -106,15 +106,15 @@ class Vertebra:
 
 @dataclass(frozen=True)
 class BreakPlan:
-    """Where and how the ring breaks, before any pixel is drawn.
+    """Position, direction and kind of a break.
 
     Attributes:
-        site: The part that breaks.
-        side: 1 for the image's right half, -1 for the left.
-        center: A point on the broken part in mm, right half.
-        along: Unit vector along the part; the gap lies across it.
-        reach_mm: How far the gap runs to both sides of `center`.
-        size_mm: Gap width, or step length where displaced.
+        site: Broken part of the ring.
+        side: 1 for the right half of the image, -1 for the left.
+        center: Center of the break in mm, in the right half.
+        along: Unit vector along the part; the gap is perpendicular to it.
+        reach_mm: Extent of the gap to both sides of `center`.
+        size_mm: Width of the gap, or length of the step of a displaced fragment.
         kind: `gap` or `displaced`.
         phases: Two random phases of the jagged edge.
     """
@@ -130,22 +130,22 @@ class BreakPlan:
 
     @property
     def gap_mm(self) -> float:
-        """Width of the gap; a displaced fragment leaves a narrow one."""
+        """Width of the gap; a displaced fragment has a narrow one."""
         return self.size_mm if self.kind == "gap" else 1.0 + 0.25 * self.size_mm
 
     @property
     def step_mm(self) -> float:
-        """How far the fragment is out of place."""
+        """Displacement of the fragment."""
         return 0.0 if self.kind == "gap" else self.size_mm
 
     def coordinates(self, grid: Grid) -> tuple[Field, Field]:
-        """Return each pixel's place along and across the broken part, in mm from the break."""
+        """Return the position of each pixel along and across the broken part, in mm from the break."""
         x, y = grid.x * self.side - self.center[0], grid.y - self.center[1]
         return x * self.along[0] + y * self.along[1], y * self.along[0] - x * self.along[1]
 
 
 def plan_break(vertebra: Vertebra, size_mm: float, *, rng: np.random.Generator) -> BreakPlan:
-    """Choose the place, the direction and the kind of a break of the given size."""
+    """Draw the position, direction and kind of a break of the given size."""
     limbs: list[Limb | None] = [*vertebra.limbs(), None, None]
     limb = limbs[int(rng.integers(len(limbs)))]
     tilt = np.deg2rad(rng.uniform(-25, 25))
@@ -173,7 +173,7 @@ def plan_break(vertebra: Vertebra, size_mm: float, *, rng: np.random.Generator) 
 
 
 def _body_cortex(vertebra: Vertebra, angle: float) -> tuple[Point, float, float]:
-    """Return a point just under the body's cortex at `angle` from lateral, its tangent, and the reach of a break."""
+    """Return a point under the cortex of the body at `angle` from lateral, its tangent, and the reach of a break."""
     (width, depth), (_, middle) = vertebra.body_half, vertebra.body_center
     center = (0.75 * width * np.cos(angle), middle - 0.75 * depth * np.sin(angle))
     tangent = float(np.arctan2(-depth * np.cos(angle), -width * np.sin(angle)))
@@ -181,7 +181,7 @@ def _body_cortex(vertebra: Vertebra, angle: float) -> tuple[Point, float, float]
 
 
 def _displaced(grid: Grid, plan: BreakPlan) -> Grid:
-    """Return the coordinates that a displaced fragment had before it moved."""
+    """Return the coordinates that each pixel had before the fragment was displaced."""
     along, across = plan.coordinates(grid)
     beyond = 0.5 * (1 + np.tanh(along / 0.5)) * np.clip(1.6 - along / 9.0, 0.0, 1.0)
     near = np.clip(2.0 - np.abs(across) / (plan.reach_mm + plan.step_mm), 0.0, 1.0)
@@ -190,15 +190,10 @@ def _displaced(grid: Grid, plan: BreakPlan) -> Grid:
 
 
 def draw_vertebra(vertebra: Vertebra, grid: Grid, *, plan: BreakPlan | None = None) -> tuple[Field, Field]:
-    """Draw the bone, broken where a plan is given.
-
-    Args:
-        vertebra: The shape.
-        grid: Pixels in the vertebra's coordinates, shape (H, W).
-        plan: The break.
+    """Draw the bone on a grid of shape (H, W), with a break if a plan is given.
 
     Returns:
-        Share of each pixel that is bone in [0, 1], and that bone's density in HU, both of shape (H, W).
+        Fraction of bone in each pixel, in [0, 1], and density of the bone in HU, both of shape (H, W).
     """
     distance = vertebra.distance(grid if plan is None else _displaced(grid, plan))
     coverage = grid.coverage(distance)
@@ -214,7 +209,7 @@ def draw_vertebra(vertebra: Vertebra, grid: Grid, *, plan: BreakPlan | None = No
 
 
 def _trabeculae(vertebra: Vertebra, grid: Grid) -> Field:
-    """Draw the mottled density of cancellous bone from a few random waves, in HU."""
+    """Draw the texture of cancellous bone as a sum of random waves, in HU."""
     rng = np.random.default_rng(vertebra.texture_seed)
     density = np.full(grid.x.shape, vertebra.cancellous_hu)
     for _ in range(8):
@@ -225,5 +220,5 @@ def _trabeculae(vertebra: Vertebra, grid: Grid) -> Field:
 
 
 def fracture_mask(intact: Field, broken: Field) -> NDArray[np.bool_]:
-    """Return where bone is missing or out of place, given both coverages of shape (H, W)."""
+    """Return where bone is missing or displaced, from the bone fraction before and after, both of shape (H, W)."""
     return np.abs(intact - broken) > 0.5

@@ -1,4 +1,4 @@
-"""Tell patients and series of DICOM files apart without keeping who they are."""
+"""Pseudonyms of the patients and series in DICOM headers."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-from spinealign.imaging.quiet import quiet
+from spinealign.imaging.muting import quiet
 from spinealign.reading.kinds import is_dicom
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Salted digests: equal for equal headers under one salt, and meaningless under another.
+    """Salted digests of identifiers. They are comparable only under the same salt.
 
     Attributes:
-        patient: Digest of the patient's identifier, where the header has one.
-        series: Digest of the series, where the header has one.
+        patient: Digest of the patient ID; None if the header has none.
+        series: Digest of the series UID; None if the header has none.
     """
 
     patient: str | None = None
@@ -25,11 +25,14 @@ class Identity:
 
 
 def read_identity(content: bytes, salt: bytes) -> Identity:
-    """Return the identity in a DICOM header; an empty one for every other file.
+    """Return the pseudonyms of a DICOM header.
 
     Args:
-        content: The bytes of the file.
-        salt: Random bytes, drawn anew for each collection and never stored.
+        content: Bytes of the file.
+        salt: Random bytes. Use new ones for each collection, and do not store them.
+
+    Returns:
+        The digests; an empty `Identity` for a file that is not DICOM or is damaged.
     """
     if not is_dicom(content):
         return Identity()
@@ -39,17 +42,24 @@ def read_identity(content: bytes, salt: bytes) -> Identity:
         with quiet("pydicom"):
             header = pydicom.dcmread(BytesIO(content), force=True, stop_before_pixels=True)
             values = [str(header.get(name) or "").strip() for name in ("PatientID", "SeriesInstanceUID")]
-    except Exception:  # damaged headers raise almost anything; reading the pixels says so with a better message
+    except Exception:  # damaged headers raise many types; reading the pixels reports them
         return Identity()
     return Identity(*(hashlib.blake2b(value.encode(), key=salt).hexdigest() if value else None for value in values))
 
 
 def numbered(kind: str, digests: Sequence[str | None]) -> tuple[str | None, ...]:
-    """Replace digests by numbers in their order, which identify nobody.
+    """Replace digests by numbered names, in order of first appearance.
+
+    Args:
+        kind: First word of each name.
+        digests: Digests under one salt; None if unknown.
+
+    Returns:
+        One name for each digest; None if unknown.
 
     Example:
         >>> numbered("patient", ["9f", None, "3a", "9f"])
         ('patient 1', None, 'patient 2', 'patient 1')
     """
-    number = {digest: f"{kind} {place}" for place, digest in enumerate(dict.fromkeys(filter(None, digests)), start=1)}
+    number = {digest: f"{kind} {index}" for index, digest in enumerate(dict.fromkeys(filter(None, digests)), start=1)}
     return tuple(number[digest] if digest else None for digest in digests)

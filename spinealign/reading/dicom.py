@@ -1,4 +1,4 @@
-"""Read a single-frame DICOM image; nothing that names a patient leaves this module."""
+"""Reader of single-frame DICOM images. Nothing that identifies the patient leaves this module."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
-from spinealign.imaging.quiet import quiet
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
+from spinealign.imaging.muting import quiet
 from spinealign.imaging.slice import Slice, check_size
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-# Defined terms of images (DICOM PS3.3 C.7.3.1.1.1); another text may be anything, a name included.
+# Defined terms for images (DICOM PS3.3 C.7.3.1.1.1). Other text is not passed on: it could be a name.
 _MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "PX", "RF", "RG", "US", "XA"})
 
 
 def read_dicom(content: bytes, origin: str) -> Slice:
     """Decode a single-frame image.
 
-    CT is rescaled to HU (DICOM PS3.3 C.7.6.16.2.9, C.11.1). HU are a measurement, so MONOCHROME1, which only asks for
-    an inverted display, leaves them alone; images of other modalities are windowed as their header asks and inverted.
+    CT is rescaled to HU (DICOM PS3.3 C.7.6.16.2.9, C.11.1) and not inverted for MONOCHROME1, which concerns the display
+    only. Images of other modalities are windowed by their header, and inverted for MONOCHROME1.
 
     Args:
-        content: The bytes of the file.
-        origin: Where they came from, for messages.
+        content: Bytes of the file.
+        origin: Name of the image in messages.
 
     Returns:
-        The slice with spacing and modality, where the header has them.
+        The slice, with spacing and modality if the header gives them.
 
     Raises:
-        UnreadableSliceError: If the file is damaged.
-        UnsupportedFormatError: If it holds no image, several frames, or color.
+        UnreadableImageError: If the file is damaged.
+        UnsupportedFormatError: If it contains no image, several frames, or color.
     """
     import pydicom
 
     try:
         with quiet("pydicom"):
             return _slice_from(pydicom.dcmread(BytesIO(content), force=True), origin)
-    except SliceError:
+    except ImageError:
         raise
-    except Exception as error:  # damaged files raise almost anything, and the text may quote the header
-        raise UnreadableSliceError(
-            f"{origin} is a damaged DICOM file or uses an unknown compression ({type(error).__name__})."
+    except Exception as error:  # pydicom raises many types for damaged files; the text may quote the header
+        raise UnreadableImageError(
+            f"{origin} is damaged or uses an unknown DICOM compression ({type(error).__name__}); export it again."
         ) from None
 
 
@@ -53,11 +53,11 @@ def _slice_from(dataset: Dataset, origin: str) -> Slice:
     from pydicom.pixels import apply_modality_lut
 
     if "PixelData" not in dataset:
-        raise UnsupportedFormatError(f"{origin} is a DICOM object without an image; pass a CT slice.")
+        raise UnsupportedFormatError(f"{origin} is a DICOM object without an image; pass an image file.")
     if int(dataset.get("NumberOfFrames") or 1) > 1:
-        raise UnsupportedFormatError(f"{origin} has several frames; pass one frame of it as an array.")
+        raise UnsupportedFormatError(f"{origin} has several frames; pass one frame as an array.")
     if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise UnsupportedFormatError(f"{origin} is a color image; pass a CT slice.")
+        raise UnsupportedFormatError(f"{origin} is a color image; pass a gray image.")
     check_size(int(dataset.Rows), int(dataset.Columns), origin=origin)
     values = np.asarray(apply_modality_lut(dataset.pixel_array, dataset), np.float32)
     spacing_mm = _spacing(dataset)
@@ -73,7 +73,10 @@ def _slice_from(dataset: Dataset, origin: str) -> Slice:
 
 
 def _is_ct(dataset: Dataset) -> bool:
-    """Tell whether values are HU: a screenshot of a CT has no rescale, and the RSNA-2022 files have no modality."""
+    """Return whether the rescaled values are HU.
+
+    A screenshot of a CT has no rescale, and the RSNA 2022 files have no modality.
+    """
     from pydicom.uid import CTImageStorage
 
     if "RescaleIntercept" not in dataset:
@@ -89,7 +92,7 @@ def _is_ct(dataset: Dataset) -> bool:
 
 
 def _displayed(dataset: Dataset, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return gray levels as a viewer shows them, by the header's window or else from the darkest to the brightest."""
+    """Return gray levels as a viewer shows them: by the header's window, or else stretched to the full range."""
     from pydicom.pixels import apply_windowing
 
     values = np.asarray(apply_windowing(values, dataset), np.float32)

@@ -1,49 +1,31 @@
-"""Predict many files; one bad file never ends the rest."""
+"""Discovery of image files from paths, folders and globs."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-from spinealign.errors import SpineAlignError
-from spinealign.inference.prediction import Prediction
-from spinealign.inference.predictor import Predictor
 from spinealign.reading.slices import IMAGE_SUFFIXES
 
 
-@dataclass(frozen=True)
-class BatchResult:
-    """The outcome for one file: a prediction, or the message of what went wrong.
-
-    Attributes:
-        path: The file as it was named or found.
-        prediction: What the model says, or None.
-        error: What went wrong and what to do, or None.
-    """
-
-    path: str
-    prediction: Prediction | None = None
-    error: str | None = None
-
-
 def expand_paths(patterns: Iterable[str]) -> list[str]:
-    """List the files that paths, folders and globs name, each once and in order.
+    """List the files that paths, folders and globs match, in order and without repeats.
 
-    A folder stands for the images below it by their suffix, and for files without one, as DICOM files often are; hidden
-    ones are left out. A name that matches nothing and a folder without images stay in the list, to be reported.
+    A folder is replaced by the files in it and its subfolders that have an image suffix or none, as many DICOM files
+    do; hidden files are skipped. A pattern without a match and a folder without images stay in the list, so that the
+    caller can report them.
 
     Args:
-        patterns: Paths of files or folders, or globs (`**` goes through folders).
+        patterns: Paths of files or folders, or globs (`**` matches subfolders).
     """
     found: dict[str, None] = {}
     for pattern in patterns:
         path = Path(pattern)
-        if os.path.exists(path):  # unlike the method of Path, this never raises
+        if os.path.exists(path):  # Path.exists raises for some invalid names, this does not
             matches = [pattern]
-        elif "**" in pattern:  # it goes through the folders by itself
+        elif "**" in pattern:  # a folder that matches is not expanded: its files match too
             matches = [match for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match)]
         else:
             matches = glob.glob(pattern)
@@ -57,20 +39,3 @@ def _files_below(folder: Path) -> list[str]:
     wanted = IMAGE_SUFFIXES | {""}
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in wanted and path.is_file())
     return [str(path) for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-
-
-def predict_files(predictor: Predictor, paths: Iterable[str]) -> Iterator[BatchResult]:
-    """Predict files one after the other.
-
-    Args:
-        predictor: The model.
-        paths: The files.
-
-    Yields:
-        One result for each path, in order; a file that cannot be used gives its message.
-    """
-    for path in paths:
-        try:
-            yield BatchResult(path, prediction=predictor(path))
-        except SpineAlignError as error:
-            yield BatchResult(path, error=str(error))

@@ -1,4 +1,4 @@
-"""An audit as one page with pictures, so that a person can judge for themselves."""
+"""HTML page of an audit, with pictures."""
 
 from __future__ import annotations
 
@@ -11,34 +11,20 @@ import numpy as np
 from spinealign.cohort.audit.findings import Audit, Probe, PropertyFinding
 from spinealign.reporting.html import escape, figure, page, sheet, table, write_page
 
-_GROUPS, _COPIES = 6, 12  # that are shown
+# Largest numbers shown.
+_GROUPS, _COPIES = 6, 12
 _STRADDLING, _OF_EACH_SPLIT = 8, 8
 _SAMPLES = 17
 _LINES = 40
 
 
 def write_audit_page(audit: Audit, path: str | Path) -> Path:
-    """Write an audit as a self-contained HTML page.
-
-    Args:
-        audit: What `spinealign.cohort.audit.auditing.audit` returns.
-        path: Where it goes; a file there is replaced.
-
-    Returns:
-        The path.
-
-    Raises:
-        OSError: If it cannot be written there.
-    """
+    """Write an audit as a self-contained HTML page and return its path; an existing file is replaced."""
     return write_page(render_audit_page(audit), path)
 
 
 def render_audit_page(audit: Audit) -> str:
-    """Return the page as text.
-
-    Args:
-        audit: What `spinealign.cohort.audit.auditing.audit` returns.
-    """
+    """Return the page of an audit."""
     parts = (_verdict, _counts, _straddling, _labels, _classes, _probes, _properties, _copies, _files)
     return page(f"Audit of {audit.name}", (markup for part in parts for markup in part(audit)))
 
@@ -61,10 +47,10 @@ def _counts(audit: Audit) -> Iterator[str]:
     low, middle, high = audit.copies
     yield (
         f"<p>Series: {_known(audit.series)}. Patients: {_known(audit.patients)}. Copies of a source: {low} to {high}, "
-        f"median {middle:g}. {_count(audit.identical, 'image')} identical to an earlier one, pixel for pixel; "
-        f"{_count(audit.look_groups, 'group')} of images that show one slice by their looks.</p>"
-        '<p class="quiet">Effective: the number of independent images that the copies are worth, (sum of copies)² / '
-        "sum of squared copies over the sources (Kish, Survey Sampling, 1965).</p>"
+        f"median {middle:g}. {_count(audit.identical, 'image')} with the same pixels as an earlier one; "
+        f"{_count(audit.look_groups, 'group')} of visually similar images.</p>"
+        '<p class="quiet">Effective: number of independent images with the same information as the copies, (sum of '
+        "copies)² / sum of squared copies over the sources (Kish, Survey Sampling, 1965).</p>"
     )
 
 
@@ -74,7 +60,7 @@ def _straddling(audit: Audit) -> Iterator[str]:
     yield "<h2>In two splits</h2>"
     rows = [
         (item.kind, escape(item.name), ", ".join(f"{count} in {split}" for split, count in item.images.items()),
-         "looks" if item.by_looks else "name")
+         "similarity" if item.by_looks else "name")
         for item in audit.straddling[:_LINES]
     ]  # fmt: skip
     yield table(("what", "name", "images", "found by"), rows)
@@ -88,11 +74,11 @@ def _straddling(audit: Audit) -> Iterator[str]:
 
 
 def _labels(audit: Audit) -> Iterator[str]:
-    """Name what the verdict only counts."""
+    """Yield the names of the series and sources that the verdict counts."""
     if audit.class_series:
         yield "<h2>Classes from few series</h2>"
         yield table(
-            ("class", "its series", "also in other classes"),
+            ("class", "series", "also in other classes"),
             [
                 (escape(item.label), escape(", ".join(item.series)), "no" if item.own else "yes")
                 for item in audit.class_series
@@ -105,9 +91,9 @@ def _labels(audit: Audit) -> Iterator[str]:
 
 
 def _classes(audit: Audit) -> Iterator[str]:
-    yield "<h2>What the classes look like</h2>"
-    yield '<p class="quiet">The average image of each class, and images of different sources. Do they differ in more '
-    yield "than the finding?</p>"
+    yield "<h2>Images of each class</h2>"
+    yield '<p class="quiet">The average image of each class, and images of different sources. Check whether they '
+    yield "differ in more than the finding.</p>"
     cohort = audit.pictures.cohort
     for label in cohort.labels:
         first = {sample.source: place for place, sample in reversed(list(enumerate(cohort))) if sample.label == label}
@@ -119,10 +105,10 @@ def _classes(audit: Audit) -> Iterator[str]:
 
 
 def _probes(audit: Audit) -> Iterator[str]:
-    yield "<h2>The shortcut probe</h2>"
+    yield "<h2>Shortcut baseline</h2>"
     yield (
-        '<p class="quiet">Ridge regression on thumbnails of 16 by 16 pixels, which cannot show a fracture. What it '
-        "reaches is what the coarse look alone gives away; intervals count sources.</p>"
+        '<p class="quiet">Ridge regression on thumbnails of 16 by 16 pixels, which cannot show the finding. Its '
+        "accuracy shows how far coarse image content predicts the class; intervals are over sources.</p>"
     )
     yield table(
         ("tested on", "accuracy", "", "95 % interval", "majority", "images", "sources"),
@@ -152,8 +138,8 @@ def _properties(audit: Audit) -> Iterator[str]:
     labels = list(audit.properties[0].means)
     yield "<h2>Properties of the files</h2>"
     yield (
-        '<p class="quiet">How well each tells the classes apart: 0.5 says nothing, 1 everything. Means over the copies '
-        "of a source are compared, and an alarm is raised only where so few sources make chance unlikely.</p>"
+        '<p class="quiet">How well each property separates the classes: an AUC of 0.5 is chance, 1 is perfect. Means '
+        "over the copies of a source are compared; an alarm needs enough sources to make chance unlikely.</p>"
     )
     yield table(
         ("property", *map(escape, labels), "AUC", "", "higher in"),
@@ -178,7 +164,7 @@ def _copies(audit: Audit) -> Iterator[str]:
     groups = [(source, members) for source, members in groups if len(members) > 1]
     if not groups:
         return
-    yield "<h2>The sources with the most copies</h2>"
+    yield "<h2>Sources with the most copies</h2>"
     for source, members in groups:
         yield f"<h3>{escape(source)} <span class='quiet'>{_count(len(members), 'image')}</span></h3>"
         chosen = [members[int(rank)] for rank in np.linspace(0, len(members) - 1, min(_COPIES, len(members)))]

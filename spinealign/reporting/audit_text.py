@@ -1,4 +1,4 @@
-"""An audit as a few aligned lines for a terminal."""
+"""Text of an audit for a terminal."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from spinealign.cohort.audit.findings import Audit, Probe
+from spinealign.reporting.terminal import align
 
 _WIDTH = 100
 _LISTED = 10
 
 
 def format_audit(audit: Audit) -> str:
-    """Return the summary of an audit, verdict first.
-
-    Args:
-        audit: What `spinealign.cohort.audit.auditing.audit` returns.
-    """
+    """Return an audit as text, verdict first."""
     sections = [
         (f"Audit of {audit.name}", list(_verdict(audit))),
         ("Counts", _counts(audit)),
@@ -24,7 +21,7 @@ def format_audit(audit: Audit) -> str:
         ("Classes from few series", [f"{item.label}: {', '.join(item.series)}" for item in audit.class_series]),
         ("Sources with more than one class", _listed(audit.contradicting)),
         ("What predicts the class (over means of sources)", _properties(audit)),
-        ("Linear model on 16x16 thumbnails", _probes(audit.probes)),
+        ("Shortcut baseline: linear model on 16x16 thumbnails", _probes(audit.probes)),
         ("Notes", [*_listed(audit.unreadable), *_listed(audit.notes)]),
     ]
     return "\n\n".join(
@@ -46,11 +43,11 @@ def _counts(audit: Audit) -> list[str]:
     rows.append(("all", "", f"{audit.images:,}", f"{audit.sources:,}", f"{audit.effective_sources:,.1f}"))
     low, middle, high = audit.copies
     return [
-        *_table(rows, right=(2, 3, 4)),
+        *align(rows, right=(2, 3, 4)),
         "",
         f"series {_known(audit.series)}, patients {_known(audit.patients)}; copies of a source: {low} to {high}, "
         f"median {middle:g}",
-        f"identical to an earlier image: {audit.identical:,}; groups that look alike: {audit.look_groups:,}",
+        f"identical to an earlier image: {audit.identical:,}; groups of visually similar images: {audit.look_groups:,}",
     ]
 
 
@@ -61,10 +58,10 @@ def _known(number: int | None) -> str:
 def _straddling(audit: Audit) -> list[str]:
     rows = [
         (item.kind, item.name, ", ".join(f"{count} in {split}" for split, count in item.images.items()),
-         "by looks" if item.by_looks else "by name")
+         "by similarity" if item.by_looks else "by name")
         for item in audit.straddling[:_LISTED]
     ]  # fmt: skip
-    return [*_table(rows), *_rest(len(audit.straddling))]
+    return [*align(rows), *_rest(len(audit.straddling))]
 
 
 def _properties(audit: Audit) -> list[str]:
@@ -75,20 +72,20 @@ def _properties(audit: Audit) -> list[str]:
     for item in audit.properties:
         values = (f"{item.means[label]:,.4g}" for label in classes)
         rows.append((item.name, *values, f"{item.auc:.2f}", item.higher_in or "-", "alarm" if item.alarm else ""))
-    return _table(rows, right=range(1, len(classes) + 2))
+    return align(rows, right=range(1, len(classes) + 2))
 
 
 def _probes(probes: Sequence[Probe]) -> list[str]:
-    rows = [("tested on", "accuracy", "95 % over sources", "majority", "sources", "")]
-    lines = []
+    rows: list[tuple[str, ...]] = []
     for probe in probes:
         if probe.accuracy is None:
-            lines.append(f"{probe.on}: not possible: {probe.note}")
+            rows.append((probe.on, f"not possible: {probe.note}"))
             continue
         interval = " to ".join(f"{end:.1%}" for end in probe.interval)
         rows.append((probe.on, f"{probe.accuracy:.2%}", interval, f"{probe.majority:.1%}", f"{probe.sources:,}",
                      "alarm" if probe.alarm else ""))  # fmt: skip
-    return [*(_table(rows, right=(1, 2, 3, 4)) if len(rows) > 1 else []), *lines]
+    head = ("tested on", "accuracy", "95 % over sources", "majority", "sources", "")
+    return align([head, *rows], right=(1, 2, 3, 4)) if rows else []
 
 
 def _listed(lines: Sequence[str]) -> list[str]:
@@ -97,14 +94,3 @@ def _listed(lines: Sequence[str]) -> list[str]:
 
 def _rest(count: int) -> list[str]:
     return [f"... and {count - _LISTED} more"] if count > _LISTED else []
-
-
-def _table(rows: Sequence[Sequence[str]], *, right: Sequence[int] | range = ()) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
-    return [
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in rows
-    ]

@@ -1,67 +1,53 @@
-"""The cases that a model gets most wrong, as a sheet of pictures."""
+"""Contact sheet of the images with the worst predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinealign.imaging.drawing import Tile, draw_sheet, save_picture
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.failures import worst_cases
+from spinealign.reporting.evaluation_figures import predictions_of
 
 COLUMNS, SIDE = 5, 288
-NAME_LENGTH, COLLECTION_LENGTH = 24, 17  # together as wide as a tile
+NAME_LENGTH, COLLECTION_LENGTH = 24, 17  # together the width of a tile
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One image with what is true and what was said.
+def draw_worst_cases(evaluations: Sequence[Evaluation], path: Path) -> None:
+    """Write a contact sheet of the twenty worst predictions of each evaluation, as PNG.
 
-    Attributes:
-        gray: uint8 of shape (H, W).
-        name: What people call it.
-        truth: Name of its class.
-        probability: Predicted probability of a fracture, in [0, 1].
-        right: Whether the call was right.
-        collection: Name of its collection.
+    Raises:
+        ValueError: If an evaluation has no predictions.
     """
-
-    gray: NDArray[np.uint8]
-    name: str
-    truth: str
-    probability: float
-    right: bool
-    collection: str
-
-
-def draw_worst_cases(cases: Sequence[Case], path: Path) -> None:
-    """Write a contact sheet.
-
-    Args:
-        cases: The cases in the order of the sheet, at least one.
-        path: The PNG to write.
-    """
-    tiles = [_tile(case) for case in cases]
+    cases = [case for item in evaluations for case in _cases(item)]
+    tiles = [tile for tile, _ in cases]
     tiles += [Tile(np.full((1, 1), 255, np.uint8))] * (-len(tiles) % COLUMNS)
-    wrong = sum(not case.right for case in cases)
+    right = sum(correct for _, correct in cases)
     sheet = draw_sheet(
         [tiles[start : start + COLUMNS] for start in range(0, len(tiles), COLUMNS)],
         side=SIDE,
-        heading=f"{wrong} wrong calls, worst first, and {len(cases) - wrong} right calls, least sure first",
-        footer="At most two images of one source. p is the predicted probability of a fracture.",
+        heading=f"{len(cases) - right} wrong predictions, worst first, and {right} right ones, least certain first",
+        footer="At most two images of one source. p is the predicted probability of the positive class.",
     )
     save_picture(sheet, path)
 
 
-def _tile(case: Case) -> Tile:
-    verdict = "right" if case.right else "WRONG"
-    origin = f"{_short(case.name, NAME_LENGTH)}, {_short(case.collection, COLLECTION_LENGTH)}"
-    return Tile(case.gray, f"{case.truth}, p = {case.probability:.3f}: {verdict}", origin)
+def _cases(evaluation: Evaluation) -> Iterator[tuple[Tile, bool]]:
+    """Yield the tile of each case, and whether its prediction is right."""
+    found, threshold = predictions_of(evaluation), evaluation.threshold
+    worst = worst_cases(found.positive, found.probability, sources=found.sources, threshold=threshold)
+    for index in worst.tolist():
+        probability = float(found.probability[index])
+        right = bool((probability >= threshold) == found.positive[index])
+        title = f"{found.labels[index]}, p = {probability:.3f}: {'right' if right else 'WRONG'}"
+        origin = f"{_short(found.names[index], NAME_LENGTH)}, {_short(evaluation.collection, COLLECTION_LENGTH)}"
+        yield Tile(found.gray[index], title, origin), right
 
 
 def _short(name: str, length: int) -> str:
-    """Leave out the later middle of a long name: series and slice stand at its head, the variant at its end."""
+    """Shorten a name in its second half: series and slice are at the beginning, the variant at the end."""
     tail = length // 3
     return name if len(name) <= length else f"{name[: length - tail - 1]}…{name[-tail:]}"

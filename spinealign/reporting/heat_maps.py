@@ -1,4 +1,4 @@
-"""Write pictures of where the model looked."""
+"""Pictures of heat maps."""
 
 from __future__ import annotations
 
@@ -6,54 +6,53 @@ import hashlib
 import os
 from pathlib import Path
 
+from PIL import Image
+
 from spinealign.imaging.drawing import Tile, draw_sheet, overlay_heat, save_picture
+from spinealign.inference.occlusion import HeatMap
 from spinealign.inference.prediction import Prediction
-from spinealign.inference.predictor import Predictor
-from spinealign.reading.slices import read_slice
 
-_LONGEST_NAME = 200  # bytes; file systems take 255, and the picture's name is longer
-FOOTER = "Bright: what the answer rests on. Research software, not a medical device."
+_LONGEST_NAME = 200  # bytes; file systems allow 255, and the name of the picture is longer
+FOOTER = "Bright: regions that the prediction depends on. Research software, not a medical device."
 
 
-class HeatMapWriter:
-    """Writes one PNG for each image into a folder, which is made; images of one name do not overwrite each other."""
+def draw_heat_map(heat_map: HeatMap) -> Image.Image:
+    """Draw the preprocessed image and the heat map over it, side by side, in RGB."""
+    confidence = "" if heat_map.confidence is None else f", {heat_map.confidence:.1%}"
+    note = "" if heat_map.accepted else "not accepted: the prediction is not reliable"
+    over = overlay_heat(heat_map.gray, heat_map.heat)
+    image = Tile(heat_map.gray, Path(heat_map.source).name, "after preprocessing")
+    return draw_sheet([[image, Tile(over, f"{heat_map.label}{confidence}", note)]], footer=FOOTER)
 
-    def __init__(self, predictor: Predictor, folder: Path) -> None:
+
+class HeatMapFolder:
+    """Folder of heat maps, one PNG for each image; images with the same name get different files.
+
+    Args:
+        folder: The folder; it is created if missing.
+
+    Raises:
+        OSError: If the folder cannot be created.
+    """
+
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._predictor = predictor
         self._folder = folder
         self._taken: set[str] = set()
 
-    def write(self, path: str, prediction: Prediction) -> Path:
-        """Explain one image.
-
-        Args:
-            path: The file.
-            prediction: What the model says of it.
-
-        Returns:
-            The picture: the image as the network saw it, and the heat map over it.
+    def save(self, prediction: Prediction) -> Path:
+        """Write the heat map of a prediction and return the path of the picture.
 
         Raises:
-            SliceError: If the image cannot be used.
             OSError: If the picture cannot be written.
+            ValueError: If the prediction has no heat map.
         """
-        explained = self._predictor.explain(read_slice(path), label=prediction.label)
-        reliable = "" if prediction.accepted else "not accepted: not to be relied on"
-        sheet = draw_sheet(
-            [[
-                Tile(explained.gray, Path(path).name, "as the network saw it"),
-                Tile(
-                    overlay_heat(explained.gray, explained.heat),
-                    f"{prediction.label}, {prediction.confidence:.1%}",
-                    reliable,
-                ),
-            ]],
-            footer=FOOTER,
-        )  # fmt: skip
-        target = self._folder / self._free_name(Path(path).name)
-        save_picture(sheet, target)
-        return target
+        if prediction.heat_map is None:
+            raise ValueError(f"The prediction for {prediction.source or 'an array'} has no heat map: use explain=True.")
+        name = Path(prediction.source).name or "image"
+        path = self._folder / self._free_name(name)
+        save_picture(draw_heat_map(prediction.heat_map), path)
+        return path
 
     def _free_name(self, name: str) -> str:
         if len(os.fsencode(name)) > _LONGEST_NAME:

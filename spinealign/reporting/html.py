@@ -1,11 +1,9 @@
-"""The few building bricks of a page that stands alone: no script, no second file, no font from elsewhere."""
+"""Self-contained HTML pages: no scripts, no external files, no external fonts."""
 
 from __future__ import annotations
 
 import base64
 import html
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from spinealign.writing import new_file
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c2026;--quiet:#626a74;--paper:#fff;--card:#f5f6f8;--line:#dde1e6;
@@ -41,17 +41,17 @@ figcaption{font-size:.72rem;line-height:1.3;margin-top:.25rem}figcaption b{color
 
 
 def escape(text: object) -> str:
-    """Return text that stands in a page as it is written, whatever it holds."""
+    """Return text escaped for HTML; lone surrogates become question marks."""
     return html.escape(str(text).encode("utf-8", "replace").decode("utf-8"))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> str:
-    """Return a table; cells are markup, so escape what comes from outside.
+    """Return a table; cells are markup, so escape any text.
 
     Args:
         head: Titles of the columns.
-        rows: The cells of each row.
-        numbers: Columns that are set to the right.
+        rows: Cells of each row.
+        numbers: Right-aligned columns.
     """
 
     def line(cells: Sequence[str], tag: str) -> str:
@@ -63,14 +63,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequen
 
 
 def figure(gray: NDArray[np.uint8], title: str, *, note: str = "", side: int = 128) -> str:
-    """Return a small picture with its caption.
-
-    Args:
-        gray: The image, of shape (H, W).
-        title: The first words of the caption.
-        note: What follows them.
-        side: Height and width in pixels.
-    """
+    """Return an image of shape (H, W), resized to side x side pixels, with a caption: `title` in bold, and `note`."""
     stream = BytesIO()
     Image.fromarray(gray).resize((side, side), Image.Resampling.BOX).save(stream, "JPEG", quality=80)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
@@ -82,17 +75,12 @@ def figure(gray: NDArray[np.uint8], title: str, *, note: str = "", side: int = 1
 
 
 def sheet(figures: Iterable[str]) -> str:
-    """Return pictures side by side, as many in a row as the screen holds."""
+    """Return figures in rows that adapt to the width of the screen."""
     return f'<div class="sheet">{"".join(figures)}</div>'
 
 
 def page(title: str, body: Iterable[str]) -> str:
-    """Return a whole document.
-
-    Args:
-        title: Its title.
-        body: Its parts, as markup.
-    """
+    """Return a complete document; `body` is markup, `title` is escaped."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -103,26 +91,8 @@ def page(title: str, body: Iterable[str]) -> str:
 
 
 def write_page(content: str, path: str | Path) -> Path:
-    """Write a document beside its place and move it there.
-
-    Args:
-        content: The document.
-        path: Where it goes; a file there is replaced.
-
-    Returns:
-        The path.
-
-    Raises:
-        OSError: If it cannot be written there.
-    """
+    """Write a document atomically and return its path."""
     path = Path(path)
-    handle, staging = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(content)
-        Path(staging).chmod(0o644)
-        os.replace(staging, path)
-    except BaseException:
-        Path(staging).unlink(missing_ok=True)
-        raise
+    with new_file(path) as staging:
+        staging.write_text(content, encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""Say what runs here: versions, engine, model."""
+"""Description of the installation: versions, engine, model."""
 
 from __future__ import annotations
 
@@ -6,27 +6,20 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+from spinealign.checkpoint.checkpoint import Checkpoint, Engine, weights_file
 from spinealign.checkpoint.files import ONNX_FILE
-from spinealign.checkpoint.finding import Checkpoint, Engine, weights_file
 
 _PACKAGES = ("spinealign", "numpy", "Pillow", "pydicom", "onnxruntime", "huggingface_hub")
 
 
 def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
-    """Describe the installation and a model without loading weights.
-
-    Args:
-        checkpoint: The model.
-        engine: The engine that is wanted.
-
-    Returns:
-        Names and values for people and for JSON.
+    """Describe the installation and a model by name and value, without loading weights.
 
     Raises:
         CheckpointError: If the model has no weights for the engine, or its settings are damaged.
     """
     weights = weights_file(checkpoint, engine)
-    config = checkpoint.settings.conditioning
+    config = checkpoint.settings.preprocessing
     return {
         **{name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
@@ -36,7 +29,7 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
         "classes": ", ".join(checkpoint.labels),
         "calibration": _calibration(checkpoint),
         "unknown images": _abstention(checkpoint),
-        "trained on": ", ".join(checkpoint.settings.training_data) or "not said",
+        "trained on": ", ".join(checkpoint.settings.training_data) or "not known",
         "input": f"{config.image_size} x {config.image_size} pixels, window "
         f"{config.window_center:g}/{config.window_width:g} HU, denoise {config.denoise}, equalize {config.equalize}",
     }
@@ -44,13 +37,13 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
 
 def _calibration(checkpoint: Checkpoint) -> str:
     if checkpoint.is_plain:
-        return "none: the model knows nothing of spinealign, and its probabilities are those of its training"
+        return "none: the model has no spinealign.json, so its probabilities are not calibrated"
     decision = checkpoint.settings.decision
-    return f"temperature {decision.temperature:.3f}, called from {decision.operating_point:.4f}; {decision.note}"
+    return f"temperature {decision.temperature:.3f}, operating point {decision.operating_point:.4f}; {decision.note}"
 
 
 def _abstention(checkpoint: Checkpoint) -> str:
     novelty = checkpoint.settings.novelty
     if novelty is None:
-        return "not recognised: the model cannot tell them, and only poor images are not accepted"
+        return "not recognized: only images of poor quality are rejected"
     return f"not accepted beyond a novelty of {novelty.threshold:.2f}"

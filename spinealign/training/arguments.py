@@ -1,17 +1,13 @@
-"""What a training can be told, on the command line and in Python."""
+"""Options of a training: data and network, and the defaults of the Trainer's options."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
-from transformers import HfArgumentParser, TrainingArguments
 
 from spinealign.cohort.splitting import LEAKAGE_POLICIES, SPLIT_METHODS
-from spinealign.config import EnhancementConfig
-from spinealign.training.augmentation import AugmentationConfig
 
 DEFAULT_BACKBONE = "facebook/deit-tiny-patch16-224"
 DEFAULTS = {
@@ -28,83 +24,106 @@ DEFAULTS = {
     "save_total_limit": 2,
     "load_best_model_at_end": True,
     "metric_for_best_model": "eval_loss",
-    "restore_callback_states_from_checkpoint": True,  # or a resumed run would forget how long it has waited
+    "restore_callback_states_from_checkpoint": True,  # otherwise a resumed run forgets its early-stopping count
     "logging_steps": 10,
     "report_to": "tensorboard",
     "remove_unused_columns": False,
-    "hub_strategy": "end",  # the finished checkpoint is pushed, once; the Trainer's own pushes would hold pickles
+    "hub_strategy": "end",  # the finished checkpoint is pushed once; pushes of the Trainer contain pickles
     "dataloader_pin_memory": torch.cuda.is_available(),
 }
+# A ready TrainingArguments keeps its values, apart from these, which the data pipeline needs.
+REQUIRED = ("restore_callback_states_from_checkpoint", "remove_unused_columns", "hub_strategy")
+
+
+_TYPES: dict[str, Any] = {"str": str, "str | None": (str, type(None)), "bool": bool, "int": int, "float": (int, float)}
+
+
+def _check_values(options: Any) -> None:
+    """Check types and choices, which argparse has already checked for a command line.
+
+    Raises:
+        TypeError: If a value has the wrong type.
+        ValueError: If a value is not one of the choices.
+    """
+    for item in fields(options):
+        choices, value = item.metadata.get("choices"), getattr(options, item.name)
+        kind = _TYPES.get(str(item.type))
+        if kind and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
+            raise TypeError(f"{item.name} must be {item.type}, got {value!r}.")
+        if choices and value not in choices:
+            raise ValueError(f"{item.name} must be one of {', '.join(choices)}, got {value!r}.")
 
 
 @dataclass(frozen=True)
 class DataArguments:
-    """Where the images come from and how they are split."""
+    """Training images and their split."""
 
     data_dir: list[str] = field(
         metadata={
             "help": "Collections: folders {train,val,test}/{class}/* or {class}/*, CSV manifests with the columns "
-            "path and label, or Hub dataset ids. Several are trained on together and evaluated one by one."
+            "path and label, or Hub dataset ids. Several collections are used together for training and are "
+            "evaluated one by one."
         }
     )
     split: str = field(
         default="auto",
         metadata={
-            "help": "official keeps the split that a collection brings, source cuts anew so that no source slice "
-            "stands in two parts, auto takes the official split where there is one.",
+            "help": "official: use the splits of the collection; source: make new splits that share no source slice; "
+            "auto: official if the collection has splits, source otherwise.",
             "choices": list(SPLIT_METHODS),
         },
     )
     on_leakage: str = field(
         default="drop",
         metadata={
-            "help": "What happens to a source slice that stands in two parts: drop its copies from the earlier part, "
-            "stop with an error, or keep them and say so on the card.",
+            "help": "Treatment of a source slice that is in two splits: drop its copies from the earlier split, stop "
+            "with an error, or keep them and say so in the card.",
             "choices": list(LEAKAGE_POLICIES),
         },
     )
     source_pattern: str | None = field(
         default=None,
         metadata={
-            "help": "Regular expression for file names with a group (?P<source>...) and, if possible, (?P<series>...)."
+            "help": "Regular expression for file names with a group (?P<source>...) and optionally (?P<series>...)."
         },
     )
-    balance: bool = field(default=True, metadata={"help": "Weigh the images so that both classes count alike."})
+    balance: bool = field(default=True, metadata={"help": "Weight the loss so that both classes count equally."})
     folds: int = field(
         default=0,
         metadata={
-            "help": "Before the training, train and score so many models in a cross-validation over sources, such as "
-            "5; 0 does without."
+            "help": "Before the training, run a cross-validation over sources with this number of folds, such as 5; "
+            "0 skips it."
         },
     )
 
     def __post_init__(self) -> None:
+        _check_values(self)
         if self.folds < 0 or self.folds == 1:
-            raise ValueError(f"folds must be 0, or 2 and more, not {self.folds}.")
+            raise ValueError(f"folds must be 0 or at least 2, got {self.folds}.")
 
 
 @dataclass(frozen=True)
 class ModelArguments:
-    """Which network is trained and how it is stored."""
+    """Network and format of its weights."""
 
     model_name_or_path: str = field(
         default=DEFAULT_BACKBONE,
         metadata={
-            "help": "The network: a Hub id, a folder of transformers, or one of the names in "
-            "spinealign.networks.catalog, such as cnn or vgg16.",
+            "help": "Network: a Hub id, a transformers folder, or a name of spinealign.networks.catalog, such as cnn "
+            "or vgg16.",
             "aliases": ["--backbone"],
         },
     )
     model_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the backbone."})
-    from_scratch: bool = field(default=False, metadata={"help": "Start from random weights of the backbone's shape."})
+    from_scratch: bool = field(default=False, metadata={"help": "Start from random weights."})
     early_stopping_patience: int = field(
-        default=3, metadata={"help": "Stop after so many epochs without a better value on the validation part."}
+        default=3, metadata={"help": "Stop after this number of epochs without improvement on the validation split."}
     )
     target_sensitivity: float = field(
         default=0.95,
         metadata={
-            "help": "Sensitivity that the operating point reaches on the calibration part; a part with too few sources "
-            "leaves it at a probability of 0.5."
+            "help": "Sensitivity of the operating point on the calibration split. With too few sources there, the "
+            "operating point stays at 0.5."
         },
     )
     weights_dtype: str = field(
@@ -116,52 +135,12 @@ class ModelArguments:
     )
     card_notes: str | None = field(
         default=None,
-        metadata={"help": "Markdown file that the model card takes over: origin and licence of backbone and images."},
+        metadata={
+            "help": "Markdown file that is included in the model card: origin and license of backbone and images."
+        },
     )
 
     def __post_init__(self) -> None:
+        _check_values(self)
         if not 0 < self.target_sensitivity <= 1:
-            raise ValueError(f"target_sensitivity lies above 0 and at most at 1, not {self.target_sensitivity}.")
-
-
-@dataclass(frozen=True)
-class TrainingSetup:
-    """Everything that one training is told."""
-
-    data: DataArguments
-    model: ModelArguments
-    augmentation: AugmentationConfig
-    enhancement: EnhancementConfig
-    training: TrainingArguments
-
-
-def training_parser(prog: str | None = None) -> HfArgumentParser:
-    """Return the parser of `train.py` and `spinealign train`."""
-    parser = HfArgumentParser(
-        [DataArguments, ModelArguments, AugmentationConfig, EnhancementConfig, TrainingArguments],
-        prog=prog,
-        usage="%(prog)s --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]; --help lists all options",
-        description="Fine-tune an image classifier on spine images, evaluate it honestly and save it for serving.",
-        epilog="The options from --output_dir on are those of transformers.TrainingArguments.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.set_defaults(**DEFAULTS)
-    return parser
-
-
-def parse_training_setup(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> TrainingSetup:
-    """Parse a command line.
-
-    Args:
-        arguments: The words after the program's name; None takes them from the process.
-        prog: The program's name in the help.
-
-    Raises:
-        SystemExit: On wrong usage and on `--help`, as argparse does.
-    """
-    parser = training_parser(prog)
-    try:
-        parsed = parser.parse_args_into_dataclasses(args=arguments)
-    except ValueError as error:
-        parser.error(str(error))
-    return TrainingSetup(*parsed)
+            raise ValueError(f"target_sensitivity must be in (0, 1], got {self.target_sensitivity}.")

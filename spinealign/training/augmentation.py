@@ -1,4 +1,4 @@
-"""Random changes of training images, by MONAI."""
+"""Random augmentation of training images with MONAI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Augmentation = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """How far training images are changed; 0 switches a change off."""
+    """Strength of each augmentation; 0 switches it off."""
 
     rotation_deg: float = field(default=15.0, metadata={"help": "Augmentation: largest rotation in degrees."})
     shift: float = field(
@@ -21,30 +21,30 @@ class AugmentationConfig:
     )
     zoom: float = field(default=0.1, metadata={"help": "Augmentation: largest change of scale."})
     shear: float = field(default=0.05, metadata={"help": "Augmentation: largest shear factor."})
-    flip: bool = field(default=True, metadata={"help": "Augmentation: mirror left and right in half of the images."})
+    flip: bool = field(default=True, metadata={"help": "Augmentation: mirror left and right with probability 0.5."})
     noise: float = field(
-        default=0.02, metadata={"help": "Augmentation: largest standard deviation of added noise, white being 1."}
+        default=0.02, metadata={"help": "Augmentation: largest standard deviation of added noise, as a share of white."}
     )
     contrast: float = field(default=0.2, metadata={"help": "Augmentation: largest change of gamma."})
 
     def __post_init__(self) -> None:
         for name in ("rotation_deg", "shift", "zoom", "shear", "noise", "contrast"):
             if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}.")
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}.")
         if self.zoom >= 1 or self.contrast >= 1:
             raise ValueError("zoom and contrast must be below 1.")
 
 
 def build_augmentation(config: AugmentationConfig, image_size: int) -> Augmentation:
-    """Return a function that changes one image.
+    """Return a function that augments one image.
 
     Args:
-        config: How far.
+        config: Strength of each augmentation.
         image_size: Height and width of the images in pixels.
 
     Returns:
-        A function of an image in [0, 1] of shape (S, S) and a seed, that returns such an image; the same seed gives
-        the same change, whatever came before, so that a resumed training sees the images of an uninterrupted one.
+        A function of an image in [0, 1] of shape (S, S) and a seed that returns an image of the same kind. The result
+        depends only on these two, so a resumed training sees the same images as an uninterrupted one.
     """
     from monai.transforms import Compose, RandAdjustContrast, RandAffine, RandFlip, RandGaussianNoise
 

@@ -1,4 +1,4 @@
-"""Hand the images of a cohort to the Trainer."""
+"""Dataset of the Trainer, made from loaded cohorts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from spinealign.cohort.cohort import balanced_weights
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.config import ConditioningConfig
+from spinealign.config import PreprocessingConfig
 from spinealign.imaging.preprocessing import normalize
 from spinealign.training.augmentation import Augmentation
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class PixelTransform:
-    """Turns rows of the dataset into `pixel_values`, augmented where wanted.
+    """Transform from rows of the dataset to `pixel_values`, with optional augmentation.
 
     Attributes:
-        epoch: The present epoch; it decides the augmentation, together with the seed and the row.
+        epoch: Number of the current epoch; with the seed and the row, it determines the augmentation.
     """
 
-    def __init__(self, config: ConditioningConfig, augment: Augmentation | None = None, *, seed: int = 0) -> None:
+    def __init__(self, config: PreprocessingConfig, augment: Augmentation | None = None, *, seed: int = 0) -> None:
         self._config = config
         self._augment = augment
         self._seed = seed
@@ -46,16 +46,10 @@ class PixelTransform:
 
 
 def build_dataset(parts: Sequence[LoadedCohort], transform: PixelTransform, *, balance: bool = True) -> Dataset:
-    """Return the images of several cohorts as one dataset that lives in memory.
+    """Return the images of several cohorts as one dataset in memory.
 
-    Args:
-        parts: The cohorts.
-        transform: What makes `pixel_values` of a row.
-        balance: Weigh the images so that both classes count alike.
-
-    Returns:
-        A dataset whose rows have `pixel_values`, `labels` (1 where the finding is there), and the
-        `weights` by which they count.
+    Its columns are `pixel_values`, `labels` (1 if the finding is present), and `weights`, which with `balance` give
+    both classes the same total weight.
     """
     from datasets import Dataset
 

@@ -1,4 +1,4 @@
-"""Export a network to ONNX."""
+"""Export of networks to ONNX."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import nn
 
 from spinealign.networks.features import logits_and_features
 
-_LARGE = 1024  # tensors below so many values keep float32; they weigh nothing
+_LARGE = 1024  # smaller tensors keep float32
 
 
 class _LogitsAndFeatures(nn.Module):
-    """A classifier that also returns what novelty is judged on."""
+    """A classifier that also returns the features for novelty detection."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -29,12 +29,12 @@ class _LogitsAndFeatures(nn.Module):
 def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str = "float32") -> None:
     """Write a network as one ONNX file with a dynamic batch.
 
-    The file takes `pixel_values` (N, C, S, S) and gives `logits` (N, classes) and `features` (N, F), those of
-    `spinealign.networks.features`. It computes in float32 whatever the weights are stored in.
+    Its input is `pixel_values` (N, C, S, S), its outputs are `logits` (N, classes) and `features` (N, F) of
+    `spinealign.networks.features`. It computes in float32, however the weights are stored.
 
     Args:
         network: An image classifier of transformers, in float32.
-        path: Where the file goes.
+        path: The file to write.
         image_size: Height and width of the input in pixels.
         weights_dtype: `float32`, or `bfloat16` for half the size; the weights must already be rounded to it.
     """
@@ -59,7 +59,7 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
             )
     finally:
         network.to(device).train(training)
-    assert program is not None  # noqa: S101 - it is None without dynamo alone
+    assert program is not None  # noqa: S101 - only without dynamo
     model = program.model_proto
     _drop_metadata(model)
     if weights_dtype == "bfloat16":
@@ -68,7 +68,7 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
 
 
 def _drop_metadata(model: Any) -> None:
-    """Remove what the exporter notes of the machine: stack traces with paths, beside each node."""
+    """Remove the stack traces of the exporter, which contain paths of the machine."""
     del model.metadata_props[:]
     for graph in (model.graph, *model.functions):
         del graph.metadata_props[:]
@@ -81,7 +81,7 @@ def _drop_metadata(model: Any) -> None:
 
 
 def _store_bfloat16(model: Any) -> None:
-    """Store large tensors in bfloat16 where that is exact; ONNX Runtime folds the casts when it loads the file."""
+    """Store large tensors in bfloat16 if that is exact; ONNX Runtime folds the casts when it loads the file."""
     from onnx import TensorProto, helper, numpy_helper
 
     casts = []
@@ -91,7 +91,7 @@ def _store_bfloat16(model: Any) -> None:
         name, exact = tensor.name, torch.from_numpy(numpy_helper.to_array(tensor).copy())
         stored = exact.bfloat16()
         if not torch.equal(stored.float(), exact):
-            continue  # the exporter computed it, as when it folds a batch norm into a convolution
+            continue  # computed by the exporter, for example a batch norm folded into a convolution
         tensor.CopyFrom(
             helper.make_tensor(
                 f"{name}.bfloat16",

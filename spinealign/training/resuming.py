@@ -1,4 +1,4 @@
-"""Take up a killed run where it stopped, and never mix it up with another one."""
+"""Continuation of killed runs, with a check that the options are the same."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.training.arguments import TrainingSetup
+from spinealign.training.setup import TrainingSetup
 
 SETUP_FILE = "setup.json"
-# What may differ between the two halves of a run: where things lie, and how it is watched.
+# Options that may change when a run continues: paths and logging.
 _FREE = (
     "output_dir",
     "logging",
@@ -33,12 +33,7 @@ _FREE = (
 
 
 def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> dict[str, Any]:
-    """Return everything that decides the outcome of a run, as plain data for JSON.
-
-    Args:
-        setup: What the training was told.
-        collections: Its images.
-    """
+    """Return everything that determines the outcome of a run, as plain data for JSON."""
     digest = hashlib.sha256()
     for item in collections:
         for sample in item.cohort:
@@ -47,9 +42,9 @@ def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> d
             )
         digest.update(item.gray.tobytes())
     training = {name: value for name, value in setup.training.to_dict().items() if not name.startswith(_FREE)}
-    told = {name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")}
+    options = {name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")}
     content = {
-        **told,
+        **options,
         "training": training,
         "run": {"images": digest.hexdigest(), "processes": setup.training.world_size},
     }
@@ -57,14 +52,14 @@ def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> d
 
 
 def unfinished_run(run: Path, description: dict[str, Any]) -> str | None:
-    """Return the checkpoint from which a killed run goes on, or start a new run.
+    """Return the checkpoint from which a killed run continues, or prepare a new run and return None.
 
     Args:
-        run: Where the Trainer saves; it need not exist.
-        description: What `describe_run` returns.
+        run: Folder in which the Trainer saves; it need not exist.
+        description: Output of `describe_run`.
 
     Raises:
-        ValueError: If the folder holds an unfinished run of another kind.
+        ValueError: If the folder holds an unfinished run with other options.
     """
     setup = run / SETUP_FILE
     if setup.is_file() and (checkpoint := last_whole_checkpoint(run)):
@@ -89,41 +84,28 @@ def _require_same(run: Path, setup: Path, description: dict[str, Any]) -> None:
         changed = [f"{setup.name} is damaged"]
     if changed:
         raise ValueError(
-            f"{run} holds an unfinished run with other settings ({'; '.join(changed)}). Repeat them to go on, "
-            "delete that folder to start anew, or choose another --output_dir."
+            f"{run} holds an unfinished run with other options ({'; '.join(changed)}). Use the same options to "
+            "continue, delete the folder to start again, or choose another output_dir."
         )
 
 
 def finish_run(run: Path) -> None:
-    """Delete what was kept to take a run up again; its logs stay.
-
-    Args:
-        run: Where the Trainer saved.
-    """
-    (run / SETUP_FILE).unlink(missing_ok=True)  # first: without it, what is left belongs to no run
+    """Delete everything in the folder of a run except its logs."""
+    (run / SETUP_FILE).unlink(missing_ok=True)  # first, so that leftovers of an interrupted deletion are ignored
     for leftover in run.glob("checkpoint-*"):
         shutil.rmtree(leftover)
 
 
-def keep_logs(run: Path, place: Path) -> None:
-    """Move the logs of a finished run out of the checkpoint, for they name this machine, and delete its folder.
-
-    Args:
-        run: Where the Trainer saved.
-        place: A folder for the logs of several runs.
-    """
+def keep_logs(run: Path, folder: Path) -> None:
+    """Move the logs of a finished run, which name the machine, to `folder`, and delete the folder of the run."""
     for log in sorted((run / "runs").glob("*")):
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.move(log, place / log.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.move(log, folder / log.name)
     shutil.rmtree(run)
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:
-    """Return the newest checkpoint from which a killed run can go on; half-written ones are deleted.
-
-    Args:
-        folder: Where the Trainer saves; it need not exist.
-    """
+    """Return the newest complete checkpoint of the Trainer in a folder, if any, and delete incomplete newer ones."""
     while folder.is_dir() and (newest := get_last_checkpoint(str(folder))) is not None:
         try:
             json.loads((Path(newest) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # the Trainer writes it last

@@ -1,7 +1,7 @@
-"""The Hugging Face Trainer with a weighted loss, and with restoring that restores.
+"""Hugging Face Trainer with a weighted loss and strict loading of checkpoints.
 
-The Trainer of transformers 5 loads saved weights with `strict=False` under names that changed since they were saved, so
-`load_best_model_at_end` and `resume_from_checkpoint` leave most of a ViT's encoder as it was (transformers#43701).
+The Trainer of transformers 5 saves some weights under legacy names and loads them with `strict=False`, so
+`load_best_model_at_end` and `resume_from_checkpoint` skip most of a ViT's encoder (transformers#43701).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
-from transformers.trainer import DEFAULT_PROGRESS_CALLBACK, TRAINER_STATE_NAME
+from transformers.trainer import TRAINER_STATE_NAME
 
 from spinealign.checkpoint.engines import load_network
 from spinealign.training.dataset import PixelTransform
@@ -28,8 +28,8 @@ class StrictTrainer(Trainer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.model_accepts_loss_kwargs = False  # or the Trainer would not average over accumulated batches
-        for stock in (PrinterCallback, DEFAULT_PROGRESS_CALLBACK):
+        self.model_accepts_loss_kwargs = False  # so that the Trainer averages over accumulated batches
+        for stock in (PrinterCallback, ProgressCallback):  # a notebook keeps its own progress callback
             self.remove_callback(stock)
         self.add_callback(EpochReport())
         if not self.args.disable_tqdm and sys.stderr.isatty():
@@ -38,21 +38,21 @@ class StrictTrainer(Trainer):
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Return the cross entropy in which each image counts by its weight."""
+        """Return the cross entropy, weighted by image."""
         outputs = model(pixel_values=inputs["pixel_values"])
         losses = nn.functional.cross_entropy(outputs.logits.float(), inputs["labels"], reduction="none")
         loss = (losses * inputs["weights"]).mean()
         return (loss, outputs) if return_outputs else loss
 
     def run(self, checkpoint: str | None) -> None:
-        """Train from the start, or go on from a checkpoint of a killed run."""
+        """Train from the start, or continue from a checkpoint of a killed run."""
         if checkpoint is None:
             self.train()
         else:
-            self._take_up(checkpoint)
+            self._resume(checkpoint)
 
-    def _take_up(self, checkpoint: str) -> None:
-        """Go on from a checkpoint; of a training that had ended when it was saved, only restore the outcome."""
+    def _resume(self, checkpoint: str) -> None:
+        """Continue from a checkpoint; if the training had ended when it was saved, only restore the outcome."""
         state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
         control = state.stateful_callbacks.get("TrainerControl", {})
         if not control.get("args", {}).get("should_training_stop"):
@@ -73,19 +73,19 @@ class StrictTrainer(Trainer):
 
 
 class StepBar(ProgressCallback):
-    """The Trainer's progress bars, without the dictionaries that it prints between them."""
+    """Progress bars of the Trainer without the dictionaries that it prints."""
 
     def on_log(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the numbers to `EpochReport` and TensorBoard."""
+        """Print nothing; `EpochReport` and TensorBoard show the numbers."""
 
 
 class EpochReport(TrainerCallback):
-    """After each epoch, writes one line in which the accuracy stands beside what it rests on."""
+    """One log line per epoch: accuracy with its sources, interval and shortcut baseline."""
 
     def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """Write the line."""
+        """Log the line."""
         if state.is_world_process_zero and logs and "eval_accuracy" in logs:
-            with tqdm.external_write_mode(sys.stderr):  # or the line would end in the middle of the bar
+            with tqdm.external_write_mode(sys.stderr):  # so that the line does not break the bar
                 logger.info("%s", _epoch_line(logs, args.num_train_epochs))
 
 
@@ -100,11 +100,11 @@ def _epoch_line(logs: dict[str, float], epochs: float) -> str:
 
 
 class EpochCallback(TrainerCallback):
-    """Tells the augmentation which epoch it is."""
+    """Callback that passes the number of the epoch to the augmentation."""
 
     def __init__(self, transform: PixelTransform) -> None:
         self._transform = transform
 
     def on_epoch_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
-        """Pass the number of the epoch on."""
+        """Set the epoch of the transform."""
         self._transform.epoch = int(state.epoch or 0)

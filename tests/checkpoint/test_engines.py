@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.errors import CheckpointError
 
 
-def test_torch_and_onnx_give_the_same_logits_and_features_for_any_batch(tiny_checkpoint):
+def test_both_engines_agree_for_any_batch_size(tiny_checkpoint):
     onnx, torch = (load_engine(find_checkpoint(tiny_checkpoint), engine) for engine in ("onnx", "torch"))
     assert isinstance(onnx, OnnxEngine)
     assert isinstance(torch, TorchEngine)
@@ -25,7 +27,7 @@ def test_torch_and_onnx_give_the_same_logits_and_features_for_any_batch(tiny_che
         assert onnx(pixel_values).features.shape == (count, 32), "the width of the network"
 
 
-def test_the_embedded_model_gives_the_same_logits_and_features_through_both_engines():
+def test_both_engines_agree_on_the_embedded_model():
     onnx, torch = (load_engine(find_checkpoint(), engine) for engine in ("onnx", "torch"))
     pixel_values = np.random.default_rng(0).normal(size=(3, 3, 224, 224)).astype(np.float32)
     for left, right in zip(onnx(pixel_values), torch(pixel_values)):
@@ -38,6 +40,97 @@ def test_a_checkpoint_without_onnx_runs_through_torch(tmp_path, tiny_checkpoint,
     assert predictor.engine.name == "torch"
     expected = Predictor.from_pretrained(tiny_checkpoint)(gray).probabilities
     assert predictor(gray).probabilities == pytest.approx(expected, abs=1e-4)
+
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+class FakeSession:
+    """A session of ONNX Runtime that starts the providers it is given, except those that fail."""
+
+    failing: ClassVar[set[str]] = set()
+
+    def __init__(self, path, *, sess_options, providers, enable_fallback):
+        self.providers = providers
+        assert not enable_fallback
+
+    def get_providers(self):
+        names = [item if isinstance(item, str) else item[0] for item in self.providers]
+        return [name for name in names if name not in self.failing]
+
+    def get_inputs(self):
+        return [SimpleNamespace(name="pixel_values")]
+
+    def get_outputs(self):
+        return [SimpleNamespace(name="logits")]
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+    """ONNX Runtime with providers that this machine need not have."""
+    import onnxruntime
+
+    names = ["CUDA", "Tensorrt", "OpenVINO", "Dml", "CoreML", "Azure", "CPU"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [f"{name}ExecutionProvider" for name in names])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
+    monkeypatch.setattr(FakeSession, "failing", set())
+
+
+@pytest.mark.parametrize(
+    ("device", "provider", "options"),
+    [
+        (None, CPU, {}),
+        ("cpu", CPU, {}),
+        ("cpu:0", CPU, {}),
+        ("cuda", CUDA, {}),
+        ("CUDA:1", CUDA, {"device_id": "1"}),
+        ("tensorrt", "TensorrtExecutionProvider", {}),
+        ("openvino", "OpenVINOExecutionProvider", {}),
+        ("coreml", "CoreMLExecutionProvider", {}),
+        ("directml:2", "DmlExecutionProvider", {"device_id": "2"}),
+    ],
+)
+def test_a_device_names_an_execution_provider(runtime, device, provider, options):
+    engine = OnnxEngine(find_checkpoint(), device=device)
+    assert engine.device == device
+    assert engine._session.providers == [(provider, options), CPU][: 1 if provider == CPU else 2]
+
+
+@pytest.mark.parametrize("device", ["rocm", "azure", "cuda:", "cuda:x", "cuda:-1", "", " "])
+def test_a_device_that_is_not_installed_is_refused(runtime, device):
+    with pytest.raises(ValueError, match="installed: cuda, tensorrt, openvino, dml, coreml, cpu"):
+        OnnxEngine(find_checkpoint(), device=device)
+
+
+def test_a_provider_that_does_not_start_is_an_error(runtime):
+    FakeSession.failing = {CUDA}
+    with pytest.raises(ValueError, match="cannot start device 'cuda'"):
+        OnnxEngine(find_checkpoint(), device="cuda")
+
+
+def test_the_installed_cpu_provider_is_found_by_name(tiny_checkpoint, gray):
+    named, default = (Predictor.from_pretrained(tiny_checkpoint, device=device) for device in ("cpu", None))
+    assert named(gray) == default(gray)
+    with pytest.raises(ValueError, match=r"no device 'nothing'.*cpu"):
+        Predictor.from_pretrained(tiny_checkpoint, device="nothing")
+
+
+def test_torch_takes_a_device_of_torch(tiny_checkpoint, gray):
+    predictor = Predictor.from_pretrained(tiny_checkpoint, engine="torch", device="cpu")
+    assert predictor(gray).label in predictor.labels
+    for device in ("nothing", "cuda:99", ""):
+        with pytest.raises(ValueError, match="torch has no device"):
+            Predictor.from_pretrained(tiny_checkpoint, engine="torch", device=device)
+
+
+@pytest.mark.gpu
+def test_the_graphics_card_gives_the_numbers_of_the_cpu(tiny_checkpoint, gray):
+    import onnxruntime
+
+    if CUDA not in onnxruntime.get_available_providers():
+        pytest.skip("ONNX Runtime has no CUDA here")
+    cuda, cpu = (Predictor.from_pretrained(tiny_checkpoint, device=device)(gray) for device in ("cuda:0", "cpu"))
+    assert cuda.probabilities == pytest.approx(cpu.probabilities, abs=1e-3)
 
 
 def test_an_unknown_engine_is_refused(tiny_checkpoint):
@@ -67,7 +160,7 @@ def test_a_missing_tensor_is_an_error_and_not_a_random_number(tmp_path, tiny_che
 def test_damaged_torch_weights_are_a_typed_error(tmp_path, tiny_checkpoint):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
     (folder / "model.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(CheckpointError, match="transformers can load"):
+    with pytest.raises(CheckpointError, match="transformers cannot load"):
         Predictor.from_pretrained(folder, engine="torch")
 
 

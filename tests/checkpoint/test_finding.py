@@ -1,156 +1,346 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+from huggingface_hub import HfApi
+from loopback.connection import Cut
+from loopback.store import File, Repo
+from loopback.versions import as_version_1
 
 from spinealign import Predictor
-from spinealign.checkpoint.finding import DEFAULT_MODEL, Checkpoint, find_checkpoint
-from spinealign.config import ConditioningConfig
+from spinealign.checkpoint.finding import DEFAULT_FOLDER, find_checkpoint
 from spinealign.errors import CheckpointError
+from spinealign.hub import push_to_hub
+from spinealign.reporting.installation import describe
 
 
 @pytest.fixture
-def checkpoint(tmp_path, tiny_checkpoint):
-    return shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+def pushed(hub, tiny_checkpoint):
+    repo_id = hub.new_id()
+    return repo_id, push_to_hub(tiny_checkpoint, repo_id, private=True)
 
 
-def test_nothing_stands_for_the_embedded_model():
-    assert find_checkpoint().model == DEFAULT_MODEL
-    assert find_checkpoint().labels == ("normal", "fracture")
+@pytest.fixture
+def kept(loopback, local_hub, tiny_checkpoint):
+    """A function that adds a repository to the loopback Hub without a client."""
+
+    def put(repo_id="hospital/model", *, folder=tiny_checkpoint, leave_out=(), **rights):
+        repo = loopback.store.repos["model", repo_id] = Repo("hospital", **rights)
+        files = {
+            path.name: File(path.read_bytes(), path.suffix in (".onnx", ".safetensors"))
+            for path in folder.iterdir()
+            if path.is_file() and path.name not in leave_out
+        }
+        loopback.store.large_files |= {file.sha256: file.content for file in files.values() if file.large}
+        repo.commit("main", "by hand", files)
+        return repo
+
+    return put
 
 
-def without(name):
-    return lambda folder: (folder / name).unlink()
+@pytest.fixture
+def unplugged(loopback):
+    def unplug():
+        loopback.shutdown()
+        loopback.server_close()
+
+    return unplug
 
 
-def rewritten(name, change):
-    def write(folder):
-        content = json.loads((folder / name).read_text())
-        change(content)
-        (folder / name).write_text(json.dumps(content))
-
-    return write
+def log_in(monkeypatch, token):
+    monkeypatch.setenv("HF_TOKEN", token)
 
 
-def no_weights(folder):
-    without("model.onnx")(folder)
-    without("model.safetensors")(folder)
+def log_out(monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
 
 
-def without_settings(folder):
-    without("spinealign.json")(folder)
-    without("preprocessor_config.json")(folder)
+def test_a_prediction_of_a_hub_model_names_its_commit(pushed, tiny_checkpoint, gray):
+    repo_id, commit = pushed
+    predictor = Predictor.from_pretrained(repo_id)
+    assert predictor.model == predictor(gray).model == f"{repo_id}@{commit.oid}"
+    assert predictor(gray).probabilities == Predictor.from_pretrained(tiny_checkpoint)(gray).probabilities
 
 
-def truncated_weights(folder):
-    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+def test_a_branch_and_a_commit_are_loaded(hub, pushed, gray):
+    repo_id, first = pushed
+    api = HfApi(token=hub.token, endpoint=hub.endpoint)
+    api.upload_file(path_or_fileobj=b"new", path_in_repo="NEWS.md", repo_id=repo_id)
+    newest = api.model_info(repo_id).sha
+    assert Predictor.from_pretrained(repo_id, revision="main").model == f"{repo_id}@{newest}"
+    assert Predictor.from_pretrained(repo_id, revision=first.oid).model == f"{repo_id}@{first.oid}"
 
 
-def other_network(folder):
-    rewritten("config.json", lambda content: content.update(hidden_size=64))(folder)
+@pytest.mark.parametrize(("engine", "weights"), [("onnx", "model.onnx"), ("torch", "model.safetensors")])
+def test_only_the_files_of_the_engine_are_downloaded(hub, pushed, engine, weights):
+    checkpoint = find_checkpoint(pushed[0], engine=engine)
+    small = {"config.json", "preprocessor_config.json", "spinealign.json", "novelty.safetensors", "metrics.json"}
+    wanted = {*small, weights}
+    assert {path.name for path in checkpoint.folder.iterdir()} == wanted
 
 
-def no_such_network(folder):
-    rewritten("config.json", lambda content: content.update(model_type="none-of-these"))(folder)
+def test_without_onnx_the_torch_weights_are_downloaded(kept, gray):
+    kept(leave_out=("model.onnx",))
+    predictor = Predictor.from_pretrained("hospital/model")
+    assert predictor.engine.name == "torch"
+    assert predictor(gray).label in predictor.labels
 
 
-BAD_CHECKPOINTS = {
-    "without config": (without("config.json"), "no config.json"),
-    "with a pickle": (lambda folder: (folder / "pytorch_model.bin").write_bytes(b"x"), "pickle"),
-    "with training arguments": (lambda folder: (folder / "training_args.bin").write_bytes(b"x"), "training_args.bin"),
-    "without weights": (no_weights, "neither model.onnx nor model.safetensors"),
-    "config that is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "damaged"),
-    "config that is a list": (lambda folder: (folder / "config.json").write_text("[]"), "damaged"),
-    "config without classes": (rewritten("config.json", lambda content: content.pop("id2label")), "id2label"),
-    "config with odd classes": (rewritten("config.json", lambda c: c.update(id2label={"a": "b"})), "id2label"),
-    "config with one class twice": (
-        rewritten("config.json", lambda c: c.update(id2label={"0": "fracture", "1": "fracture"})), "id2label",
-    ),
-    "config with a gap": (rewritten("config.json", lambda c: c.update(id2label={"0": "a", "5": "b"})), "id2label"),
-    "config that is too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "damaged"),
-    "settings of an infinite release": (
-        rewritten("spinealign.json", lambda c: c.update(format_version=float("inf"))), "damaged",
-    ),
-    "config with other classes": (
-        rewritten("config.json", lambda c: c.update(id2label={"0": "a", "1": "b", "2": "c"})), "names 3 classes",
-    ),
-    "damaged ONNX": (lambda folder: (folder / "model.onnx").write_bytes(b"nonsense"), "no ONNX model"),
-    "settings that are no JSON": (lambda folder: (folder / "spinealign.json").write_text("x"), "damaged"),
-    "settings that are no text": (lambda folder: (folder / "spinealign.json").write_bytes(b"\xff\xfe\xff"), "damaged"),
-    "settings without content": (lambda folder: (folder / "spinealign.json").write_text("{}"), "damaged"),
-    "settings out of range": (
-        rewritten("spinealign.json", lambda c: c["conditioning"].update(window_width=-1)), "window_width",
-    ),
-    "settings of a newer release": (rewritten("spinealign.json", lambda c: c.update(format_version=99)), "upgrade"),
-    "an input that the network does not take": (
-        rewritten("spinealign.json", lambda c: c["conditioning"].update(image_size=96)), "does not take an input",
-    ),
-    "an input size that is no whole number": (
-        rewritten("spinealign.json", lambda c: c["conditioning"].update(image_size=64.5)), "whole number",
-    ),
-    "an interpolation that is not known": (
-        rewritten("spinealign.json", lambda c: c["conditioning"].update(resample=99)), "resample",
-    ),
-    "without any settings": (without_settings, "preprocessor_config.json"),
-}  # fmt: skip
+def test_a_cached_model_works_in_offline_mode(hub, pushed, slice_png):
+    repo_id, commit = pushed
+    online = hub.start("predict", str(slice_png), "--json", "--model", repo_id)
+    first, said = online.communicate(timeout=120)
+    assert online.returncode == 0, said
+    offline = hub.start("predict", str(slice_png), "--json", "--model", repo_id, HF_HUB_OFFLINE="1", HF_TOKEN="")
+    assert offline.communicate(timeout=120)[0] == first
+    assert json.loads(first)["model"] == f"{repo_id}@{commit.oid}"
 
 
-@pytest.mark.parametrize(("spoil", "words"), BAD_CHECKPOINTS.values(), ids=BAD_CHECKPOINTS)
-def test_a_checkpoint_that_cannot_be_used_says_why(checkpoint, gray, spoil, words):
-    spoil(checkpoint)
-    with pytest.raises(CheckpointError, match=words) as caught:
-        Predictor.from_pretrained(checkpoint)(gray)
-    assert str(checkpoint.parent) not in str(caught.value), "who reads it need not know the folders of this machine"
+def test_a_cached_model_works_without_the_hub(kept, unplugged, gray):
+    kept()
+    first = Predictor.from_pretrained("hospital/model")(gray)
+    unplugged()
+    assert Predictor.from_pretrained("hospital/model")(gray) == first
 
 
-@pytest.mark.parametrize("spoil", [truncated_weights, other_network, no_such_network])
-def test_a_message_about_the_weights_of_the_torch_engine_names_no_folder_of_this_machine(checkpoint, spoil):
-    spoil(checkpoint)
-    with pytest.raises(CheckpointError, match="model") as caught:
-        Predictor.from_pretrained(checkpoint, engine="torch")
-    assert str(checkpoint.parent) not in str(caught.value)
+def test_a_token_is_passed_to_the_hub(kept, monkeypatch, tmp_path, gray):
+    kept(private=True)
+    log_out(monkeypatch, tmp_path)
+    assert Predictor.from_pretrained("hospital/model", token="hf_owner")(gray).label
+    log_in(monkeypatch, "hf_owner")
+    with pytest.raises(CheckpointError, match="hf auth login"):
+        Predictor.from_pretrained("hospital/model", token=False, cache_dir=tmp_path / "other")
 
 
-def test_a_checkpoint_is_called_by_the_last_part_of_its_folder_by_its_id_or_as_embedded(checkpoint, monkeypatch):
-    assert find_checkpoint().name == DEFAULT_MODEL
-    assert Checkpoint(checkpoint, "owner/name@0123").name == "owner/name@0123"
-    assert find_checkpoint(f"{checkpoint}/").name == "model"
-    monkeypatch.chdir(checkpoint)
-    assert find_checkpoint(".").name == "model"
+def test_cache_dir_is_the_folder_of_the_download(kept, tmp_path, local_hub):
+    kept()
+    checkpoint = find_checkpoint("hospital/model", cache_dir=tmp_path / "cache")
+    assert (tmp_path / "cache") in checkpoint.folder.parents
+    assert not local_hub.cache.exists()
 
 
-def test_settings_of_a_later_minor_release_are_read_as_far_as_they_are_known(checkpoint, gray):
-    rewritten("spinealign.json", lambda content: content["conditioning"].update(sharpen="yes"))(checkpoint)
-    assert Predictor.from_pretrained(checkpoint)(gray).label in ("fracture", "normal")
+def test_local_files_only_never_connects(kept, loopback, gray):
+    kept()
+    with pytest.raises(CheckpointError, match=r"hospital/model: .*local"):
+        find_checkpoint("hospital/model", local_files_only=True)
+    assert loopback.requests == []
+    expected = Predictor.from_pretrained("hospital/model")(gray)
+    loopback.requests.clear()
+    assert Predictor.from_pretrained("hospital/model", local_files_only=True)(gray) == expected
+    assert loopback.requests == []
 
 
-def test_a_plain_classifier_of_the_hub_is_served_by_its_preprocessor(checkpoint, gray):
-    expected = Predictor.from_pretrained(checkpoint)(gray).probabilities
-    (checkpoint / "spinealign.json").unlink()
-    plain = Predictor.from_pretrained(checkpoint)
-    assert plain.conditioning == ConditioningConfig.from_preprocessor(
-        json.loads((checkpoint / "preprocessor_config.json").read_text())
-    )
-    assert plain(gray).probabilities == pytest.approx(expected, abs=1e-6)
+def test_both_formats_load_from_the_hub(kept, tiny_checkpoint, tmp_path, gray):
+    kept("hospital/new")
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "old", ignore=shutil.ignore_patterns("training"))
+    kept("hospital/old", folder=as_version_1(folder))
+    new, old = (Predictor.from_pretrained(f"hospital/{name}")(gray) for name in ("new", "old"))
+    assert new.probabilities == old.probabilities
 
 
-@pytest.mark.parametrize("name", ["no/such/folder", "nothing", "http://example.com/model", "a/../../b", "x" * 300])
-def test_a_name_that_is_neither_folder_nor_hub_id_is_refused(name):
-    with pytest.raises(CheckpointError, match="no Hub id"):
-        find_checkpoint(name)
+def refused(repo_id="hospital/model", *, revision=None):
+    with pytest.raises(CheckpointError) as caught:
+        Predictor.from_pretrained(repo_id, revision=revision)
+    assert str(caught.value).startswith(repo_id)
+    return str(caught.value).removeprefix(f"{repo_id}: ")
 
 
-def test_a_model_that_is_not_in_the_cache_says_so_where_the_hub_may_not_be_asked():
-    with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE forbids to ask the Hub, and the cache has not all of it"):
-        find_checkpoint("spinealign/there-is-no-such-model")
+def test_a_wrong_token_is_an_error(kept, monkeypatch):
+    kept()
+    log_in(monkeypatch, "hf_wrong")
+    assert "does not accept your token" in refused()
 
 
-@pytest.mark.parametrize("embedded", [True, False])
-def test_what_does_not_come_from_the_hub_has_no_revision(checkpoint, embedded):
-    model = None if embedded else checkpoint
-    with pytest.raises(CheckpointError, match=r"not on the Hub, so it has no revision 'v9'"):
-        Predictor.from_pretrained(model, "v9")
-    with pytest.raises(ValueError, match="revision is empty"):
-        Predictor.from_pretrained(model, "")
+def test_a_private_model_opens_with_a_login(kept, loopback, monkeypatch, tmp_path, gray):
+    kept(private=True)
+    log_out(monkeypatch, tmp_path)
+    assert "log in (hf auth login)" in refused()
+    log_in(monkeypatch, "hf_stranger")
+    assert "your account" in refused()
+    log_in(monkeypatch, "hf_owner")
+    assert Predictor.from_pretrained("hospital/model")(gray).label
+    stored = [authorized for _, path, authorized in loopback.requests if path.startswith("/storage/")]
+    assert stored
+    assert not any(stored), "the token stays with the Hub"
+
+
+def test_a_gated_model_says_how_to_get_access(kept, monkeypatch, tmp_path, gray):
+    repo = kept(gated=True)
+    log_out(monkeypatch, tmp_path)
+    assert "gated: accept its conditions" in refused()
+    log_in(monkeypatch, "hf_stranger")
+    assert "ask for access" in refused()
+    repo.readers.add("eve")
+    assert Predictor.from_pretrained("hospital/model")(gray).label
+
+
+def test_a_missing_model_is_an_error(hub):
+    repo_id = hub.new_id()
+    assert "your account" in refused(repo_id)
+
+
+def test_a_missing_revision_is_an_error(pushed):
+    repo_id, _ = pushed
+    assert "no revision 'v9'" in refused(repo_id, revision="v9")
+
+
+def test_a_repository_without_a_commit_has_no_revision(loopback, local_hub):
+    loopback.store.repos["model", "hospital/model"] = Repo("hospital")
+    assert "no revision 'main'" in refused()
+
+
+def test_a_wrong_address_of_the_hub_is_named(hub, slice_png):
+    process = hub.start("predict", str(slice_png), "--model", "hospital/model", HF_ENDPOINT="hub.example.org")
+    assert "hospital/model: HF_ENDPOINT" in process.communicate()[1]
+
+
+def test_an_unwritable_cache_is_named_by_its_variables(kept, local_hub, slice_png):
+    kept()
+    nowhere = {"HF_HOME": str(slice_png / "home"), "HF_HUB_CACHE": str(slice_png / "home" / "hub")}
+    process = local_hub.start("predict", str(slice_png), "--model", "hospital/model", **nowhere)
+    assert "HF_HUB_CACHE" in process.communicate()[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "novelty.safetensors", "config.json", "spinealign.json", "model.safetensors"]
+)
+def test_a_truncated_file_in_the_cache_can_be_replaced(kept, name):
+    kept()
+    engine = "torch" if name == "model.safetensors" else "onnx"
+    folder = Predictor.from_pretrained("hospital/model", engine=engine).checkpoint.folder
+    with (folder / name).resolve().open("r+b") as stream:
+        stream.truncate(10)
+    with pytest.raises(CheckpointError, match=r"\(hf cache rm model/hospital/model\)"):
+        Predictor.from_pretrained("hospital/model", engine=engine)
+    subprocess.run(
+        [sys.executable, "-m", "huggingface_hub.cli.hf", "cache", "rm", "model/hospital/model", "--yes",
+         "--cache-dir", folder.parents[2]], check=True, capture_output=True,
+    )  # fmt: skip
+    assert Predictor.from_pretrained("hospital/model", engine=engine).labels
+
+
+def test_without_network_and_cache_the_hub_is_unreachable(kept, unplugged):
+    kept()
+    unplugged()
+    assert "cannot be reached" in refused()
+
+
+def test_a_server_error_is_not_a_missing_model(kept, loopback):
+    kept()
+    loopback.trouble = 503
+    assert "try again later" in refused()
+
+
+def test_an_interrupted_download_is_resumed(kept, loopback, gray):
+    kept()
+    loopback.cuts = [Cut("GET", "/storage/", share=0.3)]
+    assert Predictor.from_pretrained("hospital/model")(gray).label
+    assert loopback.cuts[0].times == 0
+
+
+def test_a_large_download_is_resumed_where_it_stopped(kept, loopback):
+    kept(folder=DEFAULT_FOLDER)
+    weights = loopback.store.repos["model", "hospital/model"].at("main").files["model.onnx"].sha256
+    loopback.cuts = [Cut("GET", f"/storage/{weights}", share=0.98)]
+    predictor = Predictor.from_pretrained("hospital/model")
+    assert loopback.ranges == ["bytes=10485760-"], "the client keeps what came in pieces of 10 MiB"
+    assert predictor.engine.name == "onnx"
+
+
+def test_half_a_download_is_never_used(kept, loopback, unplugged, gray):
+    repo = kept()
+    weights = repo.at("main").files["model.onnx"].sha256
+    loopback.cuts = [Cut("GET", f"/storage/{weights}", hard=True)]
+    assert "connection" in refused()
+    assert Predictor.from_pretrained("hospital/model")(gray).label
+    assert loopback.cuts[0].times == 0
+
+
+def test_half_a_download_is_an_error_in_offline_mode(kept, loopback, monkeypatch):
+    from huggingface_hub import constants
+
+    repo = kept()
+    weights = repo.at("main").files["model.onnx"].sha256
+    loopback.cuts = [Cut("GET", f"/storage/{weights}", hard=True)]
+    refused()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert refused().startswith("HF_HUB_OFFLINE is set and the cache is incomplete")
+
+
+def test_another_kind_of_model_is_refused_before_its_weights(kept, loopback):
+    repo = kept()
+    files = dict(repo.at("main").files)
+    content = json.loads(files["config.json"].content)
+    content["architectures"] = ["LlamaForCausalLM"]
+    files["config.json"] = File(json.dumps(content).encode(), False)
+    repo.commit("main", "another", files)
+    assert "is not an image classifier: its config.json names LlamaForCausalLM" in refused()
+    weights = {files[name].sha256 for name in ("model.onnx", "model.safetensors")}
+    assert not [path for _, path, _ in loopback.requests if path.rpartition("/")[2] in weights]
+
+
+def test_a_repository_without_a_model_is_refused(kept):
+    kept(leave_out=("config.json",))
+    assert "has no config.json; it is not an image classifier" in refused()
+
+
+def test_pickles_are_refused_and_not_downloaded(kept, loopback):
+    repo = kept(leave_out=("model.onnx", "model.safetensors"))
+    repo.commit("main", "a pickle", {**repo.at("main").files, "pytorch_model.bin": File(b"pickle", False)})
+    assert "has neither model.onnx nor model.safetensors, and other weights are not read" in refused()
+    assert not [path for _, path, _ in loopback.requests if path.endswith(".bin")]
+
+
+@pytest.mark.parametrize(("engine", "weights"), [("onnx", "model.onnx"), ("torch", "model.safetensors")])
+def test_damaged_weights_on_the_hub_are_named_without_folder(kept, loopback, local_hub, engine, weights):
+    repo = kept()
+    repo.commit("main", "damage", {**repo.at("main").files, weights: File(b"nonsense", False)})
+    with pytest.raises(CheckpointError, match="hospital/model@") as caught:
+        Predictor.from_pretrained("hospital/model", engine=engine)
+    assert str(local_hub.cache) not in str(caught.value)
+
+
+@pytest.fixture
+def plain(kept):
+    kept("hospital/plain", leave_out=("spinealign.json", "novelty.safetensors", "model.onnx", "metrics.json"))
+    return "hospital/plain"
+
+
+def test_a_plain_classifier_loads_with_a_warning(plain, gray, caplog):
+    with caplog.at_level(logging.WARNING):
+        predictor = Predictor.from_pretrained(plain)
+    assert "has no spinealign.json: its probabilities are not calibrated" in caplog.text
+    assert sum(predictor(gray).probabilities.values()) == pytest.approx(1)
+    content = describe(predictor.checkpoint, "onnx")
+    assert content["calibration"].startswith("none: ")
+    assert content["unknown images"].startswith("not recognized")
+
+
+def test_a_model_of_spinealign_describes_its_calibration(tiny_checkpoint, caplog):
+    content = describe(find_checkpoint(tiny_checkpoint), "onnx")
+    assert content["calibration"].startswith("temperature 1.000")
+    assert content["unknown images"].startswith("not accepted beyond a novelty of ")
+    Predictor.from_pretrained(tiny_checkpoint)
+    assert "no spinealign.json" not in caplog.text
+
+
+def test_of_three_classes_the_most_probable_is_predicted(kept, tiny_backbone, loopback):
+    repo = loopback.store.repos["model", "hospital/three"] = Repo("hospital")
+    files = {path.name: File(path.read_bytes(), path.suffix == ".safetensors") for path in tiny_backbone.iterdir()}
+    content = json.loads(files["config.json"].content)
+    content |= {"id2label": {"0": "cat", "1": "dog", "2": "owl"}, "label2id": {"cat": 0, "dog": 1, "owl": 2}}
+    files["config.json"] = File(json.dumps(content).encode(), False)
+    loopback.store.large_files |= {file.sha256: file.content for file in files.values() if file.large}
+    repo.commit("main", "by hand", files)
+    prediction = Predictor.from_pretrained("hospital/three")(np.zeros((64, 64), np.uint8))
+    assert prediction.label == max(prediction.probabilities, key=prediction.probabilities.get)
+    assert set(prediction.probabilities) == {"cat", "dog", "owl"}

@@ -32,13 +32,13 @@ def leaking(tmp_path_factory):
     return folder
 
 
-def test_strict_refuses_what_stands_in_two_splits(leaking, capsys):
+def test_strict_refuses_sources_in_two_splits(leaking, capsys):
     assert run(leaking) == 0
     assert run(leaking, "--strict") == 3
     assert "train/normal/b.png = val/normal/turned.png" in capsys.readouterr().out
 
 
-def test_strict_lets_phantoms_pass(phantom_folder):
+def test_strict_accepts_phantoms(phantom_folder):
     assert run(phantom_folder, "--strict") == 0
 
 
@@ -50,6 +50,6 @@ def test_json_is_one_object_and_the_page_is_written(leaking, tmp_path, capsys):
     assert (tmp_path / "audit.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_a_page_in_no_folder_is_refused_before_the_work(leaking, tmp_path):
-    with pytest.raises(ValueError, match="make it first"):
+def test_a_page_in_a_missing_folder_is_refused_first(leaking, tmp_path):
+    with pytest.raises(ValueError, match="create it first"):
         run(leaking, "--html", tmp_path / "nowhere" / "audit.html")

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
+from spinealign.checkpoint.files import CHECKPOINT_FILES
 from spinealign.cli import main
-from spinealign.hub.contents import CHECKPOINT_FILES
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def checkpoint(tmp_path, tiny_checkpoint):
     return shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
 
 
-def test_a_push_prints_where_the_commit_is(local_hub, loopback, checkpoint, capsys):
+def test_a_push_prints_the_url_of_the_commit(local_hub, loopback, checkpoint, capsys):
     words = ["push", str(checkpoint), "hospital/tiny", "--private", "--revision", "trial", "--message", "A trial"]
     assert main(words) == 0
     repo = loopback.store.repos["model", "hospital/tiny"]
@@ -33,15 +33,15 @@ def test_a_dry_run_prints_names_and_sizes_and_sends_nothing(local_hub, loopback,
     assert not loopback.requests
 
 
-def test_a_dry_run_refuses_what_is_no_name_or_branch_of_a_repository(local_hub, loopback, checkpoint, capsys):
+def test_a_dry_run_refuses_invalid_names_and_branches(local_hub, loopback, checkpoint, capsys):
     assert main(["push", str(checkpoint), "bad/id/x", "--dry_run"]) == 1
-    assert "no name of a repository" in capsys.readouterr().err
+    assert "not a repository name" in capsys.readouterr().err
     assert main(["push", str(checkpoint), "hospital/tiny", "--dry_run", "--revision", ""]) == 1
     assert "revision is empty" in capsys.readouterr().err
     assert not loopback.requests
 
 
-def test_an_empty_message_is_refused_before_a_repository_is_made(local_hub, loopback, checkpoint, capsys):
+def test_an_empty_message_creates_no_repository(local_hub, loopback, checkpoint, capsys):
     assert main(["push", str(checkpoint), "hospital/tiny", "--message", ""]) == 1
     assert "message is empty" in capsys.readouterr().err
     assert not loopback.store.repos

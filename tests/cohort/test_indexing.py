@@ -24,7 +24,7 @@ def manifest(root, text, *names):
     return root / "cohort.csv"
 
 
-def test_split_and_class_folders_give_split_label_source_and_series(tmp_path):
+def test_folders_give_split_label_source_and_series(tmp_path):
     write(
         tmp_path / "set",
         "train/fracture/CSFDV1B10 (18)-rotated1.png",
@@ -51,7 +51,7 @@ def test_split_and_class_folders_give_split_label_source_and_series(tmp_path):
     assert first.name == "train/fracture/CSFDV1B10 (18)-rotated1.png"
 
 
-def test_class_folders_without_splits_leave_the_split_open(tmp_path):
+def test_class_folders_without_splits_give_no_split(tmp_path):
     cohort = index_cohort(write(tmp_path, "fracture/a.png", "normal/b.jpg"))
     assert cohort.splits == ()
     assert [sample.source for sample in cohort] == ["fracture/a.png", "normal/b.jpg"]
@@ -64,20 +64,20 @@ def test_files_of_one_name_in_two_folders_are_different_sources(tmp_path):
     assert len(index_cohort(tmp_path).sources) == 8
 
 
-def test_a_regular_expression_names_source_and_series(tmp_path):
+def test_a_pattern_gives_source_and_series(tmp_path):
     write(tmp_path, "fracture/p1_s04_v1.png", "fracture/p1_s04_v2.png", "normal/p2_s01_v1.png")
     cohort = index_cohort(tmp_path, source_pattern=r"(?P<source>(?P<series>p\d+)_s\d+)_v\d+")
     assert cohort.sources == ("p1_s04", "p2_s01")
     assert {sample.series for sample in cohort} == {"p1", "p2"}
 
 
-@pytest.mark.parametrize(("pattern", "words"), [("(", "no regular expression"), (r"(\d+)", r"\(\?P<source>")])
-def test_an_unusable_regular_expression_is_refused(tmp_path, pattern, words):
+@pytest.mark.parametrize(("pattern", "words"), [("(", "not a regular expression"), (r"(\d+)", r"\(\?P<source>")])
+def test_an_invalid_pattern_is_refused(tmp_path, pattern, words):
     with pytest.raises(ValueError, match=words):
         index_cohort(write(tmp_path, "fracture/a.png"), source_pattern=pattern)
 
 
-def test_a_manifest_gives_everything_it_has_columns_for(tmp_path):
+def test_all_columns_of_a_manifest_are_read(tmp_path):
     path = manifest(
         tmp_path,
         "path,label,split,source,series,size_mm\na.png,Fracture,train,s1,p1,2.5\nb.png,normal,train,s2,p2,\n"
@@ -96,7 +96,7 @@ def test_a_manifest_gives_everything_it_has_columns_for(tmp_path):
     assert (second.split, second.size_mm) == ("val", None)
 
 
-def test_rows_that_cannot_be_used_are_skipped_by_name(tmp_path):
+def test_unusable_rows_are_skipped_with_a_reason(tmp_path):
     path = manifest(
         tmp_path, "path,label\na.png,fracture\nmissing.png,normal\nb.png,\nb.png,normal\n", "a.png", "b.png"
     )
@@ -105,25 +105,25 @@ def test_rows_that_cannot_be_used_are_skipped_by_name(tmp_path):
     assert cohort.skipped[:2] == ("cohort.csv line 3: no such file", "cohort.csv line 4: no label")
 
 
-def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
+def test_other_and_hidden_files_are_skipped(tmp_path):
     write(tmp_path, "fracture/a.png", "normal/b.png", "normal/.hidden.png")
     (tmp_path / "normal" / "notes.txt").write_text("x")
     cohort = index_cohort(tmp_path)
     assert len(cohort) == 2
-    assert cohort.skipped[0] == "normal/notes.txt: no image file"
+    assert cohort.skipped[0] == "normal/notes.txt: not an image file"
 
 
-def test_images_beside_the_class_folders_are_named(tmp_path):
+def test_images_outside_class_folders_are_listed(tmp_path):
     write(tmp_path, "train/fracture/a.png", "train/normal/b.png", "train/stray.png", "lost.png")
     skipped = index_cohort(tmp_path).skipped
-    assert "lost.png: in no class folder" in skipped
-    assert "train/stray.png: in no class folder" in skipped
+    assert "lost.png: not in a class folder" in skipped
+    assert "train/stray.png: not in a class folder" in skipped
 
 
-def test_names_that_tell_no_source_are_counted_and_a_pattern_that_fits_none_is_refused(tmp_path):
+def test_names_without_a_source_are_counted(tmp_path):
     write(tmp_path, "fracture/CSFDV1B10 (1).png", "fracture/a.png", "normal/b.png")
-    assert "2 of 3 names tell no source slice" in index_cohort(tmp_path).skipped[-1]
-    with pytest.raises(CohortError, match="fits none of 3"):
+    assert "2 of 3 names do not give a source slice" in index_cohort(tmp_path).skipped[-1]
+    with pytest.raises(CohortError, match="matches none of 3"):
         index_cohort(tmp_path, source_pattern="(?P<source>patient.)")
 
 
@@ -140,46 +140,46 @@ BAD_COHORTS = {
     "missing folder": (lambda root: root / "nothing", "check the path"),
     "empty folder": (lambda root: None, "no class folders"),
     "images without class": (lambda root: write(root, "a.png"), "no class folders"),
-    "empty class folder": (make_empty_class, "holds no images"),
+    "empty class folder": (make_empty_class, "contains no images"),
     "class missing from a split": (
         lambda root: write(root, "train/fracture/a.png", "train/normal/b.png", "val/fracture/c.png"), "lacks normal",
     ),
-    "misspelt class in a split": (
+    "misspelled class in a split": (
         lambda root: write(
             root, "train/fracture/a.png", "train/normal/b.png", "val/fractur/c.png", "val/normal/d.png"
         ),
-        "misspelt",
+        "misspelled",
     ),
     "folder of text": (lambda root: (write(root, "fracture/a.txt.png") / "fracture/a.txt.png").rename(
-        root / "fracture" / "a.txt"), "holds no images"),
+        root / "fracture" / "a.txt"), "contains no images"),
     "manifest without label column": (make_text("path,class\na.png,fracture\n"), "columns path and label"),
     "manifest without rows": (make_text("path,label\n"), "columns path and label"),
     "manifest with an unknown split": (make_text("path,label,split\na.png,fracture,holdout\n"), "unknown split"),
-    "manifest with a bad size": (make_text("path,label,size_mm\na.png,fracture,big\n"), "no number"),
-    "manifest of missing files": (make_text("path,label\nb.png,fracture\n"), "holds no images"),
-    "manifest that is no text": (
+    "manifest with a bad size": (make_text("path,label,size_mm\na.png,fracture,big\n"), "not a number"),
+    "manifest of missing files": (make_text("path,label\nb.png,fracture\n"), "contains no images"),
+    "manifest that is not text": (
         lambda root: (root / "cohort.csv").write_bytes(b"path,label\n\xff\xfe\x00") and root / "cohort.csv", "CSV",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("make", "words"), BAD_COHORTS.values(), ids=BAD_COHORTS)
-def test_a_collection_that_cannot_be_used_says_why(tmp_path, make, words):
+def test_an_unusable_collection_is_refused_with_the_reason(tmp_path, make, words):
     made = make(tmp_path)
     target = made if made is not None and (made.suffix == ".csv" or not made.exists()) else tmp_path
     with pytest.raises(CohortError, match=words):
         index_cohort(target)
 
 
-def test_training_needs_a_finding_and_its_absence(tmp_path):
+def test_training_needs_two_classes_with_a_finding(tmp_path):
     require_binary(index_cohort(write(tmp_path / "good", "fracture/a.png", "normal/b.png")))
-    with pytest.raises(CohortError, match="misspelt 'fracture'"):
+    with pytest.raises(CohortError, match="misspelled 'fracture'"):
         require_binary(index_cohort(write(tmp_path / "typo", "fractures/a.png", "normal/b.png")))
     with pytest.raises(CohortError, match="needs two"):
         require_binary(index_cohort(write(tmp_path / "three", "fracture/a.png", "normal/b.png", "other/c.png")))
 
 
-def test_a_hub_dataset_that_cannot_be_reached_says_so():
+def test_an_unreachable_hub_dataset_is_reported():
     with pytest.raises(CohortError, match="Hub dataset"):
         index_cohort("spinealign/there-is-no-such-dataset")
 
@@ -210,7 +210,7 @@ def test_a_hub_dataset_without_labels_is_refused():
 
 
 @pytest.mark.data
-def test_the_official_folder_has_68_sources_and_two_that_straddle(data):
+def test_the_official_folder_has_68_sources_and_two_leaks(data):
     from spinealign.cohort.splitting import find_leaks
 
     cohort = index_cohort(data / "cervical fracture")

@@ -1,19 +1,40 @@
 from __future__ import annotations
 
+import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from spinealign import Predictor
+from spinealign.checkpoint.settings import ModelSettings
+from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.indexing import index_cohort
-from spinealign.cohort.preparing import prepare_cohort
-from spinealign.errors import CohortError
-from spinealign.evaluation.assessment import network_output
-from spinealign.evaluation.scoring import cross_score, score, worst_cases_of, write_evaluation
+from spinealign.cohort.loading import LoadedCohort, read_cohort
+from spinealign.config import PreprocessingConfig
+from spinealign.errors import CheckpointError, CohortError
+from spinealign.evaluation.scoring import (
+    PROBE_FOLDS,
+    evidence_of,
+    finding_index,
+    folds_of,
+    held_out_part,
+    network_output,
+    probabilities,
+    score,
+)
 from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.shortcut import fold_calls, thumbnail
+from spinealign.phantoms.axial_neck import draw_phantom
+
+
+def load(data, predictor=None):
+    preprocessing = predictor.preprocessing if predictor else PreprocessingConfig(image_size=64)
+    return read_cohort(index_cohort(data), preprocessing, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -23,58 +44,142 @@ def predictor(tiny_checkpoint):
 
 @pytest.fixture(scope="module")
 def loaded(phantom_folder, predictor):
-    cohort = index_cohort(phantom_folder)
-    return prepare_cohort(cohort, predictor.conditioning, split=None, on_leakage="error", progress=False)
+    return load(phantom_folder, predictor)
 
 
-def test_the_test_part_is_scored_as_the_training_scored_it(predictor, loaded, tiny_checkpoint):
+def test_the_test_split_is_scored_as_in_the_training(predictor, loaded, tiny_checkpoint):
     stored = json.loads((tiny_checkpoint / "metrics.json").read_text())
-    assert score(predictor, loaded).evaluation == Evaluation.from_dict(stored["evaluations"][0])
+    assert score(predictor, loaded) == Evaluation.from_dict(stored["evaluations"][0])
 
 
-def test_what_is_rejected_as_unknown_is_left_out_of_the_accepted(predictor, loaded, tiny_checkpoint, tmp_path):
-    distances = predictor.novelty(network_output(predictor, loaded.part("val"), progress=False).features)
+def test_the_predictions_of_the_images_are_kept(predictor, loaded):
+    part, found = loaded.part("test"), score(predictor, loaded).predictions
+    np.testing.assert_array_equal(found.probability, probabilities(predictor, part, progress=False))
+    np.testing.assert_array_equal(found.positive, part.positive)
+    np.testing.assert_array_equal(found.gray, part.gray)
+    named = [(sample.name, sample.source, sample.label) for sample in part.cohort]
+    assert list(zip(found.names, found.sources, found.labels)) == named
+
+
+def test_rejected_images_are_not_in_the_accepted(predictor, loaded, tiny_checkpoint, tmp_path):
+    distances = predictor.measure_novelty(network_output(predictor, loaded.part("val"), progress=False).features)
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
     settings = json.loads((folder / "spinealign.json").read_text())
     settings["novelty"]["threshold"] = float(np.sort(distances)[2])
     (folder / "spinealign.json").write_text(json.dumps(settings))
-    scored = score(Predictor.from_pretrained(folder), loaded, split="val")
-    assert (scored.evaluation.images, scored.accepted.images) == (8, 3)
-    assert scored.accepted.split == "val, accepted"
+    evaluation = score(Predictor.from_pretrained(folder), loaded, split="val")
+    assert (evaluation.images, evaluation.accepted.images) == (8, 3)
+    assert evaluation.accepted.split == "val, accepted"
+    assert evaluation.accepted.thumbnail_ridge is not None
     settings["novelty"]["threshold"] = 1e-9
     (folder / "spinealign.json").write_text(json.dumps(settings))
     assert score(Predictor.from_pretrained(folder), loaded, split="val").accepted is None
 
 
-def test_a_part_that_is_not_there_is_named(predictor, loaded):
-    with pytest.raises(CohortError, match="no part calibration; it has train, val, test"):
+def test_a_missing_split_is_named(predictor, loaded):
+    with pytest.raises(CohortError, match="no split calibration; it has train, val, test"):
         score(predictor, loaded, split="calibration")
 
 
-def test_numbers_pictures_and_worst_cases_are_written(predictor, loaded, tmp_path):
-    scored = score(predictor, loaded)
-    write_evaluation(scored, tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "evaluation.json", "evaluation.png", "worst_cases.png",
-    }  # fmt: skip
-    stored = json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    assert Evaluation.from_dict(stored) == scored.evaluation
-    with Image.open(tmp_path / "out" / "worst_cases.png") as sheet:
-        assert sheet.width > 800
+def loaded_of(*splits):
+    samples = tuple(Sample("", "fracture", str(n), split=split, name=str(n)) for n, split in enumerate(splits))
+    return LoadedCohort(Cohort("set", samples), np.zeros((len(splits), 8, 8), np.uint8), PreprocessingConfig())
 
 
-def test_the_worst_case_is_the_wrong_call_that_was_surest(predictor, loaded):
-    cases = worst_cases_of(score(predictor, loaded))
-    wrong = [case for case in cases if not case.right]
-    assert wrong
-    assert cases[: len(wrong)] == wrong
-    errors = [1 - case.probability if case.truth == "fracture" else case.probability for case in wrong]
-    assert errors == sorted(errors, reverse=True)
+def test_training_images_are_not_scored_by_default():
+    for splits in (("train", "calibration"), ("train", "train")):
+        with pytest.raises(CohortError, match="no split test or val"):
+            held_out_part(loaded_of(*splits))
 
 
-def test_a_finished_model_is_scored_fold_by_fold(predictor, loaded):
-    crossed = cross_score(predictor, loaded, folds=4)
-    assert len(crossed.folds) == 4
-    assert crossed.pooled.images == len(loaded.cohort)
-    with pytest.raises(CohortError, match="90 folds"):
-        cross_score(predictor, loaded, folds=90)
+def test_a_collection_without_splits_is_scored_whole():
+    part, name = held_out_part(loaded_of(None, None))
+    assert (len(part.cohort), name) == (2, "all")
+
+
+def evaluated(loaded, split):
+    count = len(loaded.cohort)
+    return Evaluation.of(loaded.positive, np.linspace(0, 1, count), evidence=evidence_of(loaded, split), draws=20)
+
+
+def test_intervals_draw_the_patients_of_a_manifest(phantom_folder):
+    with (phantom_folder / "manifest.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    path = phantom_folder / "patients.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [*rows[0], "patient"])
+        writer.writeheader()
+        writer.writerows({**row, "patient": f"p{number // 4}"} for number, row in enumerate(rows))
+    try:
+        loaded = load(path).part("test")
+    finally:
+        path.unlink()
+    known = evaluated(loaded, "test")
+    assert (known.sources, known.unit, known.units) == (12, "patient", 3)
+    first = replace(loaded.cohort.samples[0], patient=None)
+    cohort = replace(loaded.cohort, samples=(first, *loaded.cohort.samples[1:]))
+    assert evaluated(LoadedCohort(cohort, loaded.gray, loaded.config), "test").unit == "source"
+
+
+def write_ct(path, patient, seed):
+    """Write a phantom as a CT image of a patient."""
+    image = draw_phantom(seed, fractured=path.parent.name == "fracture", size=64).slice
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.PatientID, dataset.Modality = patient, "CT"
+    dataset.Rows, dataset.Columns = image.pixels.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1
+    dataset.RescaleSlope, dataset.RescaleIntercept = 1, 0
+    dataset.PixelData = image.pixels.astype("<i2").tobytes()
+    path.parent.mkdir(exist_ok=True)
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def test_patients_of_dicom_headers_are_drawn_but_not_named(tmp_path):
+    for number in range(16):
+        label = "fracture" if number % 2 else "normal"
+        write_ct(tmp_path / label / f"{number}.dcm", f"Doe^Jane {number // 4}", 7_600_000 + number)
+    loaded = load(tmp_path)
+    evaluation = evaluated(loaded, "all")
+    assert (evaluation.sources, evaluation.unit, evaluation.units) == (16, "patient", 4)
+    assert "Doe" not in repr([replace(sample, image="") for sample in loaded.cohort])
+    assert len({(sample.patient, fold) for sample, fold in zip(loaded.cohort, folds_of(loaded, 2, seed=0))}) == 4
+
+
+def test_the_same_identifier_in_all_files_is_not_a_patient(tmp_path):
+    for number in range(4):
+        write_ct(tmp_path / ("fracture" if number % 2 else "normal") / f"{number}.dcm", "ANON", 7_600_000 + number)
+    assert {sample.patient for sample in load(tmp_path).cohort} == {None}
+
+
+def test_without_training_images_the_probe_is_cross_validated(phantom_folder):
+    loaded = load(phantom_folder)
+    calls = evidence_of(loaded, "all").ridge_called
+    fold = folds_of(loaded, PROBE_FOLDS, seed=0)
+    expected = fold_calls(np.stack([thumbnail(gray) for gray in loaded.gray]), loaded.positive, fold=fold)
+    np.testing.assert_array_equal(calls, expected)
+    assert evidence_of(loaded.part("val").select(range(4)), "val").ridge_called is None
+
+
+class Other:
+    """A checkpoint with given classes."""
+
+    model = "other"
+
+    def __init__(self, *labels, positive="fracture"):
+        self.labels, self.settings = labels, ModelSettings(positive_class=positive)
+
+
+def test_a_model_without_the_finding_is_refused():
+    with pytest.raises(CheckpointError, match="cat, dog"):
+        finding_index(Predictor(Other("cat", "dog"), None))
+    assert finding_index(Predictor(Other("cat", "dog", positive="dog"), None)) == 1
+
+
+def test_a_model_of_another_finding_is_refused(loaded):
+    with pytest.raises(CheckpointError, match="labeled with 'fracture'"):
+        score(Predictor(Other("cat", "dog", positive="dog"), None), loaded)

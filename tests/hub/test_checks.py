@@ -9,6 +9,7 @@ import pytest
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.errors import CheckpointError
 from spinealign.hub.checks import check_checkpoint
+from spinealign.hub.pushing import card_for
 
 
 @pytest.fixture
@@ -34,12 +35,6 @@ def rewritten_metrics(change):
     return write
 
 
-def without_section(folder):
-    text = (folder / "README.md").read_text()
-    start, end = text.index("## Failure cases\n"), text.index("## Data\n")
-    (folder / "README.md").write_text(text[:start] + "## Failure cases\n\n" + text[end:])
-
-
 def truncated(name):
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:100])
 
@@ -51,38 +46,45 @@ def in_two_files(folder):
 
 UNFIT = {
     "pickle": (lambda folder: (folder / "training_args.bin").write_bytes(b"x"), "training_args.bin: a Python pickle"),
-    "optimiser": (lambda folder: (folder / "optimizer.pt").write_bytes(b"x"), "optimizer.pt: a Python pickle"),
-    "no evaluation": (lambda folder: (folder / "metrics.json").unlink(), "no metrics.json"),
+    "optimizer": (lambda folder: (folder / "optimizer.pt").write_bytes(b"x"), "optimizer.pt: a Python pickle"),
+    "no metrics": (lambda folder: (folder / "metrics.json").unlink(), "no metrics.json"),
     "no card": (lambda folder: (folder / "README.md").unlink(), "no README.md"),
     "no ONNX": (lambda folder: (folder / "model.onnx").unlink(), "no model.onnx"),
     "no torch weights": (lambda folder: (folder / "model.safetensors").unlink(), "no model.safetensors"),
-    "half the ONNX": (truncated("model.onnx"), "no ONNX model"),
-    "half the torch weights": (truncated("model.safetensors"), "model.safetensors .* is damaged"),
-    "nothing measured": (rewritten_metrics(lambda content: content.update(evaluations=[])), "no evaluation"),
-    "metrics of something else": (rewritten_metrics(lambda content: content.pop("evaluations")), "no evaluation"),
-    "an empty section": (without_section, "the section 'Failure cases' is missing or empty"),
+    "truncated ONNX": (truncated("model.onnx"), "not an ONNX model"),
+    "truncated torch weights": (truncated("model.safetensors"), "model.safetensors .* is damaged"),
+    "empty evaluations": (rewritten_metrics(lambda content: content.update(evaluations=[])), "no evaluation"),
+    "metrics of something else": (
+        rewritten_metrics(lambda content: content.pop("evaluations")), "missing fields: evaluations",
+    ),
+    "contradicting counts": (
+        rewritten_metrics(lambda content: content["evaluations"][0].update(images=7)), "counts contradict",
+    ),
+    "a placeholder in the notes": (
+        rewritten_metrics(lambda content: content.update(notes="Images: TODO")), "it contains 'TODO'",
+    ),
     "a placeholder": (in_card("## Data\n", "## Data\n\n[More Information Needed]\n"), "More Information Needed"),
-    "no warning": (in_card("not a medical device", "a device"), "does not say that the model is not a medical device"),
-    "a picture that is not there": (
-        lambda folder: (folder / "evaluation.png").unlink(), "its picture evaluation.png is not there",
+    "no disclaimer": (in_card("not a medical device", "a device"), "does not say that the model is not"),
+    "a missing picture": (
+        lambda folder: (folder / "evaluation.png").unlink(), "its picture evaluation.png is missing",
     ),
     "metadata that cannot be read": (in_card("tags:\n", "tags: [\n"), "metadata cannot be read"),
     "another task": (
         in_card("pipeline_tag: image-classification", "pipeline_tag: text-classification"),
         "pipeline_tag is not image-classification",
     ),
-    "a card that is no text": (
+    "a card that is not text": (
         lambda folder: (folder / "README.md").write_bytes(b"\xff\xfe" + (folder / "README.md").read_bytes()),
-        r"README\.md is no text in UTF-8",
+        r"README\.md is not UTF-8",
     ),
-    "weights in another file": (in_two_files, r"model\.onnx .* keeps weights in another file"),
-    "a plot that is no picture": (
-        lambda folder: (folder / "evaluation.png").write_bytes(b"words"), r"evaluation\.png is no PNG",
+    "weights in another file": (in_two_files, r"model\.onnx .* has weights in another file"),
+    "a plot that is not a picture": (
+        lambda folder: (folder / "evaluation.png").write_bytes(b"words"), r"evaluation\.png is not a PNG",
     ),
-    "no tag": (in_card("- spinealign\n", ""), "do not name spinealign"),
+    "no tag": (in_card("- spinealign\n", ""), "tags lack spinealign"),
     "another accuracy": (
         rewritten_metrics(lambda content: content["evaluations"][0]["scores"].update(accuracy=0.123)),
-        r"accuracy on phantoms \(test\) is not the measured one",
+        r"accuracy on phantoms \(test\) differs from metrics.json",
     ),
     "another collection": (
         rewritten_metrics(lambda content: content["evaluations"][0].update(collection="others")),
@@ -92,9 +94,9 @@ UNFIT = {
 
 
 @pytest.mark.parametrize(("spoil", "words"), UNFIT.values(), ids=UNFIT)
-def test_a_checkpoint_that_others_could_not_judge_is_refused(checkpoint, monkeypatch, spoil, words):
+def test_an_incomplete_checkpoint_is_refused(checkpoint, monkeypatch, spoil, words):
     spoil(checkpoint)
-    monkeypatch.chdir(checkpoint)  # what lies in the folder of the process does not go up either
+    monkeypatch.chdir(checkpoint)  # the current folder is not published either
     with pytest.raises(CheckpointError, match=words):
         check_checkpoint(checkpoint)
 
@@ -105,13 +107,54 @@ def test_a_card_with_a_byte_order_mark_is_read(checkpoint):
     check_checkpoint(checkpoint)
 
 
-def test_all_gaps_are_named_at_once(checkpoint):
-    in_card("not a medical device", "a device")(checkpoint)
-    without_section(checkpoint)
-    with pytest.raises(CheckpointError, match=r"Failure cases.*medical device.*Fill them"):
+def test_all_gaps_are_listed_at_once(checkpoint):
+    in_card("not a medical device", "a device TBD")(checkpoint)
+    in_card("- spinealign\n", "")(checkpoint)
+    with pytest.raises(CheckpointError, match=r"TBD.*tags lack.*medical device.*Fill them"):
         check_checkpoint(checkpoint)
 
 
-def test_what_a_training_writes_and_what_is_embedded_can_be_pushed(checkpoint):
-    check_checkpoint(checkpoint)
+def test_trained_and_embedded_checkpoints_can_be_pushed(any_checkpoint):
+    check_checkpoint(any_checkpoint)
     check_checkpoint(DEFAULT_FOLDER)
+
+
+def test_an_edited_card_can_be_pushed(checkpoint):
+    text = (checkpoint / "README.md").read_text()
+    edited = text.replace("For research and teaching", "For teaching") + "\n## Ethics\n\nApproved.\n"
+    (checkpoint / "README.md").write_text(edited)
+    check_checkpoint(checkpoint)
+
+
+def test_a_shortened_card_is_refused(checkpoint):
+    text = (checkpoint / "README.md").read_text()
+    (checkpoint / "README.md").write_text(text[: text.index("## Failure cases")])
+    with pytest.raises(CheckpointError, match=r"lacks \d+ headings or table rows .* '## Failure cases'"):
+        check_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["name", "training", "collections"])
+def test_an_incomplete_record_is_refused(checkpoint, name):
+    rewritten_metrics(lambda content: content.pop(name))(checkpoint)
+    with pytest.raises(CheckpointError, match=f"has no {name}"):
+        check_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("positive_class", "tumor"), ("decision", {"temperature": 9.0}), ("task", "vertebrae")]
+)
+def test_a_record_that_contradicts_the_settings_is_refused(checkpoint, name, value):
+    rewritten_metrics(lambda content: content.update({name: value}))(checkpoint)
+    with pytest.raises(CheckpointError, match=f"{name} differs"):
+        check_checkpoint(checkpoint)
+
+
+def test_the_examples_load_the_model_from_the_hub():
+    text = (DEFAULT_FOLDER / "README.md").read_text()
+    page = card_for("org/name", text)
+    assert page.count('model="org/name"') == text.count('model="path/to/spinealign-default"') == 2
+    assert page.replace('model="org/name"', 'model="path/to/spinealign-default"') == text
+
+
+def test_a_repository_name_is_not_a_pattern():
+    assert card_for(r"a/b\1", 'predict("x", model="path/to/y")') == r'predict("x", model="a/b\1")'

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.indexing import index_cohort
-from spinealign.errors import CohortError, HubError, UnreadableSliceError
+from spinealign.errors import CohortError, HubError, UnreadableImageError
 from spinealign.hub import datasets
 
 LOAD = """
@@ -48,7 +48,7 @@ def image_size(sample):
     return Path(sample.image).stat().st_size
 
 
-def test_a_collection_comes_back_with_its_sources_splits_and_sizes(hub, phantom_folder):
+def test_a_pushed_collection_loads_unchanged(hub, phantom_folder):
     repo_id = hub.new_id()
     cohort = index_cohort(phantom_folder)
     cohort.push_to_hub(repo_id, private=True)
@@ -62,7 +62,7 @@ def test_a_collection_comes_back_with_its_sources_splits_and_sizes(hub, phantom_
     assert source.startswith("phantom ")
 
 
-def test_it_goes_up_in_one_commit_with_a_card(hub, phantom_folder):
+def test_a_push_is_one_commit_with_a_card(hub, phantom_folder):
     repo_id = hub.new_id()
     commit = index_cohort(phantom_folder).push_to_hub(repo_id, private=True, message="Phantoms")
     api = HfApi(token=hub.token, endpoint=hub.endpoint)
@@ -80,14 +80,14 @@ def test_it_goes_up_in_one_commit_with_a_card(hub, phantom_folder):
     assert "| train | fracture | 12 | 12 |" in Path(card).read_text()
 
 
-def test_a_collection_without_a_split_comes_back_without_one(local_hub, slice_png):
+def test_a_collection_without_split_loads_without_split(local_hub, slice_png):
     samples = tuple(Sample(str(slice_png), label, f"s{label}", name=f"{label}.png") for label in ("fracture", "normal"))
     Cohort("loose", samples).push_to_hub("hospital/loose")
     rows = answer(local_hub.start_python(LOAD, "hospital/loose"))[2]
     assert {row[3] for row in rows} == {None}
 
 
-def test_large_collections_are_cut_into_shards_and_old_shards_go_away(local_hub, loopback, phantom_folder, monkeypatch):
+def test_collections_are_sharded_and_old_shards_deleted(local_hub, loopback, phantom_folder, monkeypatch):
     cohort = index_cohort(phantom_folder)
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "SHARD_BYTES", 8_000)
@@ -99,14 +99,14 @@ def test_large_collections_are_cut_into_shards_and_old_shards_go_away(local_hub,
     assert len([name for name in head.at("main").files if name.startswith("data/train-")]) == 1
 
 
-def test_names_of_files_do_not_go_along(local_hub, loopback, tmp_path, slice_png):
+def test_file_names_are_not_published(local_hub, loopback, tmp_path, slice_png):
     path = shutil.copy(slice_png, tmp_path / "DOE_JANE.png")
     Cohort("set", (Sample(str(path), "normal", "s1", split="train", name="DOE_JANE.png"),)).push_to_hub("hospital/set")
     files = loopback.store.repos["dataset", "hospital/set"].at("main").files
     assert not [name for name, file in files.items() if b"DOE" in file.content]
 
 
-def test_a_source_that_is_known_by_its_file_alone_goes_up_as_a_number(local_hub, loopback, tmp_path, slice_png):
+def test_a_source_named_after_a_file_becomes_a_number(local_hub, loopback, tmp_path, slice_png):
     for name in ("a", "b"):
         for place in ("train/fracture", "train/normal", "val/fracture", "val/normal"):
             (tmp_path / "set" / place).mkdir(parents=True, exist_ok=True)
@@ -119,13 +119,13 @@ def test_a_source_that_is_known_by_its_file_alone_goes_up_as_a_number(local_hub,
 
 
 def published(loopback, repo_id):
-    """Return the rows of a dataset as they lie on the Hub."""
+    """Return the rows of a dataset on the Hub."""
     files = loopback.store.repos["dataset", repo_id].at("main").files
     shards = [file.content for name, file in sorted(files.items()) if name.endswith(".parquet")]
     return [row for shard in shards for row in parquet.read_table(BytesIO(shard)).to_pylist()]
 
 
-def test_a_part_of_a_name_does_not_go_along_as_a_suffix(local_hub, loopback, slice_png):
+def test_the_end_of_a_name_is_not_taken_for_a_suffix(local_hub, loopback, slice_png):
     content = slice_png.read_bytes()
     samples = tuple(
         Sample(content, "normal", f"s{index}", split="train", name=name)
@@ -137,7 +137,7 @@ def test_a_part_of_a_name_does_not_go_along_as_a_suffix(local_hub, loopback, sli
     ]
 
 
-def test_a_number_that_is_the_name_of_another_source_is_passed_over(local_hub, loopback, slice_png):
+def test_numbers_avoid_names_of_other_sources(local_hub, loopback, slice_png):
     content = slice_png.read_bytes()
     named = [("source 1", "a.png"), ("b.png", "b.png"), ("c.png", "c.png"), ("source 3", "d.png")]
     samples = tuple(Sample(content, "normal", source, split="train", name=name) for source, name in named)
@@ -146,13 +146,13 @@ def test_a_number_that_is_the_name_of_another_source_is_passed_over(local_hub, l
     assert sources == ["source 1", "source 2", "source 4", "source 3"]
 
 
-def test_patients_go_up_as_the_collection_names_them(local_hub, loopback, slice_png):
+def test_patients_are_published_as_the_collection_names_them(local_hub, loopback, slice_png):
     sample = Sample(slice_png.read_bytes(), "normal", "s", split="train", patient="P7")
     Cohort("set", (sample,)).push_to_hub("hospital/set")
     assert published(loopback, "hospital/set")[0]["patient"] == "P7"
 
 
-def test_data_of_others_stay_and_are_not_taken_for_ours(local_hub, loopback, phantom_folder):
+def test_files_of_others_are_kept_and_not_loaded(local_hub, loopback, phantom_folder):
     cohort = index_cohort(phantom_folder)
     cohort.push_to_hub("hospital/set")
     theirs = {"data/annotations/train-00000-of-00001.parquet", "data/train-mine.parquet", "data/extra.parquet"}
@@ -164,7 +164,7 @@ def test_data_of_others_stay_and_are_not_taken_for_ours(local_hub, loopback, pha
     assert len(answer(local_hub.start_python(LOAD, "hospital/set"))[2]) == len(cohort)
 
 
-def test_what_the_owner_wrote_on_the_card_stays_and_the_counts_are_those_of_the_push(hub, phantom_folder):
+def test_text_of_the_owner_is_kept_and_counts_are_updated(hub, phantom_folder):
     repo_id = hub.new_id()
     cohort = index_cohort(phantom_folder)
     cohort.push_to_hub(repo_id, private=True)
@@ -187,34 +187,34 @@ def test_what_the_owner_wrote_on_the_card_stays_and_the_counts_are_those_of_the_
     assert not cohort.part("test").push_to_hub(repo_id, private=True).changed
 
 
-def test_a_card_that_cannot_be_read_is_not_written_over(local_hub, loopback, slice_png):
+def test_an_unreadable_card_is_not_overwritten(local_hub, loopback, slice_png):
     cohort = Cohort("set", (Sample(str(slice_png), "normal", "s", split="train"),))
     cohort.push_to_hub("hospital/set")
     repo = loopback.store.repos["dataset", "hospital/set"]
     repo.commit("main", "by hand", {**repo.at("main").files, "README.md": File(b"\xff\xfe", False)})
-    with pytest.raises(HubError, match=r"hospital/set: the card that is there cannot be read: mend README\.md"):
+    with pytest.raises(HubError, match=r"hospital/set: its current card cannot be read"):
         cohort.push_to_hub("hospital/set")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [
-        ("a.dcm", b"junk" * 9 + b"Doe^Jane", "no PNG, JPEG or DICOM"),
-        ("b.png", b"%PDF Doe^Jane", "no PNG, JPEG or DICOM"),
+        ("a.dcm", b"junk" * 9 + b"Doe^Jane", "not a PNG, JPEG or DICOM file"),
+        ("b.png", b"%PDF Doe^Jane", "not a PNG, JPEG or DICOM file"),
         ("c.png", b"\x89PNG\r\n\x1a\nDoe^Jane", "unreadable header"),
     ],
 )
-def test_what_is_no_image_is_refused_whatever_its_name_says(local_hub, loopback, slice_png, name, content, found):
+def test_files_that_are_not_images_are_refused(local_hub, loopback, slice_png, name, content, found):
     fine = Sample(slice_png.read_bytes(), "normal", "s1", split="train", name="fine.png")
-    with pytest.raises(CohortError, match=rf"1 of 2 files .*: {name} \({found}\)\. Take it out") as caught:
+    with pytest.raises(CohortError, match=rf"1 of 2 files .*: {name} \({found}\)\. De-identify") as caught:
         Cohort("set", (fine, Sample(content, "normal", "s2", split="train", name=name))).push_to_hub("hospital/set")
     assert "Doe" not in str(caught.value)
     assert not loopback.requests
 
 
 @pytest.fixture
-def telling(tmp_path):
-    """A collection of DICOM files of which two tell who the patient is."""
+def identifiable(tmp_path):
+    """Three DICOM files, two of them with patient identifiers."""
     import pydicom
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
@@ -235,9 +235,9 @@ def telling(tmp_path):
     return Cohort("scans", tuple(samples))
 
 
-def test_dicom_with_identifiers_is_refused_by_the_names_of_files_and_not_of_patients(local_hub, loopback, telling):
+def test_dicom_files_with_identifiers_are_refused(local_hub, loopback, identifiable):
     with pytest.raises(CohortError) as caught:
-        telling.push_to_hub("hospital/scans")
+        identifiable.push_to_hub("hospital/scans")
     message = str(caught.value)
     assert "2 of 3 files" in message
     assert "slice0.dcm (PatientID, PatientName)" in message
@@ -245,29 +245,29 @@ def test_dicom_with_identifiers_is_refused_by_the_names_of_files_and_not_of_pati
     assert "slice1.dcm" not in message
     assert "Doe" not in message
     assert "4711" not in message
-    assert not loopback.requests, "nothing was asked or sent"
+    assert not loopback.requests, "no request was sent"
 
 
-def test_dicom_without_identifiers_goes_up_as_it_is(local_hub, loopback, telling):
-    clean = Cohort("scans", telling.samples[1:2])
+def test_dicom_files_without_identifiers_are_unchanged(local_hub, loopback, identifiable):
+    clean = Cohort("scans", identifiable.samples[1:2])
     clean.push_to_hub("hospital/scans")
     (row,) = answer(local_hub.start_python(LOAD, "hospital/scans"))[2]
     assert row[-1] == image_size(clean.samples[0])
 
 
-def test_what_cannot_be_pushed_says_why(local_hub, slice_png, monkeypatch):
+def test_a_collection_that_cannot_be_pushed_is_an_error(local_hub, slice_png, monkeypatch):
     with pytest.raises(CohortError, match="no images to push"):
         Cohort("empty", ()).push_to_hub("hospital/empty")
     with pytest.raises(CohortError, match="set has images in holdout; the splits are train, "):
         Cohort("set", (Sample(str(slice_png), "normal", "s", split="holdout"),)).push_to_hub("hospital/set")
-    with pytest.raises(UnreadableSliceError, match=r"gone\.png cannot be opened"):
+    with pytest.raises(UnreadableImageError, match=r"gone\.png cannot be opened"):
         Cohort("set", (Sample("gone.png", "normal", "s", name="gone.png"),)).push_to_hub("hospital/set")
     monkeypatch.setenv("HF_TOKEN", "hf_reader")
-    with pytest.raises(HubError, match="may only read"):
+    with pytest.raises(HubError, match="is read-only"):
         Cohort("set", (Sample(str(slice_png), "normal", "s"),)).push_to_hub("hospital/set")
 
 
-def test_a_dataset_that_may_not_be_seen_says_how_to_get_in(local_hub, loopback, slice_png):
+def test_an_invisible_dataset_says_how_to_get_access(local_hub, loopback, slice_png):
     Cohort("set", (Sample(str(slice_png), "normal", "s", split="train"),)).push_to_hub("hospital/set", private=True)
     process = local_hub.start_python(LOAD, "hospital/set", HF_TOKEN="")
     assert "check the name, your access (hf auth login) and the network" in process.communicate(timeout=120)[1]

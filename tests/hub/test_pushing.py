@@ -9,23 +9,26 @@ from huggingface_hub import HfApi
 from loopback.connection import Cut
 
 from spinealign import Predictor
+from spinealign.checkpoint.files import CHECKPOINT_FILES
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.errors import CheckpointError, HubError
-from spinealign.hub.contents import CHECKPOINT_FILES
 from spinealign.hub.pushing import plan_push, push_to_hub
 
 ALL = set(CHECKPOINT_FILES) | {".gitattributes"}
 
 
-@pytest.fixture
-def checkpoint(tmp_path, tiny_checkpoint):
-    """A checkpoint as it lies after a training, with what must not leave the machine beside it."""
-    folder = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
+def with_private_files(folder):
+    """Add files that must not be published."""
     for name in ("training/checkpoint-3/optimizer.pt", "training/training_args.bin", ".cache/x", "worst_cases.png",
                  "notes.txt", "events.out.tfevents.1"):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"private")
     return folder
+
+
+@pytest.fixture
+def checkpoint(tmp_path, tiny_checkpoint):
+    return with_private_files(shutil.copytree(tiny_checkpoint, tmp_path / "tiny"))
 
 
 def files_of(hub, repo_id, revision=None):
@@ -37,20 +40,20 @@ def titles_of(hub, repo_id, revision=None):
     return [commit.title for commit in commits]
 
 
-def test_exactly_the_files_of_a_checkpoint_go_up_in_one_commit(hub, checkpoint):
+def test_exactly_the_checkpoint_is_pushed_in_one_commit(hub, any_checkpoint):
     repo_id = hub.new_id()
-    commit = push_to_hub(checkpoint, repo_id, private=True, message="First")
+    commit = push_to_hub(with_private_files(any_checkpoint), repo_id, private=True, message="First")
     assert files_of(hub, repo_id) == ALL
     assert titles_of(hub, repo_id) == ["First", "initial commit"]
     assert commit.oid in commit.url
     assert commit.changed
 
 
-def test_what_goes_up_is_what_lies_there_but_for_the_examples_of_the_card(hub, checkpoint, tmp_path):
+def test_only_the_examples_of_the_card_are_changed(hub, any_checkpoint, tmp_path):
     from huggingface_hub import snapshot_download
 
     repo_id = hub.new_id()
-    push_to_hub(checkpoint, repo_id, private=True)
+    push_to_hub(any_checkpoint, repo_id, private=True)
     folder = snapshot_download(repo_id, local_dir=tmp_path / "got")
     for name in CHECKPOINT_FILES:
         got = (tmp_path / "got" / name).read_bytes()
@@ -58,54 +61,54 @@ def test_what_goes_up_is_what_lies_there_but_for_the_examples_of_the_card(hub, c
             assert f'model="{repo_id}"' in got.decode(), folder
             assert "path/to/" not in got.decode()
         else:
-            assert got == (checkpoint / name).read_bytes()
+            assert got == (any_checkpoint / name).read_bytes()
 
 
-def test_a_repository_is_private_on_request(hub, checkpoint):
+def test_a_repository_is_private_if_requested(hub, checkpoint):
     repo_id = hub.new_id()
     push_to_hub(checkpoint, repo_id, private=True)
     assert HfApi(token=hub.token, endpoint=hub.endpoint).model_info(repo_id).private
 
 
-def test_what_is_public_already_is_not_taken_for_private(local_hub, checkpoint):
+def test_a_private_push_to_a_public_repository_is_refused(local_hub, checkpoint):
     repo_id = local_hub.new_id()
     push_to_hub(checkpoint, repo_id)
-    with pytest.raises(HubError, match="is public already") as caught:
+    with pytest.raises(HubError, match="is public") as caught:
         push_to_hub(checkpoint, repo_id, private=True)
-    assert "was made" not in str(caught.value)
+    assert "was created" not in str(caught.value)
 
 
-def test_a_refusal_of_what_is_public_leaves_no_branch(local_hub, loopback, checkpoint):
+def test_a_refused_push_creates_no_branch(local_hub, loopback, checkpoint):
     repo_id = local_hub.new_id()
     push_to_hub(checkpoint, repo_id)
-    with pytest.raises(HubError, match="is public already"):
+    with pytest.raises(HubError, match="is public"):
         push_to_hub(checkpoint, repo_id, private=True, revision="trial")
     assert set(loopback.store.repos["model", repo_id].branches) == {"main"}
 
 
-def test_a_first_push_that_is_refused_says_that_the_new_repository_is_empty(local_hub, loopback, checkpoint):
+def test_a_refused_first_push_says_the_repository_is_empty(local_hub, loopback, checkpoint):
     repo_id = local_hub.new_id()
     card = (checkpoint / "README.md").read_text()
     (checkpoint / "README.md").write_text(card.replace("      type: phantoms\n", "      type: ''\n"))
-    with pytest.raises(HubError, match=f"{repo_id} was made and is empty: push again, or delete it on its page"):
+    with pytest.raises(HubError, match=f"{repo_id} was created and is empty: push again"):
         push_to_hub(checkpoint, repo_id, private=True, revision="trial")
     assert files_of(local_hub, repo_id) == {".gitattributes"}
     with pytest.raises(HubError, match="Invalid metadata") as caught:
         push_to_hub(checkpoint, repo_id, private=True, revision="trial")
-    assert "was made" not in str(caught.value), "the second push did not make it"
+    assert "was created" not in str(caught.value), "the second push did not create it"
 
 
-def test_a_first_push_after_which_the_hub_is_gone_does_not_know_what_it_left(local_hub, loopback, checkpoint):
+def test_a_first_push_that_loses_the_hub_says_so(local_hub, loopback, checkpoint):
     def go(method, path):
         if "/preupload/" in path:
-            loopback.trouble = 418  # one that the client does not try again
+            loopback.trouble = 418  # a status that the client does not retry
 
     loopback.before = go
-    with pytest.raises(HubError, match=r"answers with an error.* was made and may be empty: push again, or delete it"):
+    with pytest.raises(HubError, match=r"returned an error.* was created and may be empty"):
         push_to_hub(checkpoint, local_hub.new_id())
 
 
-def test_the_same_checkpoint_again_makes_no_commit(hub, checkpoint):
+def test_an_unchanged_checkpoint_makes_no_commit(hub, checkpoint):
     repo_id = hub.new_id()
     first = push_to_hub(checkpoint, repo_id, private=True)
     again = push_to_hub(checkpoint, repo_id, private=True)
@@ -113,39 +116,39 @@ def test_the_same_checkpoint_again_makes_no_commit(hub, checkpoint):
     assert len(titles_of(hub, repo_id)) == 2
 
 
-def test_a_plot_that_the_new_model_has_not_goes_away_and_files_of_others_stay(hub, checkpoint):
+def test_an_old_plot_is_deleted_and_other_files_are_kept(hub, checkpoint):
     repo_id = hub.new_id()
     push_to_hub(checkpoint, repo_id, private=True)
     api = HfApi(token=hub.token, endpoint=hub.endpoint)
     api.upload_file(path_or_fileobj=b"text", path_in_repo="LICENSE", repo_id=repo_id)
     (checkpoint / "sensitivity_by_size.png").unlink()
     card = checkpoint / "README.md"
-    card.write_text(card.read_text().replace("![Sensitivity over size](sensitivity_by_size.png)", ""))
+    card.write_text(card.read_text().replace("![Sensitivity by size](sensitivity_by_size.png)", ""))
     push_to_hub(checkpoint, repo_id, private=True)
     assert files_of(hub, repo_id) == ALL - {"sensitivity_by_size.png"} | {"LICENSE"}
 
 
-def test_a_branch_grows_where_it_was_asked_for(hub, checkpoint):
+def test_a_branch_is_created_if_requested(hub, checkpoint):
     repo_id = hub.new_id()
     push_to_hub(checkpoint, repo_id, private=True, revision="trial")
     assert files_of(hub, repo_id, "trial") == ALL
     assert files_of(hub, repo_id) == {".gitattributes"}
 
 
-def test_a_branch_may_have_slashes_in_its_name(local_hub, checkpoint, gray):
+def test_a_branch_name_may_have_slashes(local_hub, checkpoint, gray):
     repo_id = local_hub.new_id()
     commit = push_to_hub(checkpoint, repo_id, revision="feature/x")
     assert push_to_hub(checkpoint, repo_id, revision="feature/x").changed is False
     assert files_of(local_hub, repo_id, "feature/x") == ALL
-    assert Predictor.from_pretrained(repo_id, "feature/x")(gray).model == f"{repo_id}@{commit.oid}"
+    assert Predictor.from_pretrained(repo_id, revision="feature/x")(gray).model == f"{repo_id}@{commit.oid}"
 
 
-def test_a_name_alone_goes_to_the_account_of_the_token(local_hub, loopback, checkpoint):
+def test_a_name_without_owner_belongs_to_the_account(local_hub, loopback, checkpoint):
     assert push_to_hub(checkpoint, "mine").repo_id == "ada/mine"
     assert ("model", "ada/mine") in loopback.store.repos
 
 
-def test_large_files_go_to_the_large_file_storage_without_the_token(local_hub, loopback, checkpoint):
+def test_large_files_are_uploaded_without_the_token(local_hub, loopback, checkpoint):
     push_to_hub(checkpoint, local_hub.new_id())
     sent = [authorized for method, path, authorized in loopback.requests if method == "PUT"]
     assert len(sent) == 6  # two networks, the novelty, three plots
@@ -156,21 +159,19 @@ def test_large_files_go_to_the_large_file_storage_without_the_token(local_hub, l
     ("token", "repo_id", "words"),
     [
         ("hf_wrong", "hospital/x", "does not accept your token"),
-        ("hf_reader", "hospital/x", "may only read"),
-        ("hf_owner", "elsewhere/x", "that of ada, who does not write for elsewhere; ada writes for ada, hospital"),
-        ("hf_owner", "a/b/c", "no name of a repository"),
-        ("hf_owner", "hospital/x..y", "no name of a repository"),
+        ("hf_reader", "hospital/x", "is read-only"),
+        ("hf_owner", "elsewhere/x", "ada, who cannot write for elsewhere, only for ada, hospital"),
+        ("hf_owner", "a/b/c", "not a repository name"),
+        ("hf_owner", "hospital/x..y", "not a repository name"),
     ],
 )
-def test_a_push_that_cannot_work_is_refused_before_anything_is_sent(
-    local_hub, loopback, checkpoint, token, repo_id, words
-):
+def test_an_impossible_push_sends_nothing(local_hub, loopback, checkpoint, token, repo_id, words):
     with pytest.raises(HubError, match=words):
         push_to_hub(checkpoint, repo_id, token=token)
     assert not loopback.store.repos
 
 
-def test_without_a_token_it_says_how_to_get_one(local_hub, checkpoint, monkeypatch, tmp_path):
+def test_a_missing_token_is_explained(local_hub, checkpoint, monkeypatch, tmp_path):
     from huggingface_hub import constants
 
     monkeypatch.delenv("HF_TOKEN")
@@ -179,14 +180,14 @@ def test_without_a_token_it_says_how_to_get_one(local_hub, checkpoint, monkeypat
         push_to_hub(checkpoint, "hospital/x")
 
 
-def test_without_the_network_it_says_so(local_hub, loopback, checkpoint):
+def test_a_missing_network_is_explained(local_hub, loopback, checkpoint):
     loopback.shutdown()
     loopback.server_close()
     with pytest.raises(HubError, match="cannot be reached: check the network"):
         push_to_hub(checkpoint, "hospital/x")
 
 
-def test_with_the_network_switched_off_it_says_so(local_hub, checkpoint, monkeypatch):
+def test_offline_mode_is_explained(local_hub, checkpoint, monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -194,7 +195,7 @@ def test_with_the_network_switched_off_it_says_so(local_hub, checkpoint, monkeyp
         push_to_hub(checkpoint, "hospital/x")
 
 
-def test_metadata_that_the_hub_refuses_is_told_before_a_weight_is_sent(local_hub, loopback, checkpoint):
+def test_invalid_metadata_is_reported_before_the_upload(local_hub, loopback, checkpoint):
     card = checkpoint / "README.md"
     card.write_text(card.read_text().replace("      type: phantoms\n", "      type: ''\n"))
     with pytest.raises(HubError, match=r"Invalid metadata in README\.md"):
@@ -202,7 +203,7 @@ def test_metadata_that_the_hub_refuses_is_told_before_a_weight_is_sent(local_hub
     assert not [path for method, path, _ in loopback.requests if method == "PUT"]
 
 
-def test_an_upload_that_is_cut_goes_on_by_itself(local_hub, loopback, checkpoint):
+def test_an_interrupted_upload_is_retried(local_hub, loopback, checkpoint):
     loopback.cuts = [Cut("PUT", "/storage/")]
     repo_id = local_hub.new_id()
     push_to_hub(checkpoint, repo_id)
@@ -210,10 +211,10 @@ def test_an_upload_that_is_cut_goes_on_by_itself(local_hub, loopback, checkpoint
     assert files_of(local_hub, repo_id) == ALL
 
 
-def test_a_commit_that_is_cut_leaves_nothing_and_a_second_push_succeeds(local_hub, loopback, checkpoint):
+def test_an_interrupted_commit_changes_nothing(local_hub, loopback, checkpoint):
     loopback.cuts = [Cut("POST", "/commit/")]
     repo_id = local_hub.new_id()
-    with pytest.raises(HubError, match=r"broke off.* was made and is empty"):
+    with pytest.raises(HubError, match=r"interrupted.* was created and is empty"):
         push_to_hub(checkpoint, repo_id)
     assert files_of(local_hub, repo_id) == {".gitattributes"}
     push_to_hub(checkpoint, repo_id)
@@ -221,10 +222,10 @@ def test_a_commit_that_is_cut_leaves_nothing_and_a_second_push_succeeds(local_hu
     assert len(titles_of(local_hub, repo_id)) == 2
 
 
-def test_a_push_whose_answer_is_lost_was_taken_whole_and_a_second_one_changes_nothing(local_hub, loopback, checkpoint):
+def test_a_push_with_a_lost_response_is_complete(local_hub, loopback, checkpoint):
     loopback.cuts = [Cut("POST", "/commit/", answer=True)]
     repo_id = local_hub.new_id()
-    with pytest.raises(HubError, match="broke off") as caught:
+    with pytest.raises(HubError, match="interrupted") as caught:
         push_to_hub(checkpoint, repo_id)
     assert "empty" not in str(caught.value)
     assert files_of(local_hub, repo_id) == ALL
@@ -232,7 +233,7 @@ def test_a_push_whose_answer_is_lost_was_taken_whole_and_a_second_one_changes_no
     assert len(titles_of(local_hub, repo_id)) == 2
 
 
-def test_a_push_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_half(local_hub, loopback, checkpoint):
+def test_a_killed_push_changes_nothing(local_hub, loopback, checkpoint):
     arrived, killed = threading.Event(), threading.Event()
 
     def hold(method, path):
@@ -253,8 +254,8 @@ def test_a_push_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_half(lo
     assert len(titles_of(local_hub, repo_id)) == 2
 
 
-def test_of_two_processes_that_push_at_once_one_wins_and_the_other_is_told(local_hub, loopback, checkpoint, tmp_path):
-    both = threading.Barrier(2)  # both have seen the same state when the first commit is taken
+def test_of_two_simultaneous_pushes_one_succeeds(local_hub, loopback, checkpoint, tmp_path):
+    both = threading.Barrier(2)  # both have read the same state before the first commit
     loopback.before = lambda method, path: "/commit/" in path and both.wait(120)
     repo_id = local_hub.new_id()
     folders = [checkpoint, shutil.copytree(checkpoint, tmp_path / "other")]
@@ -263,20 +264,20 @@ def test_of_two_processes_that_push_at_once_one_wins_and_the_other_is_told(local
     said = [process.communicate(timeout=180) for process in processes]
     codes = [process.returncode for process in processes]
     assert sorted(codes) == [0, 1], said
-    assert "changed it in the meantime, and nothing of yours was written" in said[codes.index(1)][1]
+    assert "changed it in the meantime, and nothing was written" in said[codes.index(1)][1]
     winner = folders[codes.index(0)]
     assert titles_of(local_hub, repo_id) == [winner.name, "initial commit"]
     kept = loopback.store.repos["model", repo_id].at("main").files["novelty.safetensors"].content
     assert kept == (winner / "novelty.safetensors").read_bytes()
 
 
-def test_a_dry_run_lists_files_and_sizes_and_asks_nobody(local_hub, loopback, checkpoint):
+def test_a_dry_run_lists_files_without_network(local_hub, loopback, checkpoint):
     planned = plan_push(checkpoint)
     assert [file.name for file in planned] == list(CHECKPOINT_FILES)
     assert all(file.size == (checkpoint / file.name).stat().st_size for file in planned)
     assert not loopback.requests
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(CheckpointError, match="There is no folder"):
         plan_push(tmp_path / "none")

@@ -9,14 +9,14 @@ from spinealign.hub.repository import Repository
 from spinealign.hub_errors import explain
 
 
-def test_the_owner_is_added_to_a_name_alone_and_the_token_is_never_shown(local_hub):
+def test_the_owner_is_added_and_the_token_is_hidden(local_hub):
     repository = Repository("model", token=local_hub.token).checked()
     assert repository.repo_id == "ada/model"
     assert local_hub.token not in repr(repository)
 
 
 @pytest.mark.parametrize("owner", ["hospital", "Hospital", "ada"])
-def test_who_writes_for_an_organisation_may_push_there(local_hub, owner):
+def test_members_may_push_to_an_organization(local_hub, owner):
     assert Repository(f"{owner}/model").checked().repo_id == f"{owner}/model"
 
 
@@ -24,46 +24,46 @@ def test_who_writes_for_an_organisation_may_push_there(local_hub, owner):
     ("status", "words"),
     [
         (400, "the Hub refuses the request"),
-        (403, "your token may not do this here"),
-        (409, "somebody else is changing it"),
-        (418, "the Hub answers with an error: .*418"),
-        (429, "slow down"),
-        (500, "trouble of its own"),
+        (403, "lacks the permission"),
+        (409, "another client is changing it"),
+        (418, "the Hub returned an error: .*418"),
+        (429, "too many requests"),
+        (500, "internal error"),
     ],
 )
-def test_each_refusal_of_the_hub_has_its_sentence(local_hub, loopback, status, words):
+def test_each_status_of_the_hub_has_a_message(local_hub, loopback, status, words):
     loopback.trouble = status
     with pytest.raises(HubError, match=words):
         Repository("hospital/model").checked()
 
 
-def test_a_page_that_is_no_hub_says_so(local_hub, loopback):
-    loopback.trouble = 200  # an answer, but not that of a Hub
-    with pytest.raises(HubError, match="no Hub: check HF_ENDPOINT"):
+def test_a_server_that_is_not_a_hub_is_explained(local_hub, loopback):
+    loopback.trouble = 200  # a response, but not from a Hub
+    with pytest.raises(HubError, match="not a Hub: check HF_ENDPOINT"):
         Repository("hospital/model").checked()
 
 
-def test_a_full_disk_and_a_file_of_another_size_are_told():
+def test_a_full_disk_and_a_wrong_size_are_explained():
     full = OSError(errno.ENOSPC, "No space left on device")
-    assert explain(full, "a/b") == "a/b: No space left on device; the cache lies where HF_HOME or HF_HUB_CACHE say."
+    assert explain(full, "a/b") == "a/b: No space left on device; HF_HOME or HF_HUB_CACHE set the folder of the cache."
     cut = OSError("Consistency check failed: file should be of size 3 but has size 2")
-    assert explain(cut, "a/b") == "a/b: what came is not whole, and nothing of it is used: try again."
+    assert explain(cut, "a/b") == "a/b: the download is incomplete: try again."
 
 
-def test_a_private_push_to_what_is_public_is_refused_before_any_work_is_done(local_hub, loopback):
+def test_a_private_push_to_a_public_repository_is_refused(local_hub, loopback):
     ada = loopback.store.accounts["hf_owner"]
     loopback.store.create("model", "ada/model", ada, private=False)
     loopback.store.create("model", "ada/mine", ada, private=True)
     for name in ("ada/model", "model"):
-        with pytest.raises(HubError, match="ada/model is public already"):
+        with pytest.raises(HubError, match="ada/model is public"):
             Repository(name, private=True).checked()
-    with pytest.raises(HubError, match="ada/model is public already"):  # it may have become so in the meantime
+    with pytest.raises(HubError, match="ada/model is public"):  # checked again, as it may have changed
         Repository("ada/model", private=True).push({"a.txt": b"a"}, message="A file")
     assert Repository("ada/mine", private=True).checked().repo_id == "ada/mine"
     assert Repository("ada/new", private=True).checked().repo_id == "ada/new"
 
 
-def test_an_empty_branch_and_an_empty_message_are_wrong_usage(local_hub, loopback):
+def test_an_empty_branch_or_message_is_an_error(local_hub, loopback):
     with pytest.raises(ValueError, match="revision is empty"):
         Repository("ada/model", revision="")
     with pytest.raises(ValueError, match="message is empty"):
@@ -71,11 +71,11 @@ def test_an_empty_branch_and_an_empty_message_are_wrong_usage(local_hub, loopbac
     assert not loopback.store.repos
 
 
-def test_every_sentence_ends():
+def test_every_message_ends_with_a_period():
     assert explain(ValueError("Invalid metadata in README.md"), "a/b") == "a/b: Invalid metadata in README.md."
 
 
-def test_what_lies_behind_an_error_is_told_and_not_its_wrapping():
+def test_the_cause_of_an_error_is_explained():
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     wrapping = RuntimeError("Error while uploading 'x' to the Hub.")

@@ -1,4 +1,4 @@
-"""From a training to a prediction by somebody else, over the Hub."""
+"""Training, push, and prediction on another machine."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ print(json.dumps({row["label"]: row["score"] for row in classify(sys.argv[2])}))
 
 
 @pytest.mark.slow
-def test_train_push_empty_the_cache_load_by_id_and_predict(
-    hub, tmp_path, phantom_folder, tiny_backbone, capsys, monkeypatch
-):
+def test_a_training_pushes_a_model_that_loads_by_id(hub, tmp_path, phantom_folder, tiny_backbone, capsys, monkeypatch):
     repo_id, folder = hub.new_id(), tmp_path / "trained"
     words = training_words(
         phantom_folder, tiny_backbone, folder, "--num_train_epochs", "1",
@@ -43,13 +41,13 @@ def test_train_push_empty_the_cache_load_by_id_and_predict(
     expected = Predictor.from_pretrained(folder)(image)
     shutil.rmtree(folder)
     shutil.rmtree(hub.cache, ignore_errors=True)
-    prediction = Predictor.from_pretrained(repo_id, "trial")(image)
+    prediction = Predictor.from_pretrained(repo_id, revision="trial")(image)
     assert prediction.probabilities == expected.probabilities
     assert prediction.model == f"{repo_id}@{commit.sha}"
 
 
 @pytest.mark.slow
-def test_the_pushed_repository_works_in_a_pipeline_of_transformers(hub, tiny_checkpoint, phantom_folder):
+def test_a_pushed_model_works_in_a_transformers_pipeline(hub, tiny_checkpoint, phantom_folder):
     repo_id = hub.new_id()
     push_to_hub(tiny_checkpoint, repo_id, private=True)
     image = str(sorted((phantom_folder / "test").iterdir())[0])
@@ -57,14 +55,12 @@ def test_the_pushed_repository_works_in_a_pipeline_of_transformers(hub, tiny_che
     out, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     expected = Predictor.from_pretrained(tiny_checkpoint)
-    assert expected.settings.decision.temperature == 1, "transformers does not know of another"
+    assert expected.settings.decision.temperature == 1, "transformers does not calibrate"
     assert json.loads(out.splitlines()[-1]) == pytest.approx(dict(expected(image).probabilities), abs=1e-3)
 
 
 @pytest.mark.slow
-def test_a_dataset_of_the_hub_is_known_for_the_folder_that_was_trained_on_and_cut_alike(
-    local_hub, tmp_path, phantom_folder, tiny_backbone
-):
+def test_a_pushed_dataset_is_split_as_in_the_training(local_hub, tmp_path, phantom_folder, tiny_backbone):
     flat = tmp_path / "my phantoms"
     for index, path in enumerate(sorted((phantom_folder / "train").iterdir())):
         label = ("fracture", "normal")[index % 2]
@@ -76,13 +72,23 @@ def test_a_dataset_of_the_hub_is_known_for_the_folder_that_was_trained_on_and_cu
     process = local_hub.start("evaluate", "hospital/my-phantoms", "--model", str(tmp_path / "model"), "--json")
     out, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    assert "trained on a collection of the name hospital/my-phantoms, so this one is cut as it was then. If" in said
+    assert "trained on a collection named hospital/my-phantoms; this one is split in the same way. If" in said
     stored = json.loads((tmp_path / "model" / "metrics.json").read_text())["evaluations"][0]
-    assert json.loads(out) == {**stored, "collection": "hospital/my-phantoms"}
+    stored["collection"] = stored["accepted"]["collection"] = "hospital/my-phantoms"
+    assert json.loads(out) == stored
     assert stored["split"] == "test"
 
 
-def test_the_page_of_the_model_publishes_what_was_measured(hub, tiny_checkpoint):
+def test_a_pushed_model_predicts_as_its_folder(local_hub, any_checkpoint, gray):
+    repo_id = local_hub.new_id()
+    commit = push_to_hub(any_checkpoint, repo_id)
+    predictor = Predictor.from_pretrained(repo_id)
+    assert predictor(gray).probabilities == Predictor.from_pretrained(any_checkpoint)(gray).probabilities
+    assert predictor(gray).model == f"{repo_id}@{commit.oid}"
+    assert predictor.settings.positive_class == "fracture"
+
+
+def test_the_card_on_the_hub_has_the_measured_scores(hub, tiny_checkpoint):
     repo_id = hub.new_id()
     push_to_hub(tiny_checkpoint, repo_id, private=True)
     path = HfApi(token=hub.token, endpoint=hub.endpoint).hf_hub_download(repo_id, "README.md", cache_dir=hub.cache)
@@ -94,9 +100,9 @@ def test_the_page_of_the_model_publishes_what_was_measured(hub, tiny_checkpoint)
 
 @pytest.mark.parametrize(
     ("token", "repo_id", "words"),
-    [("hf_reader", "hospital/x", "may only read"), ("hf_owner", "elsewhere/x", "does not write for elsewhere")],
+    [("hf_reader", "hospital/x", "is read-only"), ("hf_owner", "elsewhere/x", "cannot write for elsewhere")],
 )
-def test_a_push_that_could_not_work_is_told_before_the_training_starts(
+def test_an_impossible_push_is_reported_before_training(
     local_hub, phantom_folder, tiny_backbone, tmp_path, capsys, monkeypatch, token, repo_id, words
 ):
     monkeypatch.setenv("HF_TOKEN", token)
@@ -117,52 +123,52 @@ def test_a_push_that_could_not_work_is_told_before_the_training_starts(
     ids=" ".join,
 )
 @pytest.mark.parametrize("push", [("--push_to_hub", "--hub_model_id", "hospital/x"), ()], ids=["push", "no push"])
-def test_a_push_while_it_trains_is_refused_before_anything_is_asked_or_trained(
+def test_a_push_during_training_is_refused(
     local_hub, loopback, phantom_folder, tiny_backbone, tmp_path, capsys, push, asked
 ):
     told = training_words(phantom_folder, tiny_backbone, tmp_path / "out", *push, *asked)
     assert main(["train", *told]) == 1
-    assert "pushes once, when its checkpoint is finished" in capsys.readouterr().err
+    assert "pushed once, at the end" in capsys.readouterr().err
     assert not loopback.requests
     assert not (tmp_path / "out").exists()
 
 
-def test_a_push_that_fails_after_the_training_says_how_to_go_on(local_hub, loopback, tiny_checkpoint, tmp_path, capsys):
-    from spinealign.cli.train import push_trained
+def test_a_failed_push_after_training_gives_the_command(local_hub, loopback, tiny_checkpoint, tmp_path):
     from spinealign.errors import CheckpointError, HubError
     from spinealign.hub.repository import Repository
+    from spinealign.hub.training_push import push_trained
 
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
     loopback.trouble = 503
     command = f"spinealign push {folder} hospital/x --private --revision trial"
-    with pytest.raises(HubError, match=rf"try again later\. The training is not lost; push it later by: {command}$"):
+    with pytest.raises(
+        HubError, match=rf"try again later\. The trained checkpoint is kept\. Push it later: {command}$"
+    ):
         push_trained(folder, Repository("hospital/x", private=True, revision="trial"))
     loopback.trouble = 0
     (folder / "metrics.json").write_text("{}")
-    with pytest.raises(CheckpointError, match=rf"no evaluation.*\. The training is not lost.* {folder} hospital/x$"):
+    with pytest.raises(CheckpointError, match=rf"missing fields.*is kept.* {folder} hospital/x$"):
         push_trained(folder, Repository("hospital/x"))
-    assert not capsys.readouterr().out
 
 
-def test_a_push_that_changes_nothing_after_a_training_says_so(local_hub, tiny_checkpoint, capsys):
-    from spinealign.cli.train import push_trained
+def test_a_push_without_changes_is_reported(local_hub, tiny_checkpoint):
     from spinealign.hub.repository import Repository
+    from spinealign.hub.training_push import push_trained
 
     for told in ("Pushed to ", "Nothing has changed since "):
-        push_trained(tiny_checkpoint, Repository("hospital/x"))
-        assert capsys.readouterr().out.startswith(told)
+        assert push_trained(tiny_checkpoint, Repository("hospital/x")).summary.startswith(told)
 
 
 @pytest.mark.parametrize(
     ("notes", "file", "words"),
     [
-        ("Images: TODO", "notes.txt", "notes.md have gaps: 'TODO' still stands in it"),
-        ("![Us](team.png)", "notes.txt", "its picture team.png is not there"),
-        ("Images of ours", "old.pt", "holds old.pt: a Python pickle"),
+        ("Images: TODO", "notes.txt", "notes.md have gaps: it contains 'TODO'"),
+        ("![Us](team.png)", "notes.txt", "its picture team.png is missing"),
+        ("Images of ours", "old.pt", "old.pt"),
     ],
     ids=["a placeholder", "a picture", "a pickle"],
 )
-def test_what_would_stop_the_push_is_told_before_the_training_starts(
+def test_gaps_are_reported_before_training(
     local_hub, loopback, phantom_folder, tiny_backbone, tmp_path, capsys, notes, file, words
 ):
     out = tmp_path / "out"
@@ -176,11 +182,11 @@ def test_what_would_stop_the_push_is_told_before_the_training_starts(
     assert [path.name for path in out.iterdir()] == [file]
 
 
-def test_a_private_push_to_a_public_repository_is_told_before_the_training_starts(
+def test_a_public_repository_is_reported_before_training(
     local_hub, loopback, phantom_folder, tiny_backbone, tmp_path, capsys
 ):
     loopback.store.create("model", "hospital/x", loopback.store.accounts["hf_owner"], private=False)
     more = ("--push_to_hub", "--hub_model_id", "hospital/x", "--hub_private_repo", "True")
     assert main(["train", *training_words(phantom_folder, tiny_backbone, tmp_path / "out", *more)]) == 1
-    assert "hospital/x is public already" in capsys.readouterr().err
+    assert "hospital/x is public" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

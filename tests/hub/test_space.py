@@ -20,9 +20,10 @@ def requirements_of(folder):
     return [re.split(r"[=<>~!]", line)[0] for line in (folder / "requirements.txt").read_text().split()]
 
 
-def test_a_space_installs_no_torch_and_pins_gradio(tmp_path):
+def test_a_space_requires_no_torch_and_pins_gradio(tmp_path):
     folder = build_space(tmp_path / "space")
     names = requirements_of(folder)
+    assert "Jinja2" in names
     assert {"onnxruntime", "numpy", "gradio", "pydicom"} <= set(names)
     assert not {"torch", "transformers", "spinealign", "scikit-image"} & set(names)
     card = SpaceCard.load(folder / "README.md").data
@@ -32,7 +33,7 @@ def test_a_space_installs_no_torch_and_pins_gradio(tmp_path):
     assert len(card.short_description) <= 60
 
 
-def test_the_embedded_model_travels_without_the_weights_of_the_torch_engine(tmp_path):
+def test_the_embedded_model_is_stored_without_torch_weights(tmp_path):
     folder = build_space(tmp_path / "space")
     names = {path.name for path in (folder / "spinealign" / "assets" / "default").iterdir()}
     assert {"model.onnx", "metrics.json", "novelty.safetensors"} <= names
@@ -40,35 +41,35 @@ def test_the_embedded_model_travels_without_the_weights_of_the_torch_engine(tmp_
     assert not list(folder.rglob("__pycache__"))
 
 
-def test_a_checkpoint_folder_travels_in_the_space_and_is_what_the_app_loads(tmp_path, tiny_checkpoint):
-    folder = build_space(tmp_path / "space", model=str(tiny_checkpoint), title="neck")
+def test_a_checkpoint_folder_is_stored_and_loaded(tmp_path, any_checkpoint):
+    folder = build_space(tmp_path / "space", model=str(any_checkpoint), title="neck")
     assert (folder / "checkpoints" / "tiny" / "model.onnx").is_file()
     assert not list(folder.rglob("model.safetensors"))
     assert not (folder / "spinealign" / "assets" / "default").exists()
     assert 'Path(__file__).parent / "checkpoints/tiny"' in (folder / "app.py").read_text()
-    assert str(tiny_checkpoint.parent) not in "".join(
+    assert str(any_checkpoint.parent) not in "".join(
         (folder / name).read_text() for name in ("README.md", "app.py", "requirements.txt")
     )
 
 
 @pytest.mark.parametrize("name", ['my"+__import__("os").getcwd()+"x', ".git"])
-def test_the_name_of_a_folder_is_no_code(tmp_path, tiny_checkpoint, name):
+def test_the_name_of_a_folder_is_not_code(tmp_path, tiny_checkpoint, name):
     folder = build_space(tmp_path / "space", model=str(shutil.copytree(tiny_checkpoint, tmp_path / name)))
     place = re.search(r'parent / "([^"]*)"\)', (folder / "app.py").read_text())[1]
     assert (folder / place / "model.onnx").is_file()
     assert "/." not in place
 
 
-def test_only_what_belongs_to_the_package_goes_up():
-    kept = {".py", ".typed", ".css", ".js", ".json", ".onnx", ".safetensors", ".md", ".png", ".txt"}
+def test_only_files_of_the_package_are_stored():
+    kept = {".py", ".typed", ".css", ".js", ".json", ".jinja", ".onnx", ".safetensors", ".md", ".png", ".txt"}
     assert {name[name.rindex(".") :] for name in space_files()} == kept
 
 
 @pytest.mark.parametrize(("step", "how"), [("denoise", "median"), ("equalize", "clahe")])
-def test_a_model_that_enhances_its_input_brings_the_filters(tmp_path, tiny_checkpoint, step, how):
+def test_a_model_with_filters_requires_scikit_image(tmp_path, tiny_checkpoint, step, how):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     settings = json.loads((model / "spinealign.json").read_text())
-    settings["conditioning"][step] = how
+    settings["preprocessing"][step] = how
     (model / "spinealign.json").write_text(json.dumps(settings))
     assert "scikit-image" in requirements_of(build_space(tmp_path / "space", model=str(model)))
 
@@ -95,12 +96,12 @@ def no_warning(folder):
     [
         (lambda folder: (folder / "model.onnx").unlink(), r"no model\.onnx"),
         (lambda folder: (folder / "training_args.bin").write_bytes(b"x"), "a Python pickle"),
-        (no_evaluation, "holds no evaluation"),
+        (no_evaluation, "has no evaluation"),
         (no_warning, "not a medical device"),
     ],
-    ids=["no ONNX", "a pickle", "nothing measured", "no warning"],
+    ids=["no ONNX", "a pickle", "no evaluation", "no disclaimer"],
 )
-def test_a_checkpoint_folder_is_refused_as_by_push(local_hub, loopback, tmp_path, tiny_checkpoint, spoil, words):
+def test_a_space_refuses_the_folders_that_push_refuses(local_hub, loopback, tmp_path, tiny_checkpoint, spoil, words):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     spoil(model)
     with pytest.raises(CheckpointError, match=words):
@@ -111,7 +112,7 @@ def test_a_checkpoint_folder_is_refused_as_by_push(local_hub, loopback, tmp_path
     assert not (tmp_path / "space").exists()
 
 
-def test_a_folder_that_is_written_is_nobodys_but_yours_and_private_is_wrong_usage(tmp_path, capsys):
+def test_private_and_output_exclude_each_other(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["space", "me/demo", "--output", str(tmp_path / "space"), "--private"])
     assert caught.value.code == 2
@@ -119,16 +120,16 @@ def test_a_folder_that_is_written_is_nobodys_but_yours_and_private_is_wrong_usag
     assert not (tmp_path / "space").exists()
 
 
-def test_a_folder_that_holds_something_is_not_touched(tmp_path, capsys):
+def test_a_folder_that_is_not_empty_is_not_changed(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("mine")
     assert main(["space", "me/demo", "--output", str(tmp_path)]) == 1
     assert "not empty" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_space_keeps_to_the_commit_of_its_model_and_is_pushed_in_one_commit(hub, tiny_checkpoint):
+def test_a_space_pins_the_commit_of_its_model(hub, any_checkpoint):
     model, space = hub.new_id(), hub.new_id()
-    pushed = push_to_hub(tiny_checkpoint, model, private=True)
+    pushed = push_to_hub(any_checkpoint, model, private=True)
     commit = push_space(space, model=model, private=True)
     api = HfApi(token=hub.token, endpoint=hub.endpoint)
     found = api.space_info(space)
@@ -141,17 +142,17 @@ def test_a_space_keeps_to_the_commit_of_its_model_and_is_pushed_in_one_commit(hu
         assert f'"{model}", revision="{pushed.oid}"' in stream.read()
     push_space(space, private=True)
     assert "checkpoints" not in "".join(api.list_repo_files(space, repo_type="space"))
-    push_space(space, model=str(tiny_checkpoint), private=True)
+    push_space(space, model=str(any_checkpoint), private=True)
     names = api.list_repo_files(space, repo_type="space")
     assert "checkpoints/tiny/model.onnx" in names
-    assert not [name for name in names if "assets/default" in name], "what an earlier Space had is gone"
+    assert not [name for name in names if "assets/default" in name], "files of an earlier Space are deleted"
     push_space(space, model=model, private=True)
     assert "checkpoints" not in "".join(api.list_repo_files(space, repo_type="space"))
     card = api.hf_hub_download(space, "README.md", repo_type="space", cache_dir=hub.cache)
     assert SpaceCard.load(card).data.models == [model]
 
 
-def test_a_space_takes_the_revision_that_is_asked_for(local_hub, loopback, tmp_path, tiny_checkpoint):
+def test_a_space_uses_the_requested_revision(local_hub, loopback, tmp_path, tiny_checkpoint):
     trial = push_to_hub(tiny_checkpoint, "hospital/model", revision="trial")
     push_to_hub(DEFAULT_FOLDER, "hospital/model")
     assert f'revision="{trial.oid}"' in space_files("hospital/model", revision="trial")["app.py"].decode()
@@ -160,8 +161,8 @@ def test_a_space_takes_the_revision_that_is_asked_for(local_hub, loopback, tmp_p
     assert f'revision="{trial.oid}"' in app.decode()
 
 
-def test_a_name_that_is_none_is_refused_before_a_folder_is_written(local_hub, loopback, tmp_path, capsys):
+def test_an_invalid_name_writes_no_folder(local_hub, loopback, tmp_path, capsys):
     assert main(["space", "bad id!!", "--output", str(tmp_path / "space")]) == 1
-    assert "no name of a repository" in capsys.readouterr().err
+    assert "not a repository name" in capsys.readouterr().err
     assert not (tmp_path / "space").exists()
     assert not loopback.requests

@@ -5,7 +5,7 @@ import numpy as np
 from spinealign.imaging.drawing import Tile, draw_sheet, overlay_heat
 
 
-def test_heat_colors_hot_places_and_leaves_cold_ones_gray():
+def test_overlay_colors_hot_pixels_and_leaves_cold_ones_gray():
     gray = np.full((8, 8), 100, np.uint8)
     heat = np.zeros((8, 8))
     heat[2, 3] = 1.0
@@ -15,7 +15,7 @@ def test_heat_colors_hot_places_and_leaves_cold_ones_gray():
     assert colored[2, 3, 0] > colored[2, 3, 2]
 
 
-def test_a_sheet_holds_every_tile_with_its_caption_and_ring():
+def test_sheet_shows_each_tile_with_caption_and_ring():
     dark = np.zeros((16, 16), np.uint8)
     plain = draw_sheet([[Tile(dark), Tile(dark)]], side=64)
     ringed = draw_sheet([[Tile(dark, "a title", "a note", ring=(0.5, 0.5, 0.2)), Tile(dark)]], side=64)

@@ -5,21 +5,21 @@ import pytest
 from PIL import Image
 
 from spinealign import Slice
-from spinealign.config import ConditioningConfig, EnhancementConfig
-from spinealign.imaging.preprocessing import apply_window, condition, render
+from spinealign.config import EnhancementConfig, PreprocessingConfig
+from spinealign.imaging.preprocessing import apply_window, preprocess, render
 
 
-def test_a_window_maps_its_ends_to_black_and_white():
-    shown = apply_window(np.array([-1000.0, -450.0, 300.0, 1050.0, 3000.0]), center=300, width=1500)
-    np.testing.assert_allclose(shown, [0, 0, 0.5, 1, 1])
+def test_window_maps_its_ends_to_black_and_white():
+    windowed = apply_window(np.array([-1000.0, -450.0, 300.0, 1050.0, 3000.0]), center=300, width=1500)
+    np.testing.assert_allclose(windowed, [0, 0, 0.5, 1, 1])
 
 
-def test_a_window_without_width_is_refused():
+def test_window_width_must_be_positive():
     with pytest.raises(ValueError, match="positive"):
         apply_window(np.zeros(1), center=0, width=0)
 
 
-def test_hounsfield_units_are_windowed_and_gray_levels_are_not():
+def test_only_hounsfield_units_are_windowed():
     values = np.array([[0.0, 200.0]])
     assert render(Slice(values)).tolist() == [[0, 200]]
     windowed = render(Slice(values, unit="HU"), EnhancementConfig(window_center=100, window_width=200))
@@ -27,7 +27,7 @@ def test_hounsfield_units_are_windowed_and_gray_levels_are_not():
 
 
 @pytest.mark.parametrize("shape", [(512, 512), (224, 224), (48, 40)])
-def test_the_default_input_is_what_the_image_processor_of_transformers_gives(shape):
+def test_default_input_equals_that_of_transformers(shape):
     from transformers import ViTImageProcessorPil
 
     rng = np.random.default_rng(0)
@@ -38,12 +38,12 @@ def test_the_default_input_is_what_the_image_processor_of_transformers_gives(sha
         image_std=[0.229, 0.224, 0.225],
         size={"height": 224, "width": 224},
     )
-    theirs = processor(Image.fromarray(gray).convert("RGB"), return_tensors="np")["pixel_values"][0]
-    np.testing.assert_allclose(condition(Slice(gray), ConditioningConfig()), theirs, atol=1e-5)
+    expected = processor(Image.fromarray(gray).convert("RGB"), return_tensors="np")["pixel_values"][0]
+    np.testing.assert_allclose(preprocess(Slice(gray), PreprocessingConfig()), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["gaussian", "median", "wavelet"])
-def test_denoising_lowers_noise_and_keeps_the_scene(method):
+def test_denoising_reduces_noise_and_keeps_the_scene(method):
     rng = np.random.default_rng(0)
     scene = np.full((64, 64), 60.0)
     scene[16:48, 16:48] = 180
@@ -53,9 +53,9 @@ def test_denoising_lowers_noise_and_keeps_the_scene(method):
 
 
 @pytest.mark.parametrize("method", ["histogram", "clahe"])
-def test_equalisation_spreads_a_dull_image(method):
+def test_equalization_increases_contrast(method):
     rng = np.random.default_rng(0)
-    dull = np.clip(rng.normal(100, 6, (64, 64)), 0, 255)
-    spread = render(Slice(dull), EnhancementConfig(equalize=method))
-    assert spread.std() > 2 * dull.std()
-    assert spread.dtype == np.uint8
+    low_contrast = np.clip(rng.normal(100, 6, (64, 64)), 0, 255)
+    equalized = render(Slice(low_contrast), EnhancementConfig(equalize=method))
+    assert equalized.std() > 2 * low_contrast.std()
+    assert equalized.dtype == np.uint8

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from spinealign.config import EnhancementConfig, QualityConfig
+from spinealign.config import QualityConfig
 from spinealign.imaging.preprocessing import render
 from spinealign.imaging.quality import entropy_bits, quality_reasons, relative_sharpness
 from spinealign.imaging.slice import Slice
@@ -18,7 +18,7 @@ def phantom():
 
 
 def reasons(gray, **limits):
-    return quality_reasons(read_slice(gray), QualityConfig(**limits), enhancement=EnhancementConfig())
+    return quality_reasons(render(read_slice(gray)), QualityConfig(**limits), color=read_slice(gray).color)
 
 
 def blurred(gray, radius):
@@ -29,52 +29,52 @@ def colored(gray):
     return Image.merge("RGB", [Image.fromarray(channel) for channel in (gray, gray // 2, gray // 4)])
 
 
-def test_a_phantom_has_no_fault(phantom):
+def test_phantom_passes_all_checks(phantom):
     assert reasons(phantom) == ()
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "fault"),
+    ("change", "expected"),
     [
         (lambda gray: gray[::3, ::3], "too small: shorter side 86 pixels (limit 128)"),
-        (lambda gray: np.tile(gray, (1, 2)), "odd aspect: 2.00 to 1 (limit 1.5)"),
+        (lambda gray: np.tile(gray, (1, 2)), "odd aspect ratio: 2.00 to 1 (limit 1.5)"),
         (lambda gray: gray // 20, "too dark: mean gray level"),
         (lambda gray: 255 - gray // 8, "too bright: mean gray level"),
         (lambda gray: np.where(gray > 60, 90, 80).astype(np.uint8), "low information:"),
         (lambda gray: blurred(gray, 4), "blurry: sharpness"),
-        (colored, "coloured: channels differ by"),
+        (colored, "colored: channels differ by"),
     ],
 )
-def test_each_fault_is_named_with_its_value_and_limit(phantom, spoilt, fault):
-    found = reasons(spoilt(phantom))
-    assert any(reason.startswith(fault) and "(limit" in reason for reason in found), found
+def test_each_reason_has_value_and_limit(phantom, change, expected):
+    found = reasons(change(phantom))
+    assert any(reason.startswith(expected) and "(limit" in reason for reason in found), found
 
 
-def test_limits_may_be_changed(phantom):
+def test_limits_can_be_changed(phantom):
     assert any(reason.startswith("too small") for reason in reasons(phantom, min_side=300))
 
 
-def test_hounsfield_are_judged_in_the_window(phantom):
+def test_hounsfield_units_are_checked_in_the_window(phantom):
     air = Slice(np.full((256, 256), -1000.0), unit="HU")
-    found = quality_reasons(air, QualityConfig(), enhancement=EnhancementConfig())
+    found = quality_reasons(render(air), QualityConfig())
     assert any(reason.startswith("too dark") for reason in found)
     assert any(reason.startswith("low information: 0.00 bits") for reason in found)
 
 
-def test_entropy_counts_bits():
+def test_entropy_is_in_bits():
     assert entropy_bits(np.zeros((8, 8), np.uint8)) == 0
     assert entropy_bits(np.arange(256, dtype=np.uint8).reshape(16, 16)) == pytest.approx(8)
 
 
-def test_sharpness_falls_with_every_blur_and_is_none_on_an_empty_image(phantom):
+def test_sharpness_decreases_with_blur_and_is_0_when_empty(phantom):
     values = [relative_sharpness(phantom), *(relative_sharpness(blurred(phantom, radius)) for radius in (1, 2, 4))]
     assert values == sorted(values, reverse=True)
     assert relative_sharpness(np.zeros((32, 32), np.uint8)) == 0
 
 
 @pytest.mark.data
-def test_no_image_of_the_real_set_has_a_fault(data):
+def test_real_images_pass_all_checks(data):
     files = sorted((data / "cervical fracture" / "val").rglob("*.png"))[::8]
-    faults = {path.name: reasons(path) for path in files}
+    failed = {path.name: reasons(path) for path in files}
     assert len(files) == 50
-    assert not {name: found for name, found in faults.items() if found}
+    assert not {name: found for name, found in failed.items() if found}

@@ -1,4 +1,4 @@
-"""What the embedded model rejects: images of other kinds, and hardly any of its own."""
+"""Rejection of unknown images by the embedded model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from spinealign import Predictor
-from spinealign.imaging.preprocessing import condition
+from spinealign.imaging.preprocessing import preprocess
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.reading.discovery import expand_paths
 from spinealign.reading.slices import read_slice
@@ -19,14 +19,14 @@ def predictor():
 
 
 def distances(predictor, paths):
-    images = [condition(read_slice(path), predictor.conditioning) for path in paths]
+    images = [preprocess(read_slice(path), predictor.preprocessing) for path in paths]
     chunks = [np.stack(images[start : start + 16]) for start in range(0, len(images), 16)]
-    return np.concatenate([predictor.novelty(predictor.output(chunk).features) for chunk in chunks])
+    return np.concatenate([predictor.measure_novelty(predictor.run(chunk).features) for chunk in chunks])
 
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_images_of_other_kinds_are_rejected_and_the_validation_part_is_not(predictor, data):
+def test_other_images_are_rejected_and_known_ones_are_not(predictor, data):
     limit = predictor.settings.novelty.threshold
     known = distances(predictor, expand_paths([str(data / "cervical fracture" / "val")])[::2])
     assert len(known) == 200
@@ -38,7 +38,7 @@ def test_images_of_other_kinds_are_rejected_and_the_validation_part_is_not(predi
         assert (unknown > limit).mean() >= 0.98, folder.name
 
 
-def test_phantoms_are_known_whatever_their_size(predictor):
+def test_phantoms_of_any_size_are_known(predictor):
     for size in (192, 256, 384):
         predictions = predictor([draw_phantom(12_000_000 + n, size=size).slice for n in range(10)])
         assert sum(prediction.accepted for prediction in predictions) >= 8, size

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import spinealign
 from spinealign import Predictor
-from spinealign.errors import UnreadableSliceError
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
+from spinealign.inference import predictor as predictor_module
+from spinealign.inference import prepared
 from spinealign.phantoms.axial_neck import draw_phantom
 
 
@@ -17,7 +24,12 @@ def predictor():
     return Predictor.from_pretrained()
 
 
-def test_a_prediction_holds_the_most_probable_class_and_all_probabilities(predictor, gray):
+@pytest.fixture
+def toy(toy_model):
+    return Predictor.from_pretrained(toy_model)
+
+
+def test_a_prediction_has_the_label_and_all_probabilities(predictor, gray):
     prediction = predictor(gray)
     assert prediction.confidence == max(prediction.probabilities.values())
     assert prediction.probabilities[prediction.label] == prediction.confidence
@@ -27,21 +39,35 @@ def test_a_prediction_holds_the_most_probable_class_and_all_probabilities(predic
     assert prediction.model == "spinealign/default"
 
 
-def test_a_prediction_goes_to_json_with_its_keys_in_order(predictor, gray):
-    content = json.loads(json.dumps(predictor(gray).to_dict()))
-    assert list(content) == ["label", "confidence", "probabilities", "accepted", "rejection_reasons", "model"]
-
-
-def test_the_verb_and_the_object_say_the_same(predictor, slice_png):
+def test_predict_and_predictor_agree(predictor, slice_png):
     assert spinealign.predict(str(slice_png)).to_dict() == predictor(slice_png).to_dict()
 
 
-def test_a_list_gives_a_list_in_its_order(predictor):
+def test_the_repr_is_short(toy, toy_model):
+    assert repr(toy) == f"Predictor({str(toy_model)!r}, engine='onnx')"
+
+
+@pytest.mark.parametrize("sequence", [list, tuple])
+def test_a_sequence_gives_a_list_in_its_order(predictor, sequence):
     images = [draw_phantom(seed, size=96).slice for seed in range(11)]
-    together = [prediction.probabilities["fracture"] for prediction in predictor(images)]
-    alone = [predictor(image).probabilities["fracture"] for image in images]
-    assert together == pytest.approx(alone, abs=1e-5)
-    assert predictor([]) == []
+    together = [prediction.probabilities["fracture"] for prediction in predictor(sequence(images))]
+    single = [predictor(image).probabilities["fracture"] for image in images]
+    assert together == pytest.approx(single, abs=1e-5)
+    assert predictor(sequence()) == []
+
+
+def test_each_kind_of_single_source_gives_one_prediction(toy, slice_png, gray):
+    expected = toy(gray).probabilities
+    sources = [str(slice_png), slice_png, slice_png.read_bytes(), bytearray(slice_png.read_bytes()), gray]
+    for source in [*sources, Image.fromarray(gray)]:
+        assert toy(source).probabilities == expected
+    with slice_png.open("rb") as stream:
+        assert toy(stream).probabilities == expected
+
+
+def test_a_prediction_names_its_source(toy, slice_png, gray):
+    assert toy(slice_png).source == str(slice_png)
+    assert [item.source for item in toy([str(slice_png), gray])] == [str(slice_png), "array"]
 
 
 def test_threads_may_share_a_predictor(predictor):
@@ -51,21 +77,155 @@ def test_threads_may_share_a_predictor(predictor):
     assert shared == [predictor(image).to_dict() for image in images]
 
 
-def test_an_unreadable_image_raises(predictor, tmp_path):
-    with pytest.raises(UnreadableSliceError):
-        predictor(tmp_path / "nothing.png")
+def test_an_unreadable_image_raises(toy, tmp_path):
+    with pytest.raises(UnreadableImageError):
+        toy(tmp_path / "nothing.png")
+    with pytest.raises(TypeError, match="int"):
+        toy([3])
 
 
-def test_the_embedded_model_finds_wide_breaks_in_phantoms_it_has_not_seen(predictor):
+def test_the_positive_class_is_decided_by_the_operating_point(toy):
+    assert [toy.decide(np.array([0.41, 0.59])), toy.decide(np.array([0.39, 0.61]))] == ["normal", "fracture"]
+    toy.checkpoint.__dict__["settings"] = replace(toy.settings, positive_class="normal")
+    assert [toy.decide(np.array([0.59, 0.41])), toy.decide(np.array([0.61, 0.39]))] == ["fracture", "normal"]
+    toy.checkpoint.__dict__["settings"] = replace(toy.settings, positive_class="tumor")
+    assert toy.decide(np.array([0.51, 0.49])) == "normal", "the most probable class"
+
+
+# Many images
+
+
+def closed_file():
+    stream = Path(__file__).open("rb")  # noqa: SIM115
+    stream.close()
+    return stream
+
+
+def test_a_bad_item_never_ends_a_batch(toy, slice_png, tmp_path, gray):
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    bad = [str(text), str(tmp_path), "a" * 300, "", b"", 3, None, closed_file(), np.zeros((2, 2, 2)), [slice_png]]
+    items = list(toy.predict_many([gray, *bad, slice_png] * 2, errors="return"))
+    assert len(items) == 2 * (len(bad) + 2)
+    for place, item in enumerate(items):
+        assert isinstance(item, ImageError) == (place % 12 not in (0, 11)), item
+    assert items[1].source == str(text)
+    assert "text.png" in str(items[1])
+    assert "is a folder" in str(items[2])
+    assert "cannot be opened" in str(items[3])
+    assert [item.source for item in items[5:10]] == ["bytes", "int", "NoneType", "BufferedReader", "ndarray"]
+    assert isinstance(items[9], UnsupportedFormatError)
+    assert items[11] == toy(slice_png)
+
+
+def test_the_first_bad_item_raises_after_those_before_it(toy, gray, tmp_path):
+    items = toy.predict_many([gray] * 10 + [tmp_path / "nothing.png", gray])
+    assert [next(items).label for _ in range(10)] == [toy(gray).label] * 10
+    with pytest.raises(UnreadableImageError, match=r"nothing\.png"):
+        next(items)
+    with pytest.raises(TypeError, match="int"):
+        list(toy.predict_many([3]))
+
+
+def test_an_endless_iterable_is_read_one_batch_ahead(toy, gray):
+    read = []
+    items = toy.predict_many(read.append(number) or gray for number in iter(int, 1))
+    assert read == []
+    next(items)
+    assert len(read) == predictor_module.BATCH_SIZE
+
+
+def test_wrong_arguments_are_refused_at_once(toy):
+    with pytest.raises(ValueError, match="'raise' or 'return'"):
+        toy.predict_many([], errors="ignore")
+    for one in ("a.png", b"a"):
+        with pytest.raises(TypeError, match="list"):
+            toy.predict_many(one)
+
+
+def test_explained_predictions_equal_separate_explanations(toy, slices):
+    paths = [slices["eight"], slices["dicom"]]
+    for path, item in zip(paths, toy.predict_many(paths, explain=True)):
+        alone = toy.explain(path)
+        np.testing.assert_allclose(item.heat_map.heat, alone.heat, atol=1e-6)
+        assert item.heat_map.label == item.label == alone.label
+        assert item.heat_map.confidence == item.confidence
+        assert item.heat_map.source == item.source == str(path)
+        assert item == toy(path)
+        assert toy(path).heat_map is None
+
+
+def test_an_image_is_decoded_and_rendered_once(toy, slices, monkeypatch):
+    calls = {"read": 0, "render": 0}
+
+    def counted(name, function):
+        def count(*words, **keywords):
+            calls[name] += 1
+            return function(*words, **keywords)
+
+        return count
+
+    monkeypatch.setattr(predictor_module, "read_slice", counted("read", predictor_module.read_slice))
+    monkeypatch.setattr(prepared, "render", counted("render", prepared.render))
+    list(toy.predict_many([slices["eight"], slices["dicom"]], explain=True))
+    assert calls == {"read": 2, "render": 2}
+    toy.explain(slices["eight"])
+    assert calls == {"read": 3, "render": 3}
+
+
+# Pickling
+
+
+def test_a_predictor_pickles_by_its_folder(toy, gray):
+    toy.checkpoint.check()
+    content = pickle.dumps(toy)
+    assert len(content) < 1000, "no weights and no parsed files"
+    again = pickle.loads(content)
+    assert repr(again) == repr(toy)
+    assert again(gray) == toy(gray)
+
+
+def test_a_pickle_keeps_engine_and_device(tiny_checkpoint, gray):
+    torch = Predictor.from_pretrained(tiny_checkpoint, engine="torch", device="cpu")
+    again = pickle.loads(pickle.dumps(torch))
+    assert (again.engine.name, again.engine.device) == ("torch", "cpu")
+    assert again(gray) == torch(gray)
+
+
+def test_spawned_workers_predict(toy, gray):
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(toy, [gray, gray.T])) == [toy(gray), toy(gray.T)]
+
+
+def test_a_checkpoint_of_the_hub_pickles_without_a_token(local_hub, loopback, tiny_checkpoint, gray, monkeypatch):
+    from loopback.store import File, Repo
+
+    repo = loopback.store.repos["model", "hospital/model"] = Repo("hospital", private=True)
+    files = {
+        path.name: File(path.read_bytes(), False) for path in tiny_checkpoint.iterdir() if path.suffix != ".png"
+        if path.is_file()
+    }  # fmt: skip
+    repo.commit("main", "by hand", files)
+    monkeypatch.delenv("HF_TOKEN")
+    predictor = Predictor.from_pretrained("hospital/model", token="hf_owner")
+    content = pickle.dumps(predictor)
+    assert b"hf_owner" not in content
+    assert pickle.loads(content)(gray) == predictor(gray)
+
+
+# The embedded model
+
+
+def test_the_embedded_model_finds_wide_breaks_in_phantoms(predictor):
     phantoms = [draw_phantom(5_000_000 + n, fractured=n % 2 == 0, break_mm=6.0, size=256) for n in range(40)]
-    called = [prediction.label for prediction in predictor([phantom.slice for phantom in phantoms])]
-    right = [label == phantom.label for label, phantom in zip(called, phantoms)]
+    found = [prediction.label for prediction in predictor([phantom.slice for phantom in phantoms])]
+    right = [label == phantom.label for label, phantom in zip(found, phantoms)]
     assert np.mean(right) >= 0.85
 
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_the_embedded_model_gives_the_same_findings_through_both_engines(predictor, data):
+def test_both_engines_find_the_same_with_the_embedded_model(predictor, data):
     files = sorted((data / "cervical fracture" / "val").rglob("*.png"))[::4]
     phantoms = [draw_phantom(5_500_000 + n, fractured=n % 2 == 0).slice for n in range(100)]
     torch = Predictor.from_pretrained(engine="torch")
@@ -78,14 +238,36 @@ def test_the_embedded_model_gives_the_same_findings_through_both_engines(predict
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_the_embedded_model_reaches_its_figure_on_the_official_validation_part(predictor, data):
+def test_the_embedded_model_reaches_its_published_accuracy(predictor, data):
     from spinealign.cohort.indexing import index_cohort
-    from spinealign.cohort.preparing import prepare_cohort
+    from spinealign.cohort.loading import read_cohort
+    from spinealign.cohort.splitting import split_images
     from spinealign.evaluation.scoring import score
 
     cohort = index_cohort(data / "cervical fracture")
-    loaded = prepare_cohort(cohort, predictor.conditioning, split=None, on_leakage="drop", progress=False)
-    evaluation = score(predictor, loaded).evaluation
+    read = read_cohort(cohort, predictor.preprocessing, progress=False)
+    loaded = split_images(read, split=None, on_leakage="drop", progress=False)
+    evaluation = score(predictor, loaded)
     assert (evaluation.images, evaluation.sources) == (400, 20)
-    assert evaluation.scores.accuracy >= 0.99
+    assert evaluation.scores["accuracy"] >= 0.99
     assert evaluation.thumbnail_ridge_accuracy >= 0.95, "so this proves nothing about fractures"
+
+
+@pytest.mark.parametrize("one", [b"bytes", bytearray(b"x"), np.zeros((9, 9)), Path("a.png"), BytesIO(b"x")])
+def test_one_source_is_not_many(predictor, one):
+    with pytest.raises(TypeError, match="not one image"):
+        predictor.predict_many(one, errors="return")
+
+
+def test_a_raised_error_names_its_source(predictor, tmp_path):
+    missing = tmp_path / "missing.png"
+    with pytest.raises(ImageError) as caught:
+        predictor(missing)
+    assert caught.value.source == str(missing)
+
+
+def test_a_predictor_of_a_relative_folder_pickles(tiny_checkpoint, tmp_path, monkeypatch, gray):
+    monkeypatch.chdir(tiny_checkpoint.parent)
+    content = pickle.dumps(Predictor.from_pretrained(tiny_checkpoint.name))
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(content)(gray).label in ("normal", "fracture")

@@ -1,1 +1,1 @@
-"""A Hub on loopback: it speaks the Hub's protocol to the real client."""
+"""Hub on loopback, for the real client of the Hub."""

@@ -1,4 +1,4 @@
-"""A connection to the Hub on loopback: requests come in, answers go out, and either may be cut."""
+"""Connections of the Hub on loopback; requests and responses may be interrupted."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from loopback.store import RefusalError
 
 @dataclass
 class Cut:
-    """Break a connection off.
+    """An interruption of connections.
 
     Attributes:
-        method: Of the request.
+        method: Method of the request.
         path: Pattern of its path.
-        times: How often; then it works again.
-        share: Of the body that comes through, in [0, 1).
-        hard: Reset the connection, as when a machine dies, and do not end it in order.
-        answer: Do what was asked, and cut the answer instead of the request.
+        times: Number of interruptions.
+        share: Share of the body that is transferred, in [0, 1).
+        hard: Whether the connection is reset instead of closed.
+        answer: Whether the request is served and the response is interrupted.
     """
 
     method: str
@@ -34,7 +34,7 @@ class Cut:
 
 
 class Connection(BaseHTTPRequestHandler):
-    """What comes before and after an endpoint."""
+    """Parsing of requests and writing of responses."""
 
     protocol_version = "HTTP/1.1"
 

@@ -1,8 +1,9 @@
-"""Fixtures: a Hub, that on loopback or, with a token, the real one; and the client pointed at it."""
+"""Fixtures: a Hub (on loopback or, with a token, the real one), the client configured for it, and checkpoints."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,8 +15,9 @@ import pytest
 
 from loopback.server import LoopbackHub
 from loopback.store import Account
+from loopback.versions import as_version_1
 
-SERVER = ("HF_ENDPOINT", "HF_HUB_DISABLE_XET")  # of another server that is no Hub on loopback either
+SERVER = ("HF_ENDPOINT", "HF_HUB_DISABLE_XET")  # kept: they name another test server
 REAL_TOKEN, REAL_OWNER = "SPINEALIGN_HUB_TOKEN", "SPINEALIGN_HUB_OWNER"
 
 
@@ -24,10 +26,10 @@ class Hub:
     """A Hub and an account on it.
 
     Attributes:
-        owner: Whom new repositories belong to.
-        token: An access token that may write for the owner.
-        cache: An empty folder for what is downloaded.
-        endpoint: Its address; None is the real one.
+        owner: Owner of new repositories.
+        token: Access token with write permission for the owner.
+        cache: Empty folder for downloads.
+        endpoint: URL; None for the real Hub.
     """
 
     owner: str
@@ -44,7 +46,7 @@ class Hub:
         return self.made[-1]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return the variables of a process of its own that talks to this Hub."""
+        """Return the environment of a process that uses this Hub."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_") or name in SERVER}
         ours = {"HF_HOME": str(self.cache.parent), "HF_TOKEN": self.token, "HF_HUB_CACHE": str(self.cache)}
         if self.endpoint:
@@ -52,12 +54,12 @@ class Hub:
         return {**kept, **ours, **more}
 
     def start(self, *words: str, **variables: str) -> subprocess.Popen[str]:
-        """Start `spinealign` in a process of its own."""
+        """Start `spinealign` in a new process."""
         script = "import sys; from spinealign.cli import main; sys.exit(main())"
         return self.start_python(script, *words, **variables)
 
     def start_python(self, script: str, *words: str, **variables: str) -> subprocess.Popen[str]:
-        """Start a script in a process of its own."""
+        """Start a script in a new process."""
         return subprocess.Popen(
             [sys.executable, "-c", script, *words], env=self.environment(**variables), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -66,7 +68,7 @@ class Hub:
 
 @pytest.fixture
 def loopback():
-    """The server of the Hub on loopback, with an owner, a reader and a stranger."""
+    """Server on loopback, with the accounts of an owner, a reader and a stranger."""
     server = LoopbackHub()
     server.store.accounts = {
         "hf_owner": Account("ada", orgs=("hospital",)),
@@ -82,8 +84,10 @@ def loopback():
 
 
 def pointed_at(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    """Point the client in this process at a Hub; it reads its environment when it is imported, and tests import it
-    with the network switched off."""
+    """Configure the client of this process for a Hub.
+
+    The client reads its environment at import, and tests import it with HF_HUB_OFFLINE set.
+    """
     from huggingface_hub import constants
 
     monkeypatch.setenv("HF_TOKEN", hub.token)
@@ -99,13 +103,13 @@ def pointed_at(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 @pytest.fixture
 def local_hub(loopback, tmp_path, monkeypatch):
-    """The Hub on loopback, for what can be tried there alone."""
+    """The Hub on loopback, for tests that the real Hub does not allow."""
     return pointed_at(Hub("hospital", "hf_owner", tmp_path / "home" / "hub", loopback.endpoint), monkeypatch)
 
 
 @pytest.fixture(params=["loopback", pytest.param("network", marks=pytest.mark.network)])
 def hub(request, tmp_path, monkeypatch):
-    """The Hub on loopback, and then the real one, if there is a token for it."""
+    """The Hub on loopback, then the real one if there is a token for it."""
     if request.param == "loopback":
         yield request.getfixturevalue("local_hub")
         return
@@ -119,3 +123,10 @@ def hub(request, tmp_path, monkeypatch):
     for kind in ("model", "dataset", "space"):
         for repo_id in real.made:
             HfApi(token=token).delete_repo(repo_id, repo_type=kind, missing_ok=True)
+
+
+@pytest.fixture(params=[1, 2], ids=["format 1", "format 2"])
+def any_checkpoint(request, tmp_path, tiny_checkpoint):
+    """The tiny checkpoint in each format version."""
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "tiny", ignore=shutil.ignore_patterns("training"))
+    return as_version_1(folder) if request.param == 1 else folder

@@ -1,4 +1,4 @@
-"""The Hub's protocol over HTTP, as far as a client creates, pushes, lists and downloads."""
+"""HTTP endpoints of the Hub to create, push, list and download."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAIN = r"(?P<kind>datasets/|spaces/)?(?P<id>[^/]+/[^/]+)"
 
 
 class LoopbackHub(ThreadingHTTPServer):
-    """The server; `store` is what it keeps, `requests` what it was asked, `before` comes first."""
+    """Server with a `store` and a log of `requests`; `before` runs before each request."""
 
     daemon_threads = True
 
@@ -29,13 +29,13 @@ class LoopbackHub(ThreadingHTTPServer):
         self.cuts: list[Cut] = []
         self.requests: list[tuple[str, str, bool]] = []
         self.before: Callable[[str, str], object] = lambda method, path: None
-        self.ranges: list[str] = []  # what was asked for in part
-        self.trouble = 0  # a status with which everything is answered
+        self.ranges: list[str] = []  # requested byte ranges
+        self.trouble = 0  # status of all responses, if not 0
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
-        self.storage = f"http://localhost:{self.server_port}/storage"  # another host, as large files have
+        self.storage = f"http://localhost:{self.server_port}/storage"  # large files are on another host
 
     def handle_error(self, request, client_address):
-        pass  # a client that was killed
+        pass  # the client was killed
 
     def cut_for(self, method, path):
         with self.store.lock:
@@ -92,7 +92,7 @@ class Handler(Connection):
             del self.server.store.repos[key]
         self.reply({})
 
-    def info(self, body, kind, id, revision="main"):  # noqa: A002 - what the Hub calls it
+    def info(self, body, kind, id, revision="main"):  # noqa: A002 - name in the API of the Hub
         repo = self.server.store.readable(kind, id, self.account)
         commit = repo.at(revision)
         self.reply({
@@ -248,7 +248,7 @@ ROUTES = (
 
 
 def named(match):
-    """Return the groups of a route that were found, with the kind of the repository in the singular."""
+    """Return the matched groups of a route, with the kind of repository in the singular."""
     found = {name: unquote(value) for name, value in match.groupdict().items() if value is not None}
     if "id" in match.re.groupindex:
         found["kind"] = (found.get("kind") or "models").rstrip("s/")

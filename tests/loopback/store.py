@@ -1,4 +1,4 @@
-"""What the Hub on loopback keeps: accounts, repositories with their history, and large files."""
+"""Storage of the Hub on loopback: accounts, repositories with history, large files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 import threading
 from dataclasses import dataclass, field
 
-LARGE = (".onnx", ".parquet", ".png", ".safetensors")  # kept as Git LFS; .gitattributes names more on the real one
+LARGE = (".onnx", ".parquet", ".png", ".safetensors")  # stored as Git LFS; .gitattributes of the real Hub has more
 
 
 class RefusalError(Exception):
-    """An answer with an error status."""
+    """A response with an error status."""
 
     def __init__(self, status, code="", message=""):
         super().__init__(message)
@@ -58,7 +58,7 @@ class Commit:
 class Repo:
     owner: str
     private: bool = False
-    sdk: str | None = None  # of a Space
+    sdk: str | None = None  # of Spaces
     gated: bool = False
     readers: set[str] = field(default_factory=set)
     commits: dict[str, Commit] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Repo:
         return self.commits[oid]
 
     def history(self, revision="main"):
-        """Commits from the newest to the first."""
+        """Return the commits, newest first."""
         found, oid = [], self.at(revision).oid
         while oid:
             found.append(self.commits[oid])
@@ -88,7 +88,7 @@ class Repo:
 
 
 class Store:
-    """Everything; a lock makes each change whole."""
+    """The storage; a lock makes changes atomic."""
 
     def __init__(self):
         self.lock = threading.RLock()
@@ -116,7 +116,7 @@ class Store:
             repo.commit("main", "initial commit", {".gitattributes": File(b"*.onnx filter=lfs\n", False)})
 
     def readable(self, kind, repo_id, account):
-        """Return a repository; one that may not be seen looks like one that is not there."""
+        """Return a repository; an invisible one looks like a missing one."""
         repo = self.repos.get((kind, repo_id))
         seen = repo and (not repo.private or (account and account.writes_for(repo.owner)))
         if not seen:

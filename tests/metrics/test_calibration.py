@@ -13,7 +13,7 @@ from spinealign.metrics.calibration import (
 
 
 def sampled(temperature, count=20_000):
-    """Log-odds that are too large by a factor, with the truth drawn from the true ones."""
+    """Return log-odds that are scaled by a factor, and labels drawn from the unscaled ones."""
     rng = np.random.default_rng(0)
     true = rng.normal(0, 2, count)
     return true * temperature, rng.random(count) < 1 / (1 + np.exp(-true))
@@ -34,23 +34,23 @@ def test_copies_of_one_source_do_not_move_the_temperature():
     assert fit_temperature(log_odds[copies], positive[copies]) != pytest.approx(weighted, rel=0.1)
 
 
-def test_classes_without_an_error_or_without_a_signal_give_no_temperature():
+def test_perfect_or_useless_log_odds_give_no_temperature():
     positive = np.arange(100) < 50
     assert fit_temperature(np.where(positive, 3.0, -3.0), positive) is None
     assert fit_temperature(np.where(positive, -3.0, 3.0), positive) is None
 
 
-def test_the_operating_point_is_the_highest_that_has_the_sensitivity():
+def test_the_operating_point_is_the_highest_with_the_sensitivity():
     rng = np.random.default_rng(1)
     positive = rng.random(500) < 0.5
     probability = np.clip(rng.normal(0.35 + 0.3 * positive, 0.2), 0.001, 0.999)
     point = operating_point(probability, positive, sensitivity=0.9)
     assert (probability[positive] >= point).mean() >= 0.9
-    lowest_called = probability[positive & (probability >= point)].min()
-    assert (probability[positive] > lowest_called).mean() < 0.9
+    lowest_kept = probability[positive & (probability >= point)].min()
+    assert (probability[positive] > lowest_kept).mean() < 0.9
 
 
-def test_the_sensitivity_of_an_operating_point_may_count_sources():
+def test_an_operating_point_can_weight_sources_equally():
     positive, probability = np.ones(12, bool), np.r_[np.full(10, 0.9), 0.5, 0.2]
     sources = ["copied"] * 10 + ["b", "c"]
     assert operating_point(probability, positive, sensitivity=0.8) == pytest.approx(0.7)
@@ -64,12 +64,12 @@ def test_an_impossible_sensitivity_is_refused(sensitivity):
         operating_point(np.array([0.5]), np.array([True]), sensitivity=sensitivity)
 
 
-def test_no_finding_has_no_operating_point():
+def test_without_positives_there_is_no_operating_point():
     with pytest.raises(ValueError, match="finding"):
         operating_point(np.array([0.5]), np.array([False]), sensitivity=0.9)
 
 
-def test_sources_are_counted_for_each_class_and_copies_are_not():
+def test_enough_sources_counts_sources_of_each_class():
     sources = list(range(2 * MIN_SOURCES))
     positive = np.arange(2 * MIN_SOURCES) < MIN_SOURCES
     assert enough_sources(positive, sources)

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from spinealign.metrics.evaluation import Evaluation, Evidence, percent
+from spinealign.checkpoint.finding import find_checkpoint
+from spinealign.checkpoint.record import ModelRecord
+from spinealign.metrics.evaluation import Evaluation, Evidence, Predictions
 from spinealign.metrics.intervals import cluster_bootstrap, wilson_interval
-from spinealign.metrics.scores import Confusion, Scores, binary_scores
+from spinealign.metrics.registry import METRICS
+from spinealign.metrics.scores import Confusion, binary_scores
 
 POSITIVE = np.array([True] * 4 + [False] * 4)
 SOURCES = ["a", "a", "b", "b", "c", "c", "d", "d"]
@@ -27,7 +31,7 @@ def test_copies_of_a_source_count_once_in_the_interval():
     assert (perfect.images, perfect.sources, perfect.unit, perfect.units) == (8, 4, "source", 4)
 
 
-def test_where_patients_are_known_the_intervals_draw_them():
+def test_intervals_draw_patients_if_they_are_known():
     by_patient = evaluation(PERFECT, patients=["p", "p", "p", "p", "q", "q", "q", "q"])
     assert (by_patient.sources, by_patient.unit, by_patient.units) == (4, "patient", 2)
     assert by_patient.accuracy_interval == pytest.approx(wilson_interval(1.0, 2))
@@ -35,12 +39,11 @@ def test_where_patients_are_known_the_intervals_draw_them():
 
 def test_every_score_has_both_intervals():
     measured = evaluation([0.9, 0.8, 0.7, 0.2, 0.6, 0.1, 0.1, 0.3])
-    names = {field.name for field in fields(Scores)}
-    assert set(measured.intervals) == set(measured.naive_intervals) == names
+    assert set(measured.intervals) == set(measured.naive_intervals) == set(METRICS)
     assert all(interval is not None for interval in measured.intervals.values())
 
 
-def test_the_threshold_reaches_everything_that_is_called():
+def test_the_threshold_applies_to_every_result():
     sizes = np.array([3.5] * 4 + [np.nan] * 4)
     probability = np.array([0.9, 0.8, 0.6, 0.2, 0.6, 0.1, 0.1, 0.3])
     strict = evaluation(probability, threshold=0.7, size_mm=sizes)
@@ -59,11 +62,11 @@ def test_the_thumbnail_ridge_is_measured_on_the_same_sources():
     low, high = measured.thumbnail_ridge_interval
     assert low <= wilson_interval(0.75, 4)[0]
     assert high >= wilson_interval(0.75, 4)[1]
-    assert measured.thumbnail_ridge.scores.specificity == 0.5
-    assert measured.thumbnail_ridge.scores.auroc is measured.thumbnail_ridge.intervals["brier"] is None
+    assert measured.thumbnail_ridge.scores["specificity"] == 0.5
+    assert measured.thumbnail_ridge.scores["auroc"] is measured.thumbnail_ridge.intervals["brier"] is None
 
 
-def test_a_split_that_a_linear_model_reads_carries_a_warning_in_the_style_of_the_table():
+def test_a_split_that_the_probe_solves_carries_a_warning():
     positive = np.arange(40) < 20
     evidence = Evidence("set", "val", range(40), ridge_called=positive)
     warning = Evaluation.of(positive, positive.astype(float), evidence=evidence, draws=50).shortcut_warning
@@ -71,14 +74,14 @@ def test_a_split_that_a_linear_model_reads_carries_a_warning_in_the_style_of_the
     assert "says nothing about fractures" in warning
 
 
-def test_a_rare_class_does_not_hide_that_the_probe_tells_it():
+def test_the_warning_uses_the_balanced_accuracy_if_skewed():
     positive = np.arange(400) < 20
     evidence = Evidence("set", "val", range(400), ridge_called=positive)
     warning = Evaluation.of(positive, positive.astype(float), evidence=evidence, draws=50).shortcut_warning
     assert "reaches a balanced accuracy of 100.00 % on set (val)" in warning
 
 
-def test_a_probe_that_always_says_the_more_frequent_class_raises_no_alarm():
+def test_a_probe_that_predicts_one_class_gives_no_warning():
     positive = np.arange(40) < 8
     evidence = Evidence("set", "val", range(40), ridge_called=np.zeros(40, bool))
     measured = Evaluation.of(positive, positive.astype(float), evidence=evidence, draws=50)
@@ -86,12 +89,12 @@ def test_a_probe_that_always_says_the_more_frequent_class_raises_no_alarm():
     assert measured.shortcut_warning is None
 
 
-def test_a_split_where_the_probe_fails_carries_no_warning():
+def test_a_split_that_the_probe_does_not_solve_has_no_warning():
     assert evaluation(PERFECT, ridge_called=np.arange(8) % 2 == 0).shortcut_warning is None
     assert evaluation(PERFECT).shortcut_warning is None
 
 
-def test_sensitivity_is_known_by_size_where_sizes_are():
+def test_sensitivity_by_size_is_computed_if_sizes_are_known():
     sizes = np.array([1.5, 2.5, 3.5, 20.0] + [np.nan] * 4)
     measured = evaluation([0.1, 0.9, 0.9, 0.2, 0, 0, 0, 0], size_mm=sizes)
     found = [(entry.from_mm, entry.sensitivity) for entry in measured.sensitivity_by_size]
@@ -101,17 +104,41 @@ def test_sensitivity_is_known_by_size_where_sizes_are():
 
 
 @pytest.mark.parametrize("ridge", [None, np.array(PERFECT, bool)])
-def test_an_evaluation_comes_back_from_json_as_it_was(ridge):
+def test_json_round_trip(ridge):
     sizes = np.array([1.5, 2.5, 3.5, 20.0] + [np.nan] * 4)
     measured = evaluation([0.9, 0.8, 0.7, 0.2, 0.6, 0.1, 0.1, 0.3], threshold=0.4, size_mm=sizes, ridge_called=ridge)
+    measured = replace(measured, accepted=evaluation(PERFECT, ridge_called=ridge))
     text = json.dumps(measured.to_dict(), allow_nan=False)
     assert Evaluation.from_dict(json.loads(text)) == measured
 
 
-def test_numbers_of_another_version_are_refused():
+def test_an_unknown_metric_is_kept_and_an_unknown_field_ignored():
     content = evaluation(PERFECT).to_dict()
-    for broken in ({"images": 8}, {**content, "colour": 1}, {**content, "scores": {"precision": 1.0}}, None, [], "x"):
-        with pytest.raises(ValueError, match="measure the model again"):
+    for name, value in (("scores", 0.5), ("intervals", (0.4, 0.6)), ("naive_intervals", None)):
+        content[name] = {**content[name], "precision_at_k": value}
+    read = Evaluation.from_dict({**content, "colour": 1, "predictions": {}})
+    assert read.scores == {**evaluation(PERFECT).scores, "precision_at_k": 0.5}
+    assert read.intervals["precision_at_k"] == (0.4, 0.6)
+    assert read.predictions is None
+
+
+def test_a_metric_that_a_file_lacks_is_none():
+    content = evaluation(PERFECT).to_dict()
+    for name in ("scores", "intervals", "naive_intervals"):
+        content[name] = {metric: value for metric, value in content[name].items() if metric != "ece"}
+    read = Evaluation.from_dict(content)
+    assert read.scores["ece"] is read.intervals["ece"] is read.naive_intervals["ece"] is None
+    assert read.scores["auroc"] == 1
+
+
+def test_damaged_content_is_a_value_error():
+    content = evaluation(PERFECT).to_dict()
+    nested = content
+    for _ in range(2000):
+        nested = {**content, "accepted": nested}
+    damaged = ({"images": 8}, {**content, "scores": {"precision": 1.0}}, {**content, "accepted": {}}, nested)
+    for broken in (*damaged, {**content, "scores": {}, "intervals": {}, "naive_intervals": {}}, None, [], "x"):
+        with pytest.raises(ValueError, match="Evaluate the model again"):
             Evaluation.from_dict(broken)
 
 
@@ -127,12 +154,12 @@ def test_numbers_of_another_version_are_refused():
         {"naive_intervals": {"colour": None}},
     ],
 )
-def test_numbers_that_contradict_each_other_are_refused(changed):
-    with pytest.raises(ValueError, match="measure the model again"):
+def test_contradicting_numbers_are_refused(changed):
+    with pytest.raises(ValueError, match="Evaluate the model again"):
         Evaluation.from_dict({**evaluation(PERFECT).to_dict(), **changed})
 
 
-def test_the_evidence_of_a_part_follows_its_images():
+def test_the_evidence_of_a_part_is_that_of_its_images():
     whole = Evidence("set", "val", SOURCES, size_mm=np.arange(8.0), ridge_called=POSITIVE)
     part = whole.part(~POSITIVE, split="fold 1")
     assert (part.split, list(part.sources), part.patients) == ("fold 1", ["c", "c", "d", "d"], None)
@@ -140,5 +167,50 @@ def test_the_evidence_of_a_part_follows_its_images():
     assert not part.ridge_called.any()
 
 
-def test_a_share_is_written_in_percent():
-    assert (percent(0.9775), percent(None)) == ("97.75 %", "-")
+def with_predictions(probability):
+    names = tuple(f"{number}.png" for number in range(8))
+    labels = tuple("fracture" if is_positive else "normal" for is_positive in POSITIVE)
+    gray = np.random.default_rng(0).integers(0, 256, (8, 16, 16), np.uint8)
+    found = Predictions(POSITIVE, np.array(probability, float), tuple(SOURCES), names, labels, gray)
+    return replace(evaluation(probability), predictions=found)
+
+
+def test_predictions_are_not_compared_printed_or_stored():
+    measured = with_predictions(PERFECT)
+    assert measured == evaluation(PERFECT)
+    assert "predictions" not in measured.to_dict()
+    assert repr(measured) == repr(evaluation(PERFECT))
+    assert "array" not in repr(measured.predictions)
+    record = ModelRecord((measured,))
+    assert ModelRecord.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+
+
+def test_saving_writes_numbers_figure_and_worst_cases(tmp_path):
+    measured = with_predictions([0.9, 0.8, 0.7, 0.2, 0.6, 0.1, 0.1, 0.3])
+    measured.save(tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "evaluation.json", "evaluation.png", "worst_cases.png",
+    }  # fmt: skip
+    assert Evaluation.from_dict(json.loads((tmp_path / "out" / "evaluation.json").read_text())) == measured
+    with Image.open(tmp_path / "out" / "worst_cases.png") as sheet:
+        assert sheet.width > 800
+    measured.save_plots(str(tmp_path / "plots.png"))
+    with Image.open(tmp_path / "plots.png") as figure:
+        assert figure.width > 800
+
+
+def test_without_predictions_nothing_is_drawn(tmp_path):
+    read = Evaluation.from_dict(with_predictions(PERFECT).to_dict())
+    for save in (read.save, read.save_plots):
+        with pytest.raises(ValueError, match="no predictions"):
+            save(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_metrics_of_format_version_1_can_be_read():
+    checkpoint = find_checkpoint()
+    content = json.loads((checkpoint.folder / "metrics.json").read_text())
+    record = ModelRecord.from_dict(content)
+    assert [item.scores for item in record.evaluations] == [item["scores"] for item in content["evaluations"]]
+    assert checkpoint.evaluations == record.evaluations
+    assert record.evaluations[0].thumbnail_ridge_accuracy == 0.9675

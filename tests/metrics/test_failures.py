@@ -8,11 +8,11 @@ POSITIVE = np.array([True, True, True, False, False, False])
 PROBABILITY = np.array([0.95, 0.10, 0.55, 0.70, 0.05, 0.40])
 
 
-def test_wrong_calls_come_first_by_their_loss_then_the_least_sure():
+def test_errors_come_first_by_loss_then_the_least_certain():
     assert worst_cases(POSITIVE, PROBABILITY, sources=range(6)).tolist() == [1, 3, 2, 5, 0, 4]
 
 
-def test_the_threshold_decides_what_is_wrong():
+def test_the_threshold_decides_which_images_are_errors():
     assert worst_cases(POSITIVE, PROBABILITY, sources=range(6), threshold=0.3, count=3).tolist() == [1, 3, 5]
 
 

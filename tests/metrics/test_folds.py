@@ -12,7 +12,7 @@ SOURCES = np.repeat(np.arange(30), 7)
 POSITIVE = SOURCES % 3 == 0
 
 
-def test_every_source_stands_in_one_fold_and_every_fold_has_both_classes():
+def test_a_source_is_in_one_fold_and_folds_have_both_classes():
     fold = source_folds(POSITIVE, SOURCES.tolist(), folds=5)
     assert sorted(np.unique(fold)) == [0, 1, 2, 3, 4]
     assert all(len(set(fold[source == SOURCES])) == 1 for source in range(30))
@@ -20,14 +20,14 @@ def test_every_source_stands_in_one_fold_and_every_fold_has_both_classes():
         assert 0 < POSITIVE[fold == number].mean() < 1
 
 
-def test_a_seed_gives_the_same_cut_again_and_another_seed_another():
+def test_the_seed_decides_the_folds():
     first, again, other = (source_folds(POSITIVE, SOURCES.tolist(), seed=seed) for seed in (0, 0, 1))
     assert (first == again).all()
     assert (first != other).any()
 
 
-@pytest.mark.parametrize(("folds", "reason"), [(11, "has 10.*fewer folds"), (1, "for 2 folds")])
-def test_a_cut_that_the_sources_do_not_allow_is_refused(folds, reason):
+@pytest.mark.parametrize(("folds", "reason"), [(11, "got 11 folds and 10.*fewer"), (1, "at least 2 folds")])
+def test_an_impossible_number_of_folds_is_refused(folds, reason):
     with pytest.raises(ValueError, match=reason):
         source_folds(POSITIVE, SOURCES.tolist(), folds=folds)
 
@@ -35,7 +35,7 @@ def test_a_cut_that_the_sources_do_not_allow_is_refused(folds, reason):
 @pytest.fixture(scope="module")
 def result():
     probability = np.where(POSITIVE, 0.9, 0.1)
-    probability[SOURCES == 0] = 0.3  # one source is missed
+    probability[SOURCES == 0] = 0.3  # one source is misclassified
     fold = SOURCES % 2
     evidence = Evidence("set", "all", SOURCES.tolist(), ridge_called=POSITIVE)
     return CrossValidation.of(POSITIVE, probability, fold=fold, evidence=evidence, threshold=0.4)
@@ -44,9 +44,9 @@ def result():
 def test_each_fold_and_all_of_them_are_evaluated(result):
     assert [item.split for item in result.folds] == ["fold 1", "fold 2"]
     assert [item.sources for item in result.folds] == [15, 15]
-    assert [item.scores.accuracy for item in result.folds] == pytest.approx([14 / 15, 1])
+    assert [item.scores["accuracy"] for item in result.folds] == pytest.approx([14 / 15, 1])
     assert (result.pooled.images, result.pooled.sources, result.pooled.threshold) == (210, 30, 0.4)
-    assert result.pooled.scores.accuracy == pytest.approx(29 / 30)
+    assert result.pooled.scores["accuracy"] == pytest.approx(29 / 30)
     assert result.pooled.thumbnail_ridge_accuracy == 1
 
 
@@ -62,5 +62,11 @@ def test_a_score_that_no_fold_defines_has_no_mean():
     assert result.mean_and_deviation("auroc") == (None, None)
 
 
-def test_a_cross_validation_comes_back_from_json_as_it_was(result):
+def test_json_round_trip(result):
     assert CrossValidation.from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False))) == result
+
+
+def test_a_damaged_file_is_a_value_error(result):
+    for damaged in ({}, None, {**result.to_dict(), "folds": [{}]}):
+        with pytest.raises(ValueError, match=r"missing|expected"):
+            CrossValidation.from_dict(damaged)

@@ -13,7 +13,7 @@ def test_19_of_20_is_76_to_99_percent():
     assert wilson_interval(0.95, 20) == pytest.approx((0.764, 0.991), abs=0.001)
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says():
+def test_wilson_intervals_have_their_nominal_coverage():
     rng = np.random.default_rng(0)
     truths = rng.uniform(0.6, 0.98, 4000)
     intervals = [wilson_interval(right / 40, 40) for right in rng.binomial(40, truths)]
@@ -35,7 +35,7 @@ def test_copies_do_not_add_to_the_effective_number():
 
 
 def clustered(accuracy: float, sources: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return truth, probability and source of 20 copies of each source, of which 80 % of the variance is shared."""
+    """Return label, probability and source of 20 copies of each source; copies share 80 % of the variance."""
     rng = np.random.default_rng(seed)
     source = np.repeat(np.arange(sources), 20)
     positive = source % 2 == 0
@@ -45,7 +45,7 @@ def clustered(accuracy: float, sources: int, seed: int) -> tuple[np.ndarray, np.
 
 
 @pytest.mark.parametrize("accuracy", [0.8, 0.95])
-def test_source_intervals_hold_the_truth_and_image_intervals_do_not(accuracy):
+def test_intervals_over_sources_cover_the_true_accuracy(accuracy):
     held = {"sources": 0, "images": 0}
     for seed in range(40):
         positive, probability, source = clustered(accuracy, 20, seed)
@@ -56,12 +56,12 @@ def test_source_intervals_hold_the_truth_and_image_intervals_do_not(accuracy):
     assert held["images"] < 0.75 * 40
 
 
-def test_near_perfect_scores_of_few_sources_keep_their_doubt():
+def test_near_perfect_scores_of_few_sources_keep_coverage():
     held = dict.fromkeys(("accuracy", "sensitivity", "specificity", "ppv", "npv", "balanced_accuracy"), 0)
     for seed in range(40):
         positive, probability, source = clustered(0.99, 20, seed)
         intervals = cluster_bootstrap(positive, probability, groups=source, draws=200)
-        for name in held:  # with symmetric errors and classes of one size, all of these have one true value
+        for name in held:  # symmetric errors and equal classes: all of these have the same true value
             held[name] += intervals[name][0] <= 0.99 <= intervals[name][1]
     assert min(held.values()) >= 0.90 * 40, held
 
@@ -75,7 +75,7 @@ def test_a_perfect_sample_does_not_prove_perfection():
         assert high - low > 0.1, name
 
 
-def test_with_many_independent_images_the_interval_is_the_plain_bootstrap():
+def test_many_independent_images_give_the_plain_bootstrap():
     rng = np.random.default_rng(0)
     positive = np.arange(2000) % 2 == 0
     probability = np.clip(0.35 * positive + 0.7 * rng.random(2000), 0, 1)
@@ -84,7 +84,7 @@ def test_with_many_independent_images_the_interval_is_the_plain_bootstrap():
     assert (high - low) / 2 == pytest.approx(1.96 * right.std() / np.sqrt(2000), rel=0.15)
 
 
-def test_every_draw_keeps_both_classes_even_where_a_source_has_images_of_both():
+def test_draws_have_both_classes_if_a_source_has_both():
     positive = np.array([True] * 4 + [False] * 5 + [True])
     probability = np.linspace(0.9, 0.1, 10)
     groups = ["a", "a", "b", "b", "c", "c", "d", "d", "mixed", "mixed"]
@@ -92,13 +92,13 @@ def test_every_draw_keeps_both_classes_even_where_a_source_has_images_of_both():
     assert all(interval is not None and np.isfinite(interval).all() for interval in intervals.values())
 
 
-def test_a_score_that_is_not_defined_has_no_interval():
+def test_an_undefined_score_has_no_interval():
     intervals = cluster_bootstrap(np.zeros(6, bool), np.full(6, 0.2), groups=range(6), draws=50)
     assert intervals["auroc"] is intervals["sensitivity"] is intervals["ppv"] is None
     assert intervals["specificity"] == pytest.approx(wilson_interval(1.0, 6))
 
 
-def test_the_interval_holds_the_score_and_follows_seed_and_threshold():
+def test_intervals_include_the_score_and_depend_on_the_seed():
     positive, probability, source = clustered(0.8, 20, 1)
     first, again, other, high_threshold = (
         cluster_bootstrap(positive, probability, groups=source, draws=100, seed=seed, threshold=threshold)
@@ -106,17 +106,17 @@ def test_the_interval_holds_the_score_and_follows_seed_and_threshold():
     )
     assert first == again != other
     assert high_threshold["sensitivity"][1] < first["sensitivity"][1]
-    for name, value in binary_scores(positive, probability).to_dict().items():
+    for name, value in binary_scores(positive, probability).items():
         assert first[name][0] <= value <= first[name][1]
 
 
-def test_more_draws_than_fit_at_once_agree_with_fewer():
+def test_chunked_draws_agree_with_fewer_draws():
     positive, probability, source = clustered(0.8, 20, 1)
     many, few = (cluster_bootstrap(positive, probability, groups=source, draws=draws) for draws in (6000, 1500))
     for name, ends in few.items():
         assert many[name] == pytest.approx(ends, abs=0.03), name
 
 
-def test_groups_that_do_not_fit_are_refused():
+def test_a_wrong_number_of_groups_is_refused():
     with pytest.raises(ValueError, match="one group for each"):
         cluster_bootstrap(np.array([True, False]), np.array([0.1, 0.2]), groups=["a"])

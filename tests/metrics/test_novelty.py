@@ -14,7 +14,7 @@ def features():
     return np.concatenate([rng.normal(size=(300, 6)) @ mixing, rng.normal(size=(300, 6)) @ mixing + 40])
 
 
-def test_the_distance_is_that_of_mahalanobis_to_the_nearest_group(features):
+def test_the_distance_is_mahalanobis_to_the_nearest_group(features):
     groups = ["a"] * 300 + ["b"] * 300
     residuals = np.concatenate([part - part.mean(axis=0) for part in (features[:300], features[300:])])
     precision = np.linalg.inv(LedoitWolf(assume_centered=True).fit(residuals).covariance_)
@@ -26,26 +26,26 @@ def test_the_distance_is_that_of_mahalanobis_to_the_nearest_group(features):
     assert fit_novelty(features, groups).distance(probe[None])[0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_training_images_lie_near_the_root_of_the_number_of_features(features):
+def test_training_distances_are_about_the_root_of_the_features(features):
     statistics = fit_novelty(features, ["a"] * 300 + ["b"] * 300)
     assert np.sqrt((statistics.distance(features) ** 2).mean()) == pytest.approx(np.sqrt(6), rel=0.05)
     between = features.mean(axis=0)[None]
     assert statistics.distance(between)[0] > statistics.distance(features).max()
 
 
-def test_one_mean_for_two_groups_would_take_what_lies_between_for_known(features):
+def test_one_mean_for_two_groups_accepts_what_is_between_them(features):
     between = features.mean(axis=0)[None]
     assert fit_novelty(features, ["all"] * 600).distance(between)[0] < 0.1
 
 
-def test_a_feature_that_never_changes_does_no_harm(features):
+def test_a_constant_feature_gives_finite_distances(features):
     constant = np.concatenate([features, np.ones((600, 1))], axis=1)
     assert np.isfinite(fit_novelty(constant, ["a"] * 600).distance(constant)).all()
 
 
 @pytest.mark.parametrize(("means", "whitening"), [((2, 3), (3, 4)), ((2, 3), (2, 2)), ((3,), (3, 3))])
-def test_statistics_that_do_not_fit_each_other_are_refused(means, whitening):
-    with pytest.raises(ValueError, match="do not fit"):
+def test_statistics_of_different_shapes_are_refused(means, whitening):
+    with pytest.raises(ValueError, match="do not match"):
         NoveltyStatistics(np.zeros(means, np.float32), np.zeros(whitening, np.float32))
 
 
@@ -59,7 +59,7 @@ def test_one_image_is_not_enough():
         fit_novelty(np.zeros((1, 4)), ["a"])
 
 
-def test_copies_of_one_source_do_not_choose_the_limit():
+def test_copies_of_a_source_do_not_decide_the_limit():
     distances = np.concatenate([np.full(80, 9.0), np.arange(1.0, 20.0)])
     weights = np.concatenate([np.full(80, 1 / 80), np.ones(19)])
     assert rejection_limit(distances, weights=weights, share=0.05) == 18.5

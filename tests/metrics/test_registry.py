@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from spinealign.metrics.registry import CALIBRATION_BINS, calibration_bin, weighted_scores
+from spinealign.metrics.evaluation import Evaluation, Evidence
+from spinealign.metrics.registry import (
+    CALIBRATION_BINS,
+    METRICS,
+    Metric,
+    calibration_bin,
+    format_interval,
+    format_score,
+    hub_name,
+    percent,
+    score_title,
+    weighted_scores,
+)
 
 RNG = np.random.default_rng(0)
 POSITIVE = RNG.random(120) < 0.4
@@ -13,7 +25,7 @@ WEIGHTS = RNG.integers(0, 4, (5, 120))
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.77])
-def test_each_weighting_has_the_scores_of_scikit_learn(threshold):
+def test_weighted_scores_agree_with_scikit_learn(threshold):
     scores = weighted_scores(POSITIVE, PROBABILITY, weights=WEIGHTS, threshold=threshold)
     called = threshold <= PROBABILITY
     expected = {
@@ -37,7 +49,7 @@ def test_each_weighting_has_the_scores_of_scikit_learn(threshold):
             )
 
 
-def test_a_weight_says_the_same_as_copies():
+def test_a_weight_has_the_effect_of_copies():
     copied = np.repeat(np.arange(120), WEIGHTS[0])
     weighted = weighted_scores(POSITIVE, PROBABILITY, weights=WEIGHTS[:1], threshold=0.5)
     copies = weighted_scores(POSITIVE[copied], PROBABILITY[copied], weights=np.ones((1, len(copied))), threshold=0.5)
@@ -55,13 +67,64 @@ def test_the_calibration_error_is_the_mean_gap_of_the_bins():
     assert computed[0] == pytest.approx(gap)
 
 
-def test_the_bins_of_calibration_share_the_unit_interval():
+def test_calibration_bins_have_equal_width():
     assert calibration_bin(np.array([0, 0.05, 0.08, 0.5, 0.999, 1])).tolist() == [0, 0, 1, 7, 14, 14]
 
 
-def test_a_weighting_without_a_class_has_no_ranks_and_leaves_the_others_alone():
+def test_a_weighting_without_a_class_does_not_affect_others():
     weights = np.stack([POSITIVE.astype(float), np.ones(120)])
     scores = weighted_scores(POSITIVE, PROBABILITY, weights=weights, threshold=0.5)
     for name in ("specificity", "balanced_accuracy", "mcc", "auroc", "auprc"):
         assert np.isnan(scores[name][0])
         assert np.isfinite(scores[name][1])
+
+
+def test_a_metric_is_added_by_one_entry(monkeypatch):
+    youden = Metric(
+        "youden",
+        "Youden's J",
+        lambda p: p.sensitivity + p.specificity - 1,
+        trials="both classes",
+        scale="correlation",
+        number_format="percent",
+    )
+    old = Evaluation.of(POSITIVE, PROBABILITY, evidence=Evidence("set", "val", range(120)), draws=50)
+    monkeypatch.setitem(METRICS, "youden", youden)
+    evidence = Evidence("set", "val", range(120), ridge_called=POSITIVE)
+    measured = Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, draws=50)
+    expected = 2 * measured.scores["balanced_accuracy"] - 1
+    assert measured.scores["youden"] == pytest.approx(expected)
+    low, high = measured.intervals["youden"]
+    assert low < expected < high
+    assert measured.thumbnail_ridge.scores["youden"] == 1
+    assert format_score("youden", 0.5) == "50.00 %"
+    assert format_interval("youden", (0.25, 0.75)) == "25.0 to 75.0 %"
+    assert score_title("youden") == "Youden's J"
+    assert Evaluation.from_dict(measured.to_dict()) == measured
+    assert Evaluation.from_dict(old.to_dict()).scores["youden"] is None
+
+
+def test_a_score_outside_the_unit_interval_keeps_the_bootstrap(monkeypatch):
+    ratio = Metric("ratio", "likelihood ratio", lambda p: p.sensitivity / (1 - p.specificity), scale="other")
+    monkeypatch.setitem(METRICS, "ratio", ratio)
+    measured = Evaluation.of(POSITIVE, PROBABILITY, evidence=Evidence("set", "val", range(120)), draws=50)
+    low, high = measured.intervals["ratio"]
+    assert 1 < low < measured.scores["ratio"] < high
+
+
+def test_every_metric_has_a_name_on_the_hub():
+    assert len({hub_name(name) for name in METRICS}) == len(METRICS)
+    assert (hub_name("accuracy"), hub_name("sensitivity"), hub_name("unknown")) == ("accuracy", "recall", "unknown")
+    assert [name for name, metric in METRICS.items() if metric.in_summary] == [
+        "accuracy", "sensitivity", "specificity", "auroc",
+    ]  # fmt: skip
+
+
+def test_scores_are_formatted_by_their_entry():
+    assert (format_score("accuracy", 0.9775), format_score("auroc", 0.9775)) == ("97.75 %", "0.9775")
+    assert (format_interval("ppv", (0.5, 1.0)), format_interval("mcc", (-0.5, 1.0))) == (
+        "50.0 to 100.0 %",
+        "-0.500 to 1.000",
+    )
+    assert (percent(None), format_score("auroc", None), format_interval("auroc", None)) == ("-", "-", "-")
+    assert (score_title("unknown"), format_score("unknown", 0.5)) == ("unknown", "0.5000")

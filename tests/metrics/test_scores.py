@@ -14,17 +14,17 @@ PROBABILITY = np.clip(0.35 * TRUTH + RNG.random(200) * 0.7, 0, 1)
 @pytest.mark.parametrize("threshold", [0.3, 0.5])
 def test_scores_agree_with_scikit_learn(threshold):
     scores, called = binary_scores(TRUTH, PROBABILITY, threshold=threshold), threshold <= PROBABILITY
-    assert scores.accuracy == pytest.approx(reference.accuracy_score(TRUTH, called))
-    assert scores.sensitivity == pytest.approx(reference.recall_score(TRUTH, called))
-    assert scores.specificity == pytest.approx(reference.recall_score(TRUTH, called, pos_label=False))
-    assert scores.ppv == pytest.approx(reference.precision_score(TRUTH, called))
-    assert scores.npv == pytest.approx(reference.precision_score(TRUTH, called, pos_label=False))
-    assert scores.f1 == pytest.approx(reference.f1_score(TRUTH, called))
-    assert scores.balanced_accuracy == pytest.approx(reference.balanced_accuracy_score(TRUTH, called))
-    assert scores.mcc == pytest.approx(reference.matthews_corrcoef(TRUTH, called))
-    assert scores.auroc == pytest.approx(reference.roc_auc_score(TRUTH, PROBABILITY))
-    assert scores.auprc == pytest.approx(reference.average_precision_score(TRUTH, PROBABILITY))
-    assert scores.brier == pytest.approx(reference.brier_score_loss(TRUTH, PROBABILITY))
+    assert scores["accuracy"] == pytest.approx(reference.accuracy_score(TRUTH, called))
+    assert scores["sensitivity"] == pytest.approx(reference.recall_score(TRUTH, called))
+    assert scores["specificity"] == pytest.approx(reference.recall_score(TRUTH, called, pos_label=False))
+    assert scores["ppv"] == pytest.approx(reference.precision_score(TRUTH, called))
+    assert scores["npv"] == pytest.approx(reference.precision_score(TRUTH, called, pos_label=False))
+    assert scores["f1"] == pytest.approx(reference.f1_score(TRUTH, called))
+    assert scores["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(TRUTH, called))
+    assert scores["mcc"] == pytest.approx(reference.matthews_corrcoef(TRUTH, called))
+    assert scores["auroc"] == pytest.approx(reference.roc_auc_score(TRUTH, PROBABILITY))
+    assert scores["auprc"] == pytest.approx(reference.average_precision_score(TRUTH, PROBABILITY))
+    assert scores["brier"] == pytest.approx(reference.brier_score_loss(TRUTH, PROBABILITY))
 
 
 @pytest.mark.parametrize(
@@ -38,20 +38,20 @@ def test_scores_agree_with_scikit_learn(threshold):
         ([0, 1], [0.1, 0.9], ""),
     ],
 )
-def test_a_score_that_the_images_do_not_define_is_none(truth, probability, undefined):
-    scores = binary_scores(np.array(truth, bool), np.array(probability)).to_dict()
+def test_an_undefined_score_is_none(truth, probability, undefined):
+    scores = binary_scores(np.array(truth, bool), np.array(probability))
     assert {name for name, value in scores.items() if value is None} == set(undefined.split())
 
 
-def test_calibrated_probabilities_have_a_small_calibration_error_and_swapped_ones_a_large_one():
+def test_the_ece_is_small_only_for_calibrated_probabilities():
     rng = np.random.default_rng(0)
     probability = rng.random(20_000)
     positive = rng.random(20_000) < probability
-    assert binary_scores(positive, probability).ece < 0.02
-    assert binary_scores(~positive, probability).ece > 0.4
+    assert binary_scores(positive, probability)["ece"] < 0.02
+    assert binary_scores(~positive, probability)["ece"] > 0.4
 
 
-def test_calls_are_counted_by_truth():
+def test_the_confusion_matrix_is_counted():
     positive, called = np.array([1, 1, 1, 0, 0, 0], bool), np.array([1, 1, 0, 1, 0, 0], bool)
     assert confusion_of(positive, called) == Confusion(tp=2, fp=1, tn=2, fn=1)
 
@@ -59,18 +59,18 @@ def test_calls_are_counted_by_truth():
 @pytest.mark.parametrize(
     ("truth", "probability", "reason"),
     [
-        ([True], [0.1, 0.2], "one length"),
-        ([], [], "one length"),
+        ([True], [0.1, 0.2], "same length"),
+        ([], [], "same length"),
         ([True], [1.5], "not logits"),
         ([True], [float("nan")], "not logits"),
     ],
 )
-def test_lists_that_cannot_be_scored_are_refused(truth, probability, reason):
+def test_invalid_lists_are_refused(truth, probability, reason):
     with pytest.raises(ValueError, match=reason):
         binary_scores(np.array(truth, bool), np.array(probability))
 
 
-def test_sensitivity_rises_over_the_sizes_that_it_is_given():
+def test_sensitivity_is_computed_for_each_bin_of_sizes():
     sizes = np.array([1.0, 1.5, 2.0, 2.5, 6.0])
     called = np.array([False, False, True, False, True])
     bins = sensitivity_by_size(sizes, called, edges_mm=(1, 2, 3, 5, 8))

@@ -10,8 +10,8 @@ from spinealign.networks.catalog import BACKBONES
 
 
 @lru_cache
-def shaped(name, **attributes):
-    """A network without memory: on the meta device, tensors have a shape and no values."""
+def meta_network(name, **attributes):
+    """Return a network on the meta device, where tensors have shapes but no values."""
     with torch.device("meta"):
         return AutoModelForImageClassification.from_config(BACKBONES[name].shape(**attributes))
 
@@ -34,24 +34,24 @@ def count(network, *, trained=False):
         ("thumbnail_ridge", 257),
     ],
 )
-def test_each_backbone_has_the_published_number_of_parameters(name, parameters):
-    assert count(shaped(name)) == parameters
+def test_number_of_parameters_is_as_published(name, parameters):
+    assert count(meta_network(name)) == parameters
 
 
-def test_the_convolutions_of_vgg16_are_frozen_unless_wanted():
-    assert count(shaped("vgg16"), trained=True) == 25_692_161
-    assert count(shaped("vgg16").features) == 14_714_688
-    assert count(shaped("vgg16", freeze=False), trained=True) == 40_406_849
+def test_vgg16_convolutions_are_frozen_by_default():
+    assert count(meta_network("vgg16"), trained=True) == 25_692_161
+    assert count(meta_network("vgg16").features) == 14_714_688
+    assert count(meta_network("vgg16", freeze=False), trained=True) == 40_406_849
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_each_backbone_takes_its_image_size_and_gives_two_logits(name):
+def test_backbone_returns_two_logits_at_its_image_size(name):
     side = BACKBONES[name].image_size
     pixel_values = torch.empty(1, 3, side, side, device="meta")
-    assert shaped(name)(pixel_values=pixel_values).logits.shape == (1, 2)
-    assert getattr(shaped(name).config, "image_size", side) == side
+    assert meta_network(name)(pixel_values=pixel_values).logits.shape == (1, 2)
+    assert getattr(meta_network(name).config, "image_size", side) == side
 
 
-def test_own_classes_are_told_from_those_of_transformers():
+def test_backbones_with_classes_of_this_package():
     own = {name for name, backbone in BACKBONES.items() if backbone.is_own}
     assert own == {"cnn", "vgg16", "densenet121", "thumbnail_ridge"}

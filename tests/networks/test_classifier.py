@@ -1,4 +1,4 @@
-"""What holds for every network of the room, on shapes that compute in milliseconds."""
+"""Tests of all networks, with small configurations."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ SMALL = {
     "thumbnail_ridge": {},
 }
 OWN = [name for name in SMALL if BACKBONES[name].is_own]
-MANY_LAYERS = {"densenet121", "mobilenet_v2", "resnet50"}  # their export takes more than ten seconds on a busy machine
+MANY_LAYERS = {"densenet121", "mobilenet_v2", "resnet50"}  # export takes more than ten seconds
 
 
-def lived_in(name):
-    """A network whose biases and running statistics are not those it was born with."""
+def random_network(name):
+    """Return a network whose biases and running statistics differ from their initial values."""
     torch.manual_seed(0)
     network = AutoModelForImageClassification.from_config(BACKBONES[name].shape(**SMALL[name])).train()
     with torch.no_grad():
@@ -44,7 +44,7 @@ def lived_in(name):
     return network.eval()
 
 
-def assert_both_give_the_same(network, path):
+def assert_onnx_equals_torch(network, path):
     session = onnxruntime.InferenceSession(path)
     for images in (1, 3):
         pixel_values = torch.randn(images, 3, SIDE, SIDE)
@@ -60,24 +60,24 @@ def assert_both_give_the_same(network, path):
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in MANY_LAYERS else ()) for name in SMALL]
 )
-def test_torch_and_onnx_give_the_same_logits_and_features(tmp_path, name):
-    network = lived_in(name)
+def test_torch_and_onnx_give_the_same_outputs(tmp_path, name):
+    network = random_network(name)
     export_onnx(network, tmp_path / "model.onnx", image_size=SIDE)
-    assert_both_give_the_same(network, tmp_path / "model.onnx")
+    assert_onnx_equals_torch(network, tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("name", ["cnn", "resnet18"])
-def test_bfloat16_storage_adds_no_error_even_where_batch_norms_are_folded(tmp_path, name):
-    network = lived_in(name).to(torch.bfloat16).to(torch.float32)
+def test_bfloat16_weights_give_the_same_outputs_in_onnx(tmp_path, name):
+    network = random_network(name).to(torch.bfloat16).to(torch.float32)
     export_onnx(network, tmp_path / "model.onnx", image_size=SIDE, weights_dtype="bfloat16")
-    assert_both_give_the_same(network, tmp_path / "model.onnx")
+    assert_onnx_equals_torch(network, tmp_path / "model.onnx")
     stored = {tensor.data_type for tensor in onnx.load(tmp_path / "model.onnx").graph.initializer}
     assert (onnx.TensorProto.BFLOAT16 in stored) == (name == "cnn")
 
 
 @pytest.mark.parametrize("name", [*OWN, "resnet18"])
 def test_every_tensor_survives_saving_and_strict_loading(tmp_path, name):
-    network = lived_in(name)
+    network = random_network(name)
     network.save_pretrained(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
     restored = load_network(tmp_path)
@@ -91,36 +91,36 @@ def test_every_tensor_survives_saving_and_strict_loading(tmp_path, name):
     assert bool(counters) == (name in ("densenet121", "resnet18"))
 
 
-def test_frozen_convolutions_stay_frozen_after_loading(tmp_path):
-    lived_in("vgg16").save_pretrained(tmp_path)
+def test_loaded_vgg16_has_frozen_convolutions(tmp_path):
+    random_network("vgg16").save_pretrained(tmp_path)
     restored = load_network(tmp_path)
     assert not any(parameter.requires_grad for parameter in restored.features.parameters())
     assert all(parameter.requires_grad for parameter in restored.dense.parameters())
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_the_auto_classes_know_each_network(name):
+def test_auto_classes_know_each_network(name):
     config = BACKBONES[name].shape()
     assert type(AutoConfig.for_model(config.model_type)) is type(config)
 
 
 @pytest.mark.parametrize("name", ["cnn", "thumbnail_ridge"])
-def test_labels_give_the_loss_that_keras_calls_binary_cross_entropy(name):
-    network, labels = lived_in(name), torch.tensor([0, 1, 1])
+def test_loss_is_the_binary_cross_entropy(name):
+    network, labels = random_network(name), torch.tensor([0, 1, 1])
     output = network(pixel_values=torch.randn(3, 3, SIDE, SIDE), labels=labels)
     log_odds = output.logits[:, 1]
     expected = torch.nn.functional.binary_cross_entropy(torch.sigmoid(log_odds), labels.float())
     torch.testing.assert_close(output.loss, expected)
 
 
-def test_softmax_of_the_two_logits_is_the_sigmoid_of_the_one():
+def test_softmax_of_two_logits_is_the_sigmoid_of_one():
     head, features = LogOddsHead(5), torch.randn(7, 5)
     probability = torch.softmax(head(features), dim=1)[:, 1]
     torch.testing.assert_close(probability, torch.sigmoid(head.linear(features))[:, 0])
 
 
-def test_dropout_acts_in_training_alone():
-    network, pixel_values = lived_in("cnn"), torch.randn(2, 3, SIDE, SIDE)
+def test_dropout_is_active_only_in_training():
+    network, pixel_values = random_network("cnn"), torch.randn(2, 3, SIDE, SIDE)
     first, second = (network(pixel_values=pixel_values).logits for _ in range(2))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     network.train()
@@ -128,10 +128,10 @@ def test_dropout_acts_in_training_alone():
     assert not torch.equal(first, second)
 
 
-def test_the_thumbnail_network_sees_the_thumbnail_of_the_shortcut_probe():
+def test_thumbnail_network_uses_the_shortcut_thumbnail():
     from spinealign.metrics.shortcut import thumbnail
 
     gray = np.random.default_rng(0).integers(0, 256, size=(SIDE, SIDE), dtype=np.uint8)
     pixel_values = torch.from_numpy(gray / np.float32(255)).expand(1, 3, SIDE, SIDE)
-    (features,) = lived_in("thumbnail_ridge").states(pixel_values)
-    np.testing.assert_allclose(features[0].numpy(), thumbnail(gray), atol=1 / 255)  # Pillow rounds to whole gray levels
+    (features,) = random_network("thumbnail_ridge").states(pixel_values)
+    np.testing.assert_allclose(features[0].numpy(), thumbnail(gray), atol=1 / 255)  # Pillow rounds to integers

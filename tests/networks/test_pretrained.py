@@ -13,7 +13,7 @@ from spinealign.networks.pretrained import find_backbone, load_imagenet_features
 
 
 def timm_folder(folder, architecture, tensors):
-    """What timm publishes: the weights under its own names, and a configuration that is not of transformers."""
+    """Write a folder as timm publishes it: weights with its tensor names, and its own kind of configuration."""
     folder.mkdir(exist_ok=True)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps({"architecture": architecture, "num_classes": 1000}))
@@ -22,13 +22,13 @@ def timm_folder(folder, architecture, tensors):
 
 @pytest.fixture(scope="session")
 def timm_vgg16(tmp_path_factory):
-    """The layout of `timm/vgg16.tv_in1k`, with convolutions that can be told from random ones."""
+    """Folder in the layout of `timm/vgg16.tv_in1k`, with a distinct constant in each convolution."""
     channels = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
-    places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+    positions = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
     tensors = {}
-    for number, (place, narrow, wide) in enumerate(zip(places, channels, channels[1:])):
-        tensors[f"features.{place}.weight"] = torch.full((wide, narrow, 3, 3), number / 100)
-        tensors[f"features.{place}.bias"] = torch.full((wide,), -number / 100)
+    for number, (position, narrow, wide) in enumerate(zip(positions, channels, channels[1:])):
+        tensors[f"features.{position}.weight"] = torch.full((wide, narrow, 3, 3), number / 100)
+        tensors[f"features.{position}.bias"] = torch.full((wide,), -number / 100)
     tensors |= {"pre_logits.fc1.bias": torch.zeros(4096), "head.fc.bias": torch.zeros(1000)}
     return timm_folder(tmp_path_factory.mktemp("timm") / "vgg16", "vgg16", tensors)
 
@@ -38,7 +38,7 @@ def create(name):
     return AutoModelForImageClassification.from_config(BACKBONES[name].shape(**shape))
 
 
-def test_a_backbone_is_found_by_name_hub_id_and_folder(tmp_path, timm_vgg16, tiny_backbone):
+def test_backbone_is_found_by_name_hub_id_and_folder(tmp_path, timm_vgg16, tiny_backbone):
     for name in ("vgg16", "timm/vgg16.tv_in1k", str(timm_vgg16)):
         assert find_backbone(name) is BACKBONES["vgg16"]
     assert find_backbone(str(tiny_backbone)) is None
@@ -46,7 +46,7 @@ def test_a_backbone_is_found_by_name_hub_id_and_folder(tmp_path, timm_vgg16, tin
     assert find_backbone("somebody/something") is None
 
 
-def test_vgg16_takes_every_convolution_of_timm(timm_vgg16):
+def test_vgg16_loads_all_convolutions_of_timm(timm_vgg16):
     network = create("vgg16")
     load_imagenet_features(network, str(timm_vgg16))
     stored = load_file(timm_vgg16 / "model.safetensors")
@@ -54,7 +54,7 @@ def test_vgg16_takes_every_convolution_of_timm(timm_vgg16):
         torch.testing.assert_close(tensor, stored[f"features.{name}"])
 
 
-def test_densenet121_takes_every_tensor_of_timm_and_its_statistics(tmp_path):
+def test_densenet121_loads_all_tensors_of_timm(tmp_path):
     source, network = create("densenet121"), create("densenet121")
     for name, tensor in source.features.state_dict().items():
         if name.endswith("running_mean"):
@@ -64,20 +64,20 @@ def test_densenet121_takes_every_tensor_of_timm_and_its_statistics(tmp_path):
         for name, tensor in source.features.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    assert "features.denseblock1.denselayer1.norm1.running_mean" in tensors, "a name of timm"
+    assert "features.denseblock1.denselayer1.norm1.running_mean" in tensors, "a tensor name of timm"
     folder = timm_folder(tmp_path / "densenet121", "densenet121", tensors)
     load_imagenet_features(network, str(folder))
     for name, tensor in source.features.state_dict().items():
         torch.testing.assert_close(network.features.state_dict()[name], tensor, msg=name)
 
 
-@pytest.mark.parametrize("change", ["missing", "superfluous"])
-def test_weights_that_do_not_fit_are_refused(tmp_path, timm_vgg16, change):
+@pytest.mark.parametrize("change", ["missing", "unexpected"])
+def test_weights_that_do_not_fit_raise(tmp_path, timm_vgg16, change):
     tensors = load_file(timm_vgg16 / "model.safetensors")
     if change == "missing":
         del tensors["features.28.bias"]
     else:
         tensors["features.30.weight"] = torch.zeros(1)
     folder = timm_folder(tmp_path / "vgg16", "vgg16", tensors)
-    with pytest.raises(CheckpointError, match=r"does not fit the network: features\.(28\.bias|30\.weight)"):
+    with pytest.raises(CheckpointError, match=r"features\.(28\.bias|30\.weight)"):
         load_imagenet_features(create("vgg16"), str(folder))

@@ -1,4 +1,4 @@
-"""The tools for agents, asked as agents ask them."""
+"""Tools for agents, called over the Model Context Protocol."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def served(tmp_path_factory, toy_model):
 
 @pytest.fixture(scope="module")
 def ask(served):
-    """Call tools in one session; without any, list them."""
+    """Return a function that calls tools in one session, or lists them if no call is given."""
 
     async def session(calls):
         from mcp import ClientSession
@@ -50,7 +50,7 @@ def sent(slices):
     }
 
 
-def test_each_tool_says_what_it_takes_and_that_it_is_no_medical_device(ask):
+def test_each_tool_describes_its_input_and_has_a_disclaimer(ask):
     tools = {tool.name: tool for tool in ask()}
     assert list(tools) == ["predict", "predict_batch", "explain"]
     assert "not a medical device" in tools["predict"].description
@@ -79,14 +79,14 @@ def test_the_tools_give_what_the_predictor_gives(ask, sent, slices, toy_model, s
     assert served.files() == []
 
 
-def test_neither_addresses_nor_paths_nor_other_text_are_opened(ask, served, slices, sent):
+def test_urls_paths_and_other_text_are_not_opened(ask, served, slices, sent):
     images = (f"{served.url}/health", "/etc/passwd", f"file://{slices['eight']}", str(slices["eight"]), "data:,a", "",
               "data:image/png;base64,%%%", sent["eight"].replace("base64", "utf8"))  # fmt: skip
     for result in ask(*(("predict", {"image": image}) for image in images)):
         assert result.isError
         assert "Send the file as a data URL" in result.content[0].text
     (many,) = ask(("predict_batch", {"images": [sent["small"]] * 101}))
-    assert "101 files are too many at once; send at most 100." in many.content[0].text
+    assert "Too many files: 101. Send at most 100 at once." in many.content[0].text
     assert "Traceback" not in served.log.read_text()
 
 
@@ -114,7 +114,7 @@ def post(http):
     )
 
 
-def test_whatever_an_agent_sends_is_not_in_the_log(http, post, served, sent):
+def test_messages_of_agents_are_not_logged(http, post, served, sent):
     secret, image = "Smith^Jane", sent["eight"]
     for message in (
         {"jsonrpc": "2.0", "id": 7, "result": {"patient": secret, "image": image}},
@@ -155,7 +155,7 @@ def test_whatever_an_agent_sends_is_not_in_the_log(http, post, served, sent):
     assert served.log.read_text().replace(f"The page is at {served.url}/\n", "") == ""
 
 
-def test_requests_that_wait_for_what_is_never_said_keep_nobody_out(http, served, post):
+def test_requests_that_never_finish_do_not_block_others(http, served, post):
     host, port = served.url.removeprefix("http://").split(":")
     with contextlib.ExitStack() as standing:
         waiting = b"GET /mcp HTTP/1.1\r\nAccept: text/event-stream\r\n"
@@ -169,7 +169,7 @@ def test_requests_that_wait_for_what_is_never_said_keep_nobody_out(http, served,
         assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
 
 
-def test_what_is_no_image_never_ends_the_rest_of_a_batch(ask, post, sent):
+def test_a_value_that_is_not_an_image_does_not_stop_a_batch(ask, post, sent):
     others = ["data:image/png;base64,\u00e9", "data:image/png;base64,AAA", sent["broken"], "", None, 1, True, ["x"], {}]
     answer = post(call("predict_batch", images=[sent["eight"], *others, "data:;base64,\ud800", sent["eight"]]))
     rows = answer.json()["result"]["structuredContent"]["result"]
@@ -181,13 +181,13 @@ def test_what_is_no_image_never_ends_the_rest_of_a_batch(ask, post, sent):
         assert result.content[0].text.startswith("Send the file")
 
 
-def test_what_takes_long_to_parse_is_refused_before(post, sent):
+def test_a_message_with_too_many_values_is_refused(post, sent):
     many = post(b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":[' + b"0," * 2_000_000 + b"0]}}")
-    assert (many.status_code, many.text) == (413, "More than 1000 values are too many.")
+    assert (many.status_code, many.text) == (413, "Too many JSON values; send at most 1000.")
     assert post(call("predict_batch", images=[sent["small"]] * 100)).status_code == 200
 
 
-def test_files_of_all_agents_together_have_a_bound_and_room_returns(http, post, served):
+def test_the_total_size_of_unanswered_messages_is_limited(http, post, served):
     largest = json.dumps(call("predict", image="data:image/png;base64," + "A" * 40 * 1024**2)).encode()
     host, port = served.url.removeprefix("http://").split(":")
     head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -195,7 +195,7 @@ def test_files_of_all_agents_together_have_a_bound_and_room_returns(http, post, 
         first.sendall(head % len(largest) + largest[:-1])  # it has all arrived when the next one is refused
         refused = [answer for answer in (post(largest) for _ in range(5)) if answer.status_code == 503]
         assert refused
-        assert refused[0].text == "Too many ask at once; try again."
+        assert refused[0].text == "Too many requests at once; try again."
         assert post(rpc("ping")).status_code == 200
         first.sendall(largest[-1:])
         assert b"200 OK" in first.recv(1_000)
@@ -206,7 +206,7 @@ def test_files_of_all_agents_together_have_a_bound_and_room_returns(http, post, 
     assert post(b" " * (44 * 1024**2 + 1)).status_code == 413
 
 
-def test_agents_learn_who_answers_and_which_version(post):
+def test_initialization_negotiates_the_protocol_version(post):
     asked = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
     answer = post(rpc("initialize", asked)).json()["result"]
     assert (answer["protocolVersion"], answer["serverInfo"]["name"]) == ("2025-06-18", "spinealign")
@@ -217,7 +217,7 @@ def test_agents_learn_who_answers_and_which_version(post):
     assert post(rpc("prompts/list")).json()["error"]["code"] == -32601
 
 
-def test_the_logging_of_the_program_around_it_stays_as_it_was(toy_model):
+def test_the_logging_configuration_is_unchanged(toy_model):
     code = f"""
 import logging
 from spinealign import Predictor

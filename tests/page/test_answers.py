@@ -7,7 +7,7 @@ from spinealign.inference.prediction import Prediction
 from spinealign.page.answers import Row, to_csv
 
 
-def test_the_table_holds_every_number_and_no_formula():
+def test_the_csv_has_all_values_and_no_formulas():
     shares = {"=normal": 0.25, "fracture": 0.75}
     rejected = Prediction("fracture", 0.75, shares, "m", accepted=False, rejection_reasons=("too dark", "blurry"))
     text = to_csv([Row("+a.png", rejected), Row("b.png", error="-broken")], list(shares))

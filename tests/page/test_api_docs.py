@@ -1,4 +1,4 @@
-"""The examples of `docs/api.md`, run as they stand there."""
+"""Examples of `docs/api.md`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conftest import serve_page
 
 @pytest.fixture
 def documented(root, slices, tmp_path):
-    """Return an example of a language, made to ask a page; a folder holds the files that it names."""
+    """Return a function that extracts an example for a page, and create the files that the examples use."""
     for name, kind in (("slice.png", "eight"), ("a.png", "eight"), ("b.dcm", "dicom")):
         shutil.copy(slices[kind], tmp_path / name)
     text = (root / "docs" / "api.md").read_text()
@@ -29,11 +29,11 @@ def documented(root, slices, tmp_path):
 
 @pytest.fixture(scope="session")
 def node():
-    """Node, as Playwright brings it."""
+    """Path of the Node binary in the Playwright package."""
     playwright = pytest.importorskip("playwright")
     path = Path(playwright.__file__).parent / "driver" / "node"
     if not path.is_file():
-        pytest.skip("this Playwright brings no Node")
+        pytest.skip("this Playwright package has no Node binary")
     return path
 
 
@@ -43,7 +43,7 @@ def run_node(node, script, folder):
 
 
 def run_curl(script, folder):
-    """Return the answer that a script of curl gets."""
+    """Run a curl script and return the answer."""
     said = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=True).stdout
     assert said.startswith("event: complete")
     (answer,) = json.loads(said.split("data: ")[-1])
@@ -74,7 +74,7 @@ def test_the_documented_javascript_runs(documented, page, node, tmp_path):
     assert 0 < float(confidence) < 1
 
 
-def test_the_documented_javascript_says_why_a_file_cannot_be_used(documented, page, slices, node, tmp_path):
+def test_the_documented_javascript_reports_unusable_files(documented, page, slices, node, tmp_path):
     shutil.copy(slices["broken"], tmp_path / "slice.png")
     done = run_node(node, documented("javascript", page), tmp_path)
     assert done.returncode != 0

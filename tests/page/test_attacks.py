@@ -1,4 +1,4 @@
-"""What an attacker tries against the page over the network; `docs/security.md` lists it."""
+"""Network attacks on the page; `docs/security.md` lists them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import serve_page
 
-UNKNOWN = "This file was not uploaded here, or it is gone; upload it again."
+UNKNOWN = "upload it again"
 
 
 def ask(url, *, body=None, headers=None):
-    """Return status and text of the answer."""
+    """Send a request and return status and text of the response."""
     request = urllib.request.Request(url, data=body, headers=headers or {})
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
@@ -34,7 +34,7 @@ def ask(url, *, body=None, headers=None):
 
 
 def send_files(page, files):
-    """Upload files, each a name and its content, in one request."""
+    """Upload pairs of name and content in one request."""
     edge = secrets.token_hex(8)
     head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{{}}"\r\n\r\n'
     parts = [head.format(name).encode() + content + b"\r\n" for name, content in files]
@@ -48,7 +48,7 @@ def send_json(page, body, endpoint="predict"):
 
 
 def call(page, data, endpoint="predict"):
-    """Return how the event of a call ended, and with what."""
+    """Call an endpoint and return the kind and data of its last event, or status and text of an error."""
     status, text = send_json(page, json.dumps({"data": data}).encode(), endpoint)
     if status != 200:
         return status, text
@@ -63,7 +63,7 @@ def file_data(path, **more):
 
 @pytest.fixture
 def secret(tmp_path, slices):
-    """An image on the server that nobody uploaded."""
+    """Image on the server that was not uploaded."""
     path = tmp_path / "secret.png"
     path.write_bytes(slices["eight"].read_bytes())
     return path
@@ -88,7 +88,7 @@ def test_a_path_that_was_not_uploaded_is_refused(page, secret):
     assert "fracture" not in content
 
 
-def test_names_with_paths_stay_inside_the_folder_of_their_upload(page, slices):
+def test_file_names_with_paths_stay_in_the_upload_folder(page, slices):
     content = slices["eight"].read_bytes()
     for name in ("../../../a.png", "..\\..\\a.png", "/etc/a.png", "....//a.png", "%2e%2e/a.png"):
         status, text = send_files(page, [(name, content)])
@@ -113,18 +113,18 @@ def test_no_file_is_served_not_even_an_upload(page, slices):
     call(page, [file_data(path)])
 
 
-def test_an_upload_lies_where_nobody_guesses_and_answers_once(page, slices):
+def test_upload_paths_are_random_and_usable_once(page, slices):
     content = slices["eight"].read_bytes()
     (first,), (second,) = (json.loads(send_files(page, [("a.png", content)])[1]) for _ in range(2))
-    assert first != second, "the same file of another person lies elsewhere"
+    assert first != second, "the same file of another user has another path"
     assert len(first.split("/")[-3]) == 32
     assert call(page, [file_data(first)])[0] == "complete"
     kind, answer = call(page, [file_data(first)])
     assert (kind, UNKNOWN in answer) == ("error", True)
-    assert call(page, [file_data(second)])[0] == "complete", "the answer to one deletes no file of the other"
+    assert call(page, [file_data(second)])[0] == "complete", "reading one upload does not delete the other"
 
 
-def test_no_address_is_fetched(page, slices):
+def test_no_url_is_fetched(page, slices):
     asked = []
 
     class Listener(http.server.BaseHTTPRequestHandler):
@@ -156,11 +156,11 @@ def test_no_address_is_fetched(page, slices):
     finally:
         server.shutdown()
         server.server_close()
-    # The client of Gradio itself looks whether there is such a file; the server never does.
+    # Gradio's client requests the file itself; the server does not.
     assert all(path == "/slice.png" for path in asked)
 
 
-def test_what_is_no_file_is_an_error_and_never_ends_the_server(page):
+def test_malformed_calls_are_errors_and_do_not_stop_the_server(page):
     for data in ([], [1], ["text"], [[]], [{}], [{"path": 1}], [{"path": None}], [{"path": ["a"]}], [None, None, None]):
         kind, answer = call(page, data)
         assert kind == "error" or kind >= 400, data
@@ -171,7 +171,7 @@ def test_what_is_no_file_is_an_error_and_never_ends_the_server(page):
     assert ask(f"{page.url}/health")[0] == 200
 
 
-def test_too_large_uploads_are_refused_whether_announced_or_not(page, tmp_path):
+def test_too_large_uploads_are_refused(page, tmp_path):
     for megabytes, count in ((33, 1), (30, 9)):
         path = tmp_path / "big.png"
         path.write_bytes(b"\0" * (megabytes * 1024**2))
@@ -188,7 +188,7 @@ def test_too_large_uploads_are_refused_whether_announced_or_not(page, tmp_path):
             for _ in range(300):
                 line.sendall(megabyte)
         except OSError:
-            pass  # the server hung up
+            pass  # the server closed the connection
         assert b" 413 " in received(line)
     path.write_text(json.dumps({"data": ["x" * 2 * 1024**2]}))
     assert curl_status("--json", f"@{path}", f"{page.url}/gradio_api/call/predict") == 413
@@ -196,7 +196,7 @@ def test_too_large_uploads_are_refused_whether_announced_or_not(page, tmp_path):
 
 
 def curl_status(*words):
-    """Return the status of an answer that may come before the whole request is sent."""
+    """Return the status of a response that may arrive before the request is complete."""
     command = ["curl", "-s", "-o", os.devnull, "-w", "%{http_code}", *words]
     return int(subprocess.run(command, capture_output=True, text=True).stdout)
 
@@ -208,7 +208,7 @@ def received(line):
         return b" 413 (the connection was reset)"
 
 
-def test_an_upload_that_breaks_off_leaves_no_file(page):
+def test_an_interrupted_upload_leaves_no_file(page):
     host, port = urlsplit(page.url).netloc.split(":")
     with socket.create_connection((host, int(port))) as line:
         line.sendall(
@@ -236,11 +236,11 @@ def test_two_hundred_files_at_once_are_refused(page, slices):
     ]
     kind, answer = call(page, [[file_data(path) for path in paths]], "predict_batch")
     assert kind == "error"
-    assert "120 files are too many at once; send at most 100." in answer
+    assert "Too many files: 120." in answer
     assert page.files() == []
 
 
-def test_what_gradio_offers_beyond_the_page_is_closed(page):
+def test_other_routes_of_gradio_are_closed(page):
     closed = [
         "gradio_api/vibe-code", "gradio_api/vibe-starter-queries", "gradio_api/process_recording", "monitoring",
         "monitoring/summary", "gradio_api/deep_link?session_hash=a", "gradio_api/runs",
@@ -253,7 +253,7 @@ def test_what_gradio_offers_beyond_the_page_is_closed(page):
         assert ask(f"{page.url}/{place}", body=b"{}")[0] == 404, place
 
 
-def test_every_answer_carries_the_headers(page):
+def test_every_response_has_the_security_headers(page):
     for place in ("", "health", "config", "nothing"):
         try:
             answer = urllib.request.urlopen(f"{page.url}/{place}")
@@ -268,7 +268,7 @@ def test_every_answer_carries_the_headers(page):
             assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-def test_with_a_login_nothing_but_the_health_answers_without_it(tmp_path, toy_model, slices):
+def test_without_the_login_only_the_health_check_answers(tmp_path, toy_model, slices):
     from gradio_client import Client, handle_file
 
     with serve_page(tmp_path / "uploads", "--model", str(toy_model), SPINEALIGN_AUTH="ann:one:two,bob:three") as page:
@@ -283,10 +283,10 @@ def test_with_a_login_nothing_but_the_health_answers_without_it(tmp_path, toy_mo
         client = Client(page.url, auth=("ann", "one:two"), verbose=False)
         assert client.predict(handle_file(str(slices["eight"])), api_name="/predict")["label"] == "fracture"
         assert page.files() == []
-        assert ask(f"{page.url}/health", headers={"Host": "neck.example.org"})[0] == 200, "a proxy may stand before it"
+        assert ask(f"{page.url}/health", headers={"Host": "neck.example.org"})[0] == 200, "a proxy may use another name"
 
 
-def test_guesses_of_a_password_are_slowed_and_the_cookie_stays_with_this_site(tmp_path, toy_model):
+def test_failed_logins_are_limited_and_cookies_are_same_site(tmp_path, toy_model):
     with serve_page(tmp_path / "uploads", "--model", str(toy_model), SPINEALIGN_AUTH="ann:right") as page:
 
         def log_in(password):
@@ -309,7 +309,7 @@ def test_guesses_of_a_password_are_slowed_and_the_cookie_stays_with_this_site(tm
             assert answer.status == 429
 
 
-def test_a_name_that_another_site_points_here_is_not_answered(page, tmp_path, toy_model):
+def test_unknown_host_names_are_refused(page, tmp_path, toy_model):
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "[::1"):
         assert ask(f"{page.url}/health", headers={"Host": host})[0] in (400, 421), host
     for host in ("localhost", "LOCALHOST:1", "[::1]:7860"):
@@ -319,11 +319,11 @@ def test_a_name_that_another_site_points_here_is_not_answered(page, tmp_path, to
         assert ask(f"{proxied.url}/health", headers={"Host": "evil.example"})[0] == 421
 
 
-def test_an_upload_without_a_length_takes_no_more_room_than_its_bytes(page):
+def test_an_upload_without_a_length_counts_its_actual_size(page):
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\na\r\n--x--\r\n'
     kind = {"Content-Type": "multipart/form-data; boundary=x", "Transfer-Encoding": "chunked"}
     paths = []
-    for _ in range(6):  # of 256 MiB, four would fit
+    for _ in range(6):  # only four of 256 MiB would fit
         status, text = ask(f"{page.url}/gradio_api/upload", body=iter([body]), headers=kind)
         assert status == 200
         paths += json.loads(text)
@@ -331,7 +331,7 @@ def test_an_upload_without_a_length_takes_no_more_room_than_its_bytes(page):
     assert page.files() == []
 
 
-def test_files_in_other_fields_are_refused_and_leave_none(page):
+def test_files_in_other_fields_are_refused_and_deleted(page):
     part = '--x\r\nContent-Disposition: form-data; name="{}"; filename="a.png"\r\n\r\na\r\n'
     kind = {"Content-Type": "Multipart/Form-Data; boundary=x"}
     for fields in (["x", "files"], ["x"], []):
@@ -344,7 +344,7 @@ def test_files_in_other_fields_are_refused_and_leave_none(page):
     assert page.files() == []
 
 
-def test_names_of_dicom_instances_and_hidden_files_are_taken(page, slices):
+def test_long_and_hidden_file_names_are_accepted(page, slices):
     content = slices["eight"].read_bytes()
     for name in (
         "1.2.840.113619.2.55.3.6046881190.969.1345678901.1234.5678.dcm",
@@ -359,7 +359,7 @@ def test_names_of_dicom_instances_and_hidden_files_are_taken(page, slices):
     assert page.files() == []
 
 
-def test_fields_that_are_no_files_are_refused_before_they_fill_the_memory(page):
+def test_form_fields_without_a_file_are_refused(page):
     for query in ("", "?upload_id=abc"):
         body = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\nSmith^Jane\r\n--x--\r\n'
         kind = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -369,7 +369,7 @@ def test_fields_that_are_no_files_are_refused_before_they_fill_the_memory(page):
     assert page.files() == []
 
 
-def test_no_session_without_a_name_stops_the_queue_and_none_with_a_long_one_is_kept(page, slices):
+def test_empty_and_long_session_names_are_refused(page, slices):
     for session in ("", "x" * 65):
         body = json.dumps({"data": [None], "fn_index": 1, "session_hash": session}).encode()
         kind = {"Content-Type": "application/json"}
@@ -378,7 +378,7 @@ def test_no_session_without_a_name_stops_the_queue_and_none_with_a_long_one_is_k
     assert call(page, [file_data(path)])[0] == "complete"
 
 
-def test_no_other_site_is_let_in_by_a_preflight(page):
+def test_preflight_requests_of_other_sites_are_refused(page):
     headers = {"Host": "evil.example", "Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     for changes, status in (({}, 421), ({"Host": "localhost"}, 403)):
         request = urllib.request.Request(f"{page.url}/config", headers=headers | changes, method="OPTIONS")
@@ -390,12 +390,12 @@ def test_no_other_site_is_let_in_by_a_preflight(page):
             assert answer.headers["content-security-policy"]
 
 
-def test_nothing_about_a_request_is_logged_that_cannot_be_answered(page):
+def test_failed_requests_are_not_logged(page):
     asked = ["?page=Smith^Jane", "gradio_api/call/predict/Smith", "gradio_api/queue/data?session_hash=Smith"]
     sent = ["gradio_api/call/v2/predict", "gradio_api/call/Smith", "gradio_api/queue/join"]
     bodies = [{"Smith": 1}, {"data": ["Smith"]}, {"data": ["Smith"], "fn_index": 999, "session_hash": "a"}]
     for place in asked:
-        with contextlib.suppress(http.client.IncompleteRead):  # Gradio has begun its answer, and cuts it
+        with contextlib.suppress(http.client.IncompleteRead):  # Gradio aborts the response
             ask(f"{page.url}/{place}".replace("^", "%5E"))
     for place, body in zip(sent, bodies):
         kind = {"Content-Type": "application/json"}
@@ -405,7 +405,7 @@ def test_nothing_about_a_request_is_logged_that_cannot_be_answered(page):
     assert "Traceback" not in said
 
 
-def test_nothing_about_a_call_is_logged(page, secret):
+def test_failed_calls_are_not_logged(page, secret):
     for data in (
         [file_data(secret)],
         [file_data(f"{secret}.gone")],

@@ -1,4 +1,4 @@
-"""The page as a person uses it, in Chromium."""
+"""The page in Chromium."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UPLOAD, UPLOADS = "#sa-upload input[type=file]", "#sa-uploads input[type=file]"
 
 @pytest.fixture
 def visit(chromium, page):
-    """Open the page; when the test ends, no error was logged, nothing failed, and no other host was asked."""
+    """Return a function that opens the page; at the end, check for errors and for requests to other hosts."""
     contexts, faults = [], []
 
     def opened(**options):
@@ -61,33 +61,33 @@ def sort_by(tab, column):
 
 
 def clear(tab, slices):
-    """Make the next finding a new one: the page shows a message instead."""
+    """Upload a damaged file, so that an error message replaces the finding."""
     tab.set_input_files(UPLOAD, slices["broken"])
     alert = tab.locator("#sa-finding [role=alert]")
     alert.wait_for()
     assert "This file is damaged or truncated; copy or export it again." in alert.inner_text()
 
 
-def test_each_kind_of_file_shows_its_finding_also_after_a_broken_one_and_leaves_no_file(visit, page, slices):
+def test_each_kind_of_file_shows_its_finding_and_is_deleted(visit, page, slices):
     tab = visit()
     for kind in ("eight", "sixteen", "photo", "dicom"):
         tab.set_input_files(UPLOAD, slices[kind])
         finding(tab).wait_for()
         assert tab.locator(".sa-badge").inner_text() == "Accepted"
         assert tab.locator(".sa-label").inner_text() == "fracture"
-        assert "fracture is called from 60.0%" in tab.locator("#sa-finding").inner_text()
+        assert "Classified as fracture from 60.0%" in tab.locator("#sa-finding").inner_text()
         tab.wait_for_selector(".sa-heat")
         clear(tab, slices)
         assert page.files() == []
 
 
-def test_the_next_image_need_not_wait_for_the_heat_map_of_the_one_before(visit, page, slices):
+def test_a_new_image_does_not_wait_for_the_last_heat_map(visit, page, slices):
     tab = visit()
     tab.set_input_files(UPLOAD, slices["eight"])
     finding(tab).wait_for()
     tab.set_input_files(UPLOAD, slices["small"])
     tab.wait_for_selector(".sa-card[data-accepted=false] .sa-links")
-    tab.wait_for_timeout(1000)  # in which an answer that comes late would show
+    tab.wait_for_timeout(1000)  # a late answer would appear in this time
     assert "too small" in finding(tab).inner_text()
     assert page.files() == []
 
@@ -103,7 +103,7 @@ launch(Predictor.from_pretrained(sys.argv[1]))
 """
 
 
-def test_a_slow_answer_never_takes_the_place_of_a_later_one(chromium, tmp_path, toy_model, slices):
+def test_a_slow_answer_never_replaces_a_later_one(chromium, tmp_path, toy_model, slices):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
     with serve_page(tmp_path / "uploads", str(toy_model), script=str(script)) as served:
@@ -113,7 +113,7 @@ def test_a_slow_answer_never_takes_the_place_of_a_later_one(chromium, tmp_path, 
         finding(tab).wait_for()
         tab.set_input_files(UPLOAD, slices["broken"])
         tab.locator("#sa-finding [role=alert]").wait_for()
-        tab.wait_for_timeout(3000)  # in which the heat map of the first is ready
+        tab.wait_for_timeout(3000)  # the first heat map is ready after this time
         assert "This image cannot be used" in tab.locator("#sa-finding").inner_text()
         tab.get_by_role("button", name="Intact neck").click()
         finding(tab).wait_for()
@@ -136,18 +136,18 @@ def test_a_slow_answer_never_takes_the_place_of_a_later_one(chromium, tmp_path, 
         tab.close()
 
 
-def test_a_rejected_image_says_why_and_that_its_numbers_are_not_to_be_relied_on(visit, slices):
+def test_a_rejected_image_shows_reasons_and_a_warning(visit, slices):
     tab = visit()
     tab.set_input_files(UPLOAD, slices["small"])
     finding(tab).wait_for()
     said = finding(tab).inner_text()
     assert said.startswith("Not accepted")
     assert "too small: shorter side 100 pixels (limit 128)" in said
-    assert "Not to be relied on" in said
+    assert "Do not rely on this result" in said
     assert tab.locator(".sa-bars li").count() == 2
 
 
-def test_files_of_another_kind_or_above_the_limit_are_refused_with_the_reason(visit, page, tmp_path):
+def test_unsupported_and_too_large_files_show_the_reason(visit, page, tmp_path):
     pdf, big = tmp_path / "report.pdf", tmp_path / "big.png"
     pdf.write_bytes(b"%PDF-1.7 no slice")
     big.write_bytes(b"\0" * (33 * 1024**2))
@@ -155,7 +155,7 @@ def test_files_of_another_kind_or_above_the_limit_are_refused_with_the_reason(vi
     tab.set_input_files(UPLOAD, pdf)
     alert = tab.locator("#sa-finding [role=alert]")
     alert.wait_for()
-    assert "This file is a PDF; save the slice as PNG, JPEG or DICOM." in alert.inner_text()
+    assert "This file is a PDF document; save the slice as PNG, JPEG or DICOM." in alert.inner_text()
     tab.set_input_files(UPLOAD, big)
     tab.get_by_text("maximum allowed size", exact=False).first.wait_for()
     assert page.files() == []
@@ -180,7 +180,7 @@ def test_an_image_can_be_pasted_and_dropped(visit, slices):
         clear(tab, slices)
 
 
-def test_the_slider_fades_the_heat_map_without_asking_the_server(visit, slices):
+def test_the_slider_fades_the_heat_map_without_the_server(visit, slices):
     tab = visit()
     tab.set_input_files(UPLOAD, slices["eight"])
     heat = tab.wait_for_selector(".sa-heat")
@@ -193,7 +193,7 @@ def test_the_slider_fades_the_heat_map_without_asking_the_server(visit, slices):
     assert [url for url in asked if not url.startswith("data:")] == []
 
 
-def test_the_image_zooms_by_buttons_and_keys_and_starts_anew_with_the_next_image(visit, slices):
+def test_buttons_and_keys_zoom_and_a_new_image_resets(visit, slices):
     tab = visit()
     tab.set_input_files(UPLOAD, slices["eight"])
     tab.wait_for_selector(".sa-heat")
@@ -212,7 +212,7 @@ def test_the_image_zooms_by_buttons_and_keys_and_starts_anew_with_the_next_image
     tab.wait_for_function("!document.querySelector('.sa-stage[data-zoomed]')")
 
 
-def test_result_downloads_as_json_and_as_a_picture(visit, slices):
+def test_the_result_downloads_as_json_and_as_a_picture(visit, slices):
     tab = visit()
     tab.set_input_files(UPLOAD, slices["dicom"])
     tab.wait_for_selector(".sa-heat")
@@ -224,7 +224,7 @@ def test_result_downloads_as_json_and_as_a_picture(visit, slices):
     assert Image.open(BytesIO(picture.path().read_bytes())).size[0] > 600
 
 
-def test_a_batch_gives_a_table_that_sorts_and_a_csv(visit, page, slices):
+def test_a_batch_has_a_sortable_table_and_a_csv_file(visit, page, slices):
     tab = visit()
     tab.get_by_role("tab", name="Many slices").click()
     tab.set_input_files(UPLOADS, [slices[kind] for kind in ("small", "broken", "eight", "dicom")])
@@ -245,7 +245,7 @@ def test_a_batch_gives_a_table_that_sorts_and_a_csv(visit, page, slices):
     assert page.files() == []
 
 
-def test_an_example_works_by_keyboard_alone(visit):
+def test_an_example_works_with_the_keyboard_only(visit):
     tab = visit()
     reached = []
     for _ in range(30):
@@ -259,7 +259,7 @@ def test_an_example_works_by_keyboard_alone(visit):
     tab.keyboard.press("Enter")
     finding(tab).wait_for()
     tab.wait_for_selector(".sa-heat")
-    assert tab.evaluate("document.activeElement.innerText") == "5 mm break", "the focus stays where it was"
+    assert tab.evaluate("document.activeElement.innerText") == "5 mm break", "the focus does not move"
     tab.locator("#sa-opacity").focus()
     tab.keyboard.press("End")
     assert tab.evaluate("document.documentElement.style.getPropertyValue('--sa-opacity')") == "1"
@@ -276,7 +276,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(visit, slices):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_contrast(visit, slices, scheme):
+def test_text_has_enough_contrast(visit, slices, scheme):
     tab = visit(color_scheme=scheme)
     tab.set_input_files(UPLOAD, slices["small"])
     finding(tab).wait_for()
@@ -285,7 +285,7 @@ def test_text_has_contrast(visit, slices, scheme):
 
 
 def contrast(tab, selector):
-    """Return the contrast of WCAG 2 between a text and what lies behind it."""
+    """Return the WCAG 2 contrast ratio between a text and its background."""
     return tab.locator(selector).first.evaluate("""element => {
         const channels = (color) => color.match(/[\\d.]+/g).map(Number);
         const light = ([r, g, b]) => [r, g, b].map((value) => value / 255)
@@ -299,7 +299,7 @@ def contrast(tab, selector):
     }""")
 
 
-def test_the_finding_does_not_move_what_stands_around_it(visit, slices):
+def test_the_finding_does_not_shift_the_layout(visit, slices):
     tab = visit()
     before = [tab.locator(place).bounding_box() for place in ("#sa-view .sa-stage", "#sa-finding", ".sa-controls")]
     tab.set_input_files(UPLOAD, slices["eight"])
@@ -309,7 +309,7 @@ def test_the_finding_does_not_move_what_stands_around_it(visit, slices):
     assert after[0] == before[0]
 
 
-def test_the_model_tab_shows_honest_and_naive_numbers(visit):
+def test_the_model_tab_shows_both_kinds_of_interval(visit):
     tab = visit()
     tab.get_by_role("tab", name="The model").click()
     said = tab.locator(".sa-about").inner_text()
@@ -317,7 +317,7 @@ def test_the_model_tab_shows_honest_and_naive_numbers(visit):
         assert part in said
 
 
-def test_another_model_is_taken_where_it_is_allowed(visit, slices, toy_model, tmp_path):
+def test_another_model_can_be_chosen_if_allowed(visit, slices, toy_model, tmp_path):
     folder = tmp_path / "<i>mine"
     shutil.copytree(toy_model, folder, ignore=shutil.ignore_patterns("metrics.json"))
     tab = visit()
@@ -326,19 +326,19 @@ def test_another_model_is_taken_where_it_is_allowed(visit, slices, toy_model, tm
     box.fill("nobody/nothing here")
     box.press("Enter")
     tab.locator("#sa-model [role=alert]").wait_for()
-    assert "it is no Hub id" in tab.locator("#sa-model").inner_text()
+    assert "nobody/nothing here" in tab.locator("#sa-model").inner_text()
     box.fill(str(folder))
     tab.get_by_role("button", name="Use it").click()
     tab.locator("#sa-model [role=status]").wait_for()
     assert "come from <i>mine." in tab.locator("#sa-model").inner_text()
-    assert "brings no measured numbers" in tab.locator(".sa-about").inner_text()
+    assert "no measured scores" in tab.locator(".sa-about").inner_text()
     tab.get_by_role("tab", name="One slice").click()
     tab.set_input_files(UPLOAD, slices["eight"])
     tab.wait_for_selector(".sa-heat")
     assert json.loads(downloaded(tab, "Result as JSON").path().read_text())["model"] == "<i>mine"
 
 
-def test_the_model_that_a_person_chose_stays_and_never_gives_way_to_another(visit, page, slices, toy_model, tmp_path):
+def test_a_chosen_model_stays_and_is_never_replaced(visit, page, slices, toy_model, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(toy_model, folder)
     tab = visit()
@@ -367,7 +367,7 @@ def test_the_model_that_a_person_chose_stays_and_never_gives_way_to_another(visi
     assert page.files() == []
 
 
-def test_a_person_logs_in(chromium, tmp_path, toy_model):
+def test_a_visitor_logs_in(chromium, tmp_path, toy_model):
     with serve_page(tmp_path / "uploads", "--model", str(toy_model), SPINEALIGN_AUTH="ann:right") as served:
         tab = chromium.new_page()
         tab.goto(served.url)
@@ -383,7 +383,7 @@ def test_a_person_logs_in(chromium, tmp_path, toy_model):
         tab.close()
 
 
-def test_names_of_files_are_shown_as_they_are_and_never_run(visit, slices, tmp_path):
+def test_file_names_are_shown_as_text_and_never_run(visit, slices, tmp_path):
     names = ["<img src=x onerror=alert(1)>.png", "{{constructor}}${alert(2)}.png", "=cmd.png"]
     for name in names:
         (tmp_path / name).write_bytes(slices["broken"].read_bytes())

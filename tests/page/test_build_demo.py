@@ -1,4 +1,4 @@
-"""`build_demo` by itself, with a model that has no weights."""
+"""`build_demo` without `spinealign.page.launch`, with a model without weights."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from spinealign.config import ModelSettings
+from spinealign.checkpoint.settings import ModelSettings
 
 LAUNCH = """
 import sys
 from pathlib import Path
 import numpy as np
 from spinealign import Predictor
-from spinealign.checkpoint.finding import Checkpoint
+from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.engines import Output
 from spinealign.page import build_demo
 
@@ -38,7 +38,7 @@ demo.block_thread()
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory):
-    """The address of a page that was built and launched by Gradio alone; its model calls everything a fracture."""
+    """Address of a page that Gradio launches itself; its model predicts fracture for every image."""
     folder = tmp_path_factory.mktemp("coin")
     (folder / "config.json").write_text(json.dumps({"id2label": {"0": "normal", "1": "fracture"}}))
     (folder / "spinealign.json").write_text(ModelSettings().to_json())
@@ -49,7 +49,7 @@ def launched(tmp_path_factory):
         process.terminate()
 
 
-def test_a_model_without_weights_gives_a_page_that_launches_and_answers(launched, slices):
+def test_a_page_with_a_custom_engine_launches_and_answers(launched, slices):
     from gradio_client import Client, handle_file
 
     answer = Client(launched, verbose=False).predict(handle_file(str(slices["eight"])), api_name="/predict")
@@ -57,7 +57,7 @@ def test_a_model_without_weights_gives_a_page_that_launches_and_answers(launched
     assert answer["confidence"] == pytest.approx(1 / (1 + np.exp(-2)))
 
 
-def test_the_page_that_is_not_launched_by_us_has_its_look_but_no_guard(launched):
+def test_a_page_launched_by_gradio_has_the_theme_but_no_guard(launched):
     with urllib.request.urlopen(launched) as answer:
         assert ".sa-card" in answer.read().decode()
         assert "content-security-policy" not in answer.headers

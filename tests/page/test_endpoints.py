@@ -1,4 +1,4 @@
-"""The named endpoints, asked as programs ask them."""
+"""Named endpoints, called with Gradio's client."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def picture(data_url):
 
 
 @pytest.mark.parametrize("kind", ["eight", "sixteen", "photo", "dicom"])
-def test_each_kind_of_file_gives_what_the_predictor_gives(client, page, predictor, slices, kind):
+def test_each_kind_of_file_gives_the_result_of_the_predictor(client, page, predictor, slices, kind):
     given = client.predict(upload(slices[kind]), api_name="/predict")
     expected = {**predictor(slices[kind]).to_dict(), "model": "toy"}
     assert given.pop("confidence") == pytest.approx(expected.pop("confidence"), abs=1e-6)
@@ -44,7 +44,7 @@ def test_each_kind_of_file_gives_what_the_predictor_gives(client, page, predicto
     assert page.files() == []
 
 
-def test_a_file_that_cannot_be_used_gives_a_message_without_a_path(client, page, slices):
+def test_an_unusable_file_gives_a_message_without_a_path(client, page, slices):
     from gradio_client.exceptions import AppError
 
     with pytest.raises(AppError, match="This file is damaged or truncated; copy or export it again") as caught:
@@ -53,14 +53,14 @@ def test_a_file_that_cannot_be_used_gives_a_message_without_a_path(client, page,
     assert page.files() == []
 
 
-def test_without_a_file_the_message_asks_for_one(client):
+def test_a_call_without_a_file_asks_for_one(client):
     from gradio_client.exceptions import AppError
 
     with pytest.raises(AppError, match="Send a PNG, JPEG or DICOM file"):
         client.predict(None, api_name="/predict")
 
 
-def test_one_bad_file_never_ends_a_batch(client, page, slices):
+def test_an_unusable_file_does_not_stop_a_batch(client, page, slices):
     files = [upload(slices[kind]) for kind in ("broken", "eight", "small", "eight")]
     broken, eight, small, again = client.predict(files, api_name="/predict_batch")
     assert broken == {"file": "broken.png", "error": "This file is damaged or truncated; copy or export it again."}
@@ -72,7 +72,7 @@ def test_one_bad_file_never_ends_a_batch(client, page, slices):
     assert page.files() == []
 
 
-def test_explain_gives_the_heat_map_and_both_pictures(client, page, predictor, slices):
+def test_explain_returns_the_heat_map_and_both_pictures(client, page, predictor, slices):
     given = client.predict(upload(slices["eight"]), api_name="/explain")
     expected = predictor.explain(slices["eight"])
     assert given["label"] == "fracture"
@@ -83,7 +83,7 @@ def test_explain_gives_the_heat_map_and_both_pictures(client, page, predictor, s
     assert page.files() == []
 
 
-def test_only_the_three_endpoints_are_offered(client):
+def test_only_three_endpoints_are_public(client):
     offered = client.view_api(return_format="dict")["named_endpoints"]
     assert sorted(offered) == ["/explain", "/predict", "/predict_batch"]
     for name, parameter in (("/predict", "image"), ("/predict_batch", "images"), ("/explain", "image")):

@@ -22,14 +22,14 @@ with own_folder() as folder:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """An empty folder for temporary files."""
+    """Empty folder for temporary files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def holder(place):
-    """Another process that holds a folder with a file."""
+    """Another process with an upload folder that holds a file."""
     own = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", HOLD], env=own, stdout=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
@@ -37,7 +37,7 @@ def holder(place):
         process.kill()
 
 
-def test_a_folder_is_for_one_user_is_known_to_gradio_and_goes_with_the_block(place, monkeypatch):
+def test_the_folder_is_private_known_to_gradio_and_temporary(place, monkeypatch):
     monkeypatch.setenv(VARIABLE, "mine")
     with own_folder() as folder:
         assert folder.parent == place
@@ -48,7 +48,7 @@ def test_a_folder_is_for_one_user_is_known_to_gradio_and_goes_with_the_block(pla
     assert os.environ[VARIABLE] == "mine"
 
 
-def test_the_folder_of_a_server_that_was_killed_goes_when_the_next_one_starts(place, holder):
+def test_the_folder_of_a_killed_server_is_deleted_at_next_start(place, holder):
     (left,) = place.iterdir()
     holder.kill()
     holder.wait()
@@ -57,14 +57,14 @@ def test_the_folder_of_a_server_that_was_killed_goes_when_the_next_one_starts(pl
         assert list(place.iterdir()) == [folder]
 
 
-def test_the_folder_of_a_server_that_runs_stays(place, holder):
+def test_the_folder_of_a_running_server_is_kept(place, holder):
     (running,) = place.iterdir()
     with own_folder() as folder, own_folder() as another:
         assert set(place.iterdir()) == {running, folder, another}
     assert (running / "slice.png").is_file()
 
 
-def test_what_only_has_the_name_stays(place):
+def test_links_and_files_with_a_similar_name_are_kept(place):
     (place / "elsewhere").mkdir()
     (place / "elsewhere" / "thesis.txt").write_text("mine")
     (place / "spinealign-page-link").symlink_to(place / "elsewhere")
@@ -76,7 +76,7 @@ def test_what_only_has_the_name_stays(place):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root owns files of other users")
-def test_a_folder_of_another_user_stays(place):
+def test_a_folder_of_another_user_is_kept(place):
     other = place / "spinealign-page-other"
     other.mkdir()
     os.chown(other, 65534, 65534)
@@ -85,7 +85,7 @@ def test_a_folder_of_another_user_stays(place):
     assert other.is_dir()
 
 
-def test_a_page_that_is_started_again_after_it_was_killed_leaves_nothing(tmp_path, toy_model):
+def test_a_restarted_page_leaves_no_files_of_a_killed_one(tmp_path, toy_model):
     uploads = tmp_path / "uploads"
     with serve_page(uploads, "--model", str(toy_model)) as served:
         (left,) = uploads.iterdir()

@@ -8,7 +8,7 @@ from spinealign.page.guard import Guard, security_headers
 
 
 def answer_of(guard, messages, *, path="/gradio_api/upload", headers=()):
-    """Return status and text that the guard lets out; after the messages, nothing more arrives."""
+    """Return status and text of the response; after the given messages, the request stalls."""
     sent = []
 
     async def receive():
@@ -25,7 +25,7 @@ def answer_of(guard, messages, *, path="/gradio_api/upload", headers=()):
 
 
 async def reader(scope, receive, send):
-    """An application that reads its whole body, as Gradio does."""
+    """Application that reads the whole body, as Gradio does."""
     size, more = 0, True
     while more:
         message = await receive()
@@ -45,27 +45,27 @@ def test_a_body_within_its_limits_passes():
     assert answer_of(Guard(reader), [chunk(5, more=True), chunk(6, more=False)]) == (200, b"11")
 
 
-def test_an_upload_that_never_ends_is_given_up():
+def test_an_upload_that_stalls_times_out():
     answer = answer_of(Guard(reader, body_seconds=0.05), [chunk(5, more=True)])
     assert answer == (408, b"The request took too long.")
 
 
-def test_a_body_that_grows_too_large_is_refused_while_it_arrives():
+def test_a_body_that_grows_too_large_is_refused():
     pieces = [chunk(1024**2, more=True) for _ in range(300)]
     assert answer_of(Guard(reader), pieces) == (413, b"The request is too large.")
     assert answer_of(Guard(reader), [chunk(2 * 1024**2, more=False)], path="/gradio_api/call/predict")[0] == 413
 
 
 @pytest.mark.parametrize("length", [b"999999999999", b"-1", b"many"])
-def test_a_length_that_cannot_be_is_refused_before_anything_is_read(length):
+def test_an_invalid_content_length_is_refused_before_reading(length):
     assert answer_of(Guard(reader), [], headers=[(b"content-length", length)])[0] == 413
 
 
 @pytest.mark.parametrize(
     "path", ["/gradio_api/file=/etc/passwd", "/gradio_api/proxy=http://a", "/anything", "/config/x"]
 )
-def test_what_is_not_on_the_list_is_not_there(path):
-    assert answer_of(Guard(reader), [], path=path) == (404, b"There is nothing here.")
+def test_paths_off_the_allow_list_are_not_found(path):
+    assert answer_of(Guard(reader), [], path=path) == (404, b"Not found.")
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_what_is_not_on_the_list_is_not_there(path):
         ([(b"host", b"neck.example.org"), (b"sec-fetch-site", b"same-origin")], 200),
     ],
 )  # fmt: skip
-def test_no_other_site_gets_an_answer(monkeypatch, headers, status):
+def test_requests_of_other_sites_are_refused(monkeypatch, headers, status):
     monkeypatch.setenv("SPACE_HOST", "me-neck.hf.space")
     found = answer_of(Guard(reader), [chunk(1, more=False)], path="/gradio_api/token", headers=headers)
     assert found[0] == status
 
 
-def test_no_other_site_may_read_an_answer():
+def test_cors_headers_are_removed():
     sent = []
 
     async def generous(scope, receive, send):
@@ -104,15 +104,15 @@ def test_no_other_site_may_read_an_answer():
     assert not [name for name in names if name.startswith(b"access-control")]
 
 
-def test_faults_of_the_application_are_logged_by_their_kind_alone(caplog):
+def test_errors_are_logged_by_class_name_only(caplog):
     async def faulty(scope, receive, send):
         raise KeyError("Smith^Jane")
 
-    assert answer_of(Guard(faulty), []) == (500, b"This cannot be answered.")
+    assert answer_of(Guard(faulty), []) == (500, b"The request failed.")
     assert caplog.messages == ["A request failed: KeyError"]
 
 
-def test_only_in_a_space_the_hub_may_show_the_page_in_a_frame(monkeypatch):
+def test_the_hub_may_frame_the_page_only_in_a_space(monkeypatch):
     monkeypatch.delenv("SPACE_ID", raising=False)
     assert "frame-ancestors 'none'" in security_headers()["content-security-policy"]
     monkeypatch.setenv("SPACE_ID", "owner/name")

@@ -1,4 +1,4 @@
-"""The messages of agents, where no page is needed; test_agents.py sends them to one."""
+"""JSON-RPC messages without a page; test_agents.py sends messages to a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx
 from spinealign.page.messages import Messages
 
 
-def test_what_breaks_is_logged_and_answered_without_a_word_of_what_was_sent(caplog):
+def test_errors_are_logged_and_answered_without_the_request(caplog):
     async def answer(asked):
         raise RuntimeError(f"cannot use {asked.params.arguments}")
 
@@ -20,5 +20,5 @@ def test_what_breaks_is_logged_and_answered_without_a_word_of_what_was_sent(capl
             return await agent.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
 
     error = asyncio.run(ask()).json()["error"]
-    assert error == {"code": -32603, "message": "It could not be answered."}
-    assert caplog.messages == ["An agent was not answered: RuntimeError"]
+    assert error == {"code": -32603, "message": "The request failed."}
+    assert caplog.messages == ["The request of an agent failed: RuntimeError"]

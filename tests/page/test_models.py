@@ -16,20 +16,20 @@ def models(toy_model):
     return Models(Predictor.from_pretrained(toy_model), allow_others=True)
 
 
-def test_no_other_model_is_loaded_where_the_operator_did_not_allow_it(toy_model):
+def test_other_models_are_refused_unless_allowed(toy_model):
     models = Models(Predictor.from_pretrained(toy_model))
     assert models.get("") is models.load("  ") is models.own
     for ask in (models.get, models.load):
-        with pytest.raises(CheckpointError, match="its own model alone"):
+        with pytest.raises(CheckpointError, match="does not allow other models"):
             ask(str(toy_model))
 
 
-def test_a_model_is_loaded_once_and_named_without_its_folders(models, toy_model):
+def test_a_model_is_loaded_once_and_named_without_its_path(models, toy_model):
     assert models.load(str(toy_model)) is models.get(str(toy_model))
     assert models.own.checkpoint.name == "toy"
 
 
-def test_what_a_person_chose_of_the_hub_stays_at_its_commit(models, local_hub, tiny_checkpoint, tmp_path):
+def test_a_chosen_hub_model_stays_at_its_commit(models, local_hub, tiny_checkpoint, tmp_path):
     repo_id = local_hub.new_id()
     first = push_to_hub(tiny_checkpoint, repo_id)
     kept, said, _ = choose(models, repo_id)
@@ -41,10 +41,10 @@ def test_what_a_person_chose_of_the_hub_stays_at_its_commit(models, local_hub, t
     second = push_to_hub(changed, repo_id)
     assert choose(models, repo_id)[0] == f"{repo_id}@{second.oid}"
     assert choose(models, f"{repo_id}@{first.oid}")[0] == kept
-    assert Models(models.own, allow_others=True).get(kept).model == kept, "after the server forgot it"
+    assert Models(models.own, allow_others=True).get(kept).model == kept, "after the server has dropped it"
 
 
-def test_a_model_that_cannot_be_had_is_said_with_the_one_that_answers(models):
+def test_a_failed_choice_names_the_model_in_use(models):
     kept, said, _ = choose(models, "no/such/folder")
     assert kept == ""
     assert "no/such/folder" in said

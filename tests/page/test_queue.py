@@ -1,4 +1,4 @@
-"""More calls than the page can answer: four at once, 64 wait, and the rest is told so."""
+"""Queue limits of the page: 4 calls run, 64 wait, further calls are refused."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ launch(predictor)
 
 @pytest.fixture
 def gate(tmp_path):
-    """A file; while it is not there, the model answers nothing."""
+    """Path of a file; the model does not answer until it exists."""
     return tmp_path / "open"
 
 
 @pytest.fixture
 def stuck(tmp_path, toy_model, gate):
-    """The page with a model that answers nothing until the gate is open."""
+    """Page with a model that does not answer until the gate file exists."""
     script = tmp_path / "stuck.py"
     script.write_text(STUCK)
     with serve_page(tmp_path / "uploads", str(toy_model), str(gate), script=str(script)) as served:
         yield served
 
 
-def test_what_waits_is_answered_and_what_does_not_fit_is_told_to_come_back(stuck, gate, slices):
+def test_waiting_calls_are_answered_and_further_ones_refused(stuck, gate, slices):
     content = slices["eight"].read_bytes()
     with httpx.Client(base_url=f"{stuck.url}/gradio_api", timeout=60) as client:
 
@@ -62,4 +62,4 @@ def test_what_waits_is_answered_and_what_does_not_fit_is_told_to_come_back(stuck
         gate.touch()
         for event in accepted:
             assert '"label": "fracture"' in client.get(f"/call/predict/{event}").text
-        assert ask().status_code == 200, "there is room again"
+        assert ask().status_code == 200, "the queue accepts calls again"

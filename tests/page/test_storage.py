@@ -8,7 +8,7 @@ from spinealign.page.storage import Storage
 
 
 @pytest.mark.parametrize("limits", [{"most_bytes": 100}, {"most_requests": 2}])
-def test_there_is_room_until_it_is_taken_and_again_when_a_folder_is_gone(tmp_path, limits):
+def test_a_deleted_folder_frees_its_share_of_the_quota(tmp_path, limits):
     storage = Storage(**limits)
     assert storage.take(tmp_path / "a", 40)
     assert storage.take(tmp_path / "b", 40)
@@ -19,12 +19,12 @@ def test_there_is_room_until_it_is_taken_and_again_when_a_folder_is_gone(tmp_pat
     assert not storage.take(tmp_path / "d", 40)
 
 
-def test_what_did_not_arrive_is_given_back(tmp_path):
+def test_bytes_that_did_not_arrive_are_released(tmp_path):
     storage = Storage(most_bytes=100)
     assert storage.take(tmp_path / "a", 90)
     storage.settle(tmp_path / "a", 10)
     assert storage.take(tmp_path / "b", 90)
 
 
-def test_what_could_never_fit_is_refused(tmp_path):
+def test_a_request_above_the_quota_is_refused(tmp_path):
     assert not Storage(most_bytes=100).take(tmp_path / "a", 101)

@@ -10,7 +10,7 @@ from spinealign.page.limits import ANSWERS_KEPT, WAITING_PREDICTIONS
 
 
 async def queue_of(*sessions):
-    """Return a page in whose queue a call of each of these waits; Gradio needs a running loop to build one."""
+    """Return a page with a waiting call for each session. Building a queue needs a running event loop."""
     import gradio
 
     with Page() as page:
@@ -35,23 +35,23 @@ def answers(page):
     return set(page._queue.pending_messages_per_session) | set(page._queue.pending_event_ids_session)
 
 
-def test_uploads_of_calls_that_wait_are_known():
+def test_uploads_of_waiting_calls_are_listed():
     page = asyncio.run(queue_of("ann", "bob"))
     assert "/uploads/ann/a.png" in page.waiting.uploads()
 
 
-def test_an_answer_that_nobody_fetches_is_forgotten_but_no_call_that_waits():
+def test_unfetched_answers_are_dropped_but_not_waiting_calls():
     page = asyncio.run(queue_of("ann", "bob"))
     calls = page._queue.event_ids_to_events
     answered = next(number for number, call in calls.items() if call.session_hash == "ann")
-    del calls[answered]  # as Gradio does when it has answered
+    del calls[answered]  # as Gradio does after answering
     page.waiting.forget_unread(older_than=3600)
     assert answers(page) == {"ann", "bob"}
     page.waiting.forget_unread(older_than=0)
     assert answers(page) == {"bob"}
 
 
-def test_an_answer_is_kept_for_a_while_however_long_its_session_has_been_idle_before():
+def test_a_new_call_restarts_the_idle_time_of_its_session():
     page = asyncio.run(queue_of("ann"))
     page._queue.event_ids_to_events.clear()
     page.waiting.forget_unread(older_than=3600)
@@ -62,7 +62,7 @@ def test_an_answer_is_kept_for_a_while_however_long_its_session_has_been_idle_be
     assert answers(page) == {"ann"}
 
 
-def test_nobody_takes_all_the_room():
+def test_one_session_cannot_fill_the_queue():
     async def greedy():
         page = await queue_of(*["eve"] * WAITING_PREDICTIONS)
         with pytest.raises(AssertionError):
@@ -72,7 +72,7 @@ def test_nobody_takes_all_the_room():
     asyncio.run(greedy())
 
 
-def test_many_unread_answers_give_way_but_never_a_call_that_waits():
+def test_many_unfetched_answers_never_displace_waiting_calls():
     async def flooded():
         page = await queue_of("ann")
         for number in range(ANSWERS_KEPT + 10):
@@ -85,7 +85,7 @@ def test_many_unread_answers_give_way_but_never_a_call_that_waits():
     page = asyncio.run(flooded())
     assert "ann" in answers(page)
     assert len(answers(page)) <= ANSWERS_KEPT
-    assert page._queue.pending_messages_per_session["eve0"].empty(), "what is for nobody goes nowhere"
+    assert page._queue.pending_messages_per_session["eve0"].empty(), "messages for dropped sessions are discarded"
 
 
 def test_the_queue_keeps_no_record_of_calls():

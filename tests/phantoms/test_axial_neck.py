@@ -8,14 +8,14 @@ from spinealign.metrics.shortcut import thumbnail, thumbnail_ridge_calls
 from spinealign.phantoms.axial_neck import MAX_BREAK_MM, MIN_BREAK_MM, draw_phantom
 
 
-def test_one_seed_draws_the_same_phantom_again():
+def test_same_seed_draws_the_same_phantom():
     first, second = draw_phantom(11), draw_phantom(11)
     np.testing.assert_array_equal(first.slice.pixels, second.slice.pixels)
     assert (first.label, first.level) == (second.label, second.level)
     assert not np.array_equal(first.slice.pixels, draw_phantom(12).slice.pixels)
 
 
-def test_a_phantom_is_a_ct_slice_with_air_tissue_bone_and_a_round_field():
+def test_phantom_is_a_ct_slice_with_a_round_field_of_view():
     image = draw_phantom(3, size=128).slice
     assert (image.unit, image.modality, image.shape) == ("HU", "CT", (128, 128))
     assert image.spacing_mm[0] == image.spacing_mm[1]
@@ -26,13 +26,13 @@ def test_a_phantom_is_a_ct_slice_with_air_tissue_bone_and_a_round_field():
     assert ((image.pixels > 0) & (image.pixels < 100)).mean() > 0.2
 
 
-def test_half_of_the_phantoms_are_fractured():
+def test_about_half_of_the_phantoms_are_fractured():
     labels = [draw_phantom(seed, size=64).label for seed in range(200)]
     assert 75 <= labels.count("fracture") <= 125
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_fractured_phantom_differs_from_its_intact_twin_at_the_break_alone(seed):
+def test_fractured_phantom_differs_only_at_the_break(seed):
     intact, broken = draw_phantom(seed, fractured=False), draw_phantom(seed, fractured=True, break_mm=4.0)
     assert intact.fracture is None
     assert broken.fracture.size_mm == 4.0
@@ -58,7 +58,7 @@ def test_breaks_have_all_sizes_kinds_and_sites():
     assert {fracture.site for fracture in fractures} == sites
 
 
-def test_a_wider_break_leaves_a_larger_mask():
+def test_wider_break_has_a_larger_mask():
     areas = {
         size: np.mean([
             draw_phantom(seed, fractured=True, break_mm=size).fracture.mask.sum() for seed in range(12)
@@ -71,13 +71,13 @@ def test_a_wider_break_leaves_a_larger_mask():
 @pytest.mark.parametrize(
     ("arguments", "words"), [({"size": 32}, "size"), ({"break_mm": 0.2}, "break_mm"), ({"break_mm": 9.0}, "break_mm")]
 )
-def test_arguments_out_of_range_are_refused(arguments, words):
+def test_arguments_out_of_range_raise(arguments, words):
     with pytest.raises(ValueError, match=words):
         draw_phantom(1, **arguments)
 
 
 @pytest.mark.slow
-def test_a_linear_model_on_thumbnails_cannot_tell_a_fracture():
+def test_linear_model_on_thumbnails_cannot_detect_fractures():
     phantoms = [draw_phantom(4_000_000 + index, fractured=index % 2 == 0, size=128) for index in range(1200)]
     features = np.stack([thumbnail(render(phantom.slice)) for phantom in phantoms])
     positive = np.array([phantom.label == "fracture" for phantom in phantoms])

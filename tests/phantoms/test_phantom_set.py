@@ -13,7 +13,7 @@ from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.phantoms.phantom_set import write_phantoms
 
 
-def test_a_written_cohort_is_balanced_and_knows_its_breaks(phantom_folder):
+def test_written_cohort_is_balanced_and_has_break_sizes(phantom_folder):
     cohort = index_cohort(phantom_folder)
     assert cohort.splits == ("train", "val", "test")
     for split, count in (("train", 24), ("val", 8), ("test", 12)):
@@ -23,7 +23,7 @@ def test_a_written_cohort_is_balanced_and_knows_its_breaks(phantom_folder):
     assert len(cohort.sources) == len(cohort)
 
 
-def test_a_file_is_what_its_seed_draws(phantom_folder):
+def test_file_equals_the_phantom_of_its_seed(phantom_folder):
     with (phantom_folder / "manifest.csv").open(newline="") as stream:
         row = next(csv.DictReader(stream))
     phantom = draw_phantom(int(row["seed"]), fractured=row["label"] == "fracture", size=64)
@@ -31,7 +31,7 @@ def test_a_file_is_what_its_seed_draws(phantom_folder):
     assert phantom.fracture.site == row["site"]
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+def test_folder_with_files_is_not_changed(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(FileExistsError, match="not empty"):
         write_phantoms(tmp_path, {"train": 2})
@@ -39,12 +39,12 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("counts", [{"train": -1, "val": 2}, {"train": 0}])
-def test_impossible_numbers_are_refused(tmp_path, counts):
+def test_invalid_counts_raise(tmp_path, counts):
     with pytest.raises(ValueError, match="negative"):
         write_phantoms(tmp_path / "new", counts)
 
 
-def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
+def test_interrupted_run_leaves_no_files(tmp_path, monkeypatch):
     class Interrupted:
         def __init__(self, *arguments):
             raise KeyboardInterrupt

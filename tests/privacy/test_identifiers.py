@@ -56,39 +56,39 @@ HEADERS = {
     "a name": ({"PatientName": "Doe^Jane"}, ("PatientName",)),
     "an identifier": ({"PatientID": "4711"}, ("PatientID",)),
     "a birth date": ({"PatientBirthDate": "19700101"}, ("PatientBirthDate",)),
-    "a date of the study": ({"StudyDate": "20260101"}, ("StudyDate",)),
-    "a date that was shifted": (
+    "a study date": ({"StudyDate": "20260101"}, ("StudyDate",)),
+    "a shifted date": (
         {"StudyDate": "20260101", "LongitudinalTemporalInformationModified": "MODIFIED"}, (),
     ),
     "a physician": ({"ReferringPhysicianName": "Roe^Richard"}, ("ReferringPhysicianName",)),
-    "a name inside a sequence": ({"ContentCreatorIdentificationCodeSequence": [nested()]}, ("PersonName",)),
-    "a hospital and an accession": (
+    "a name in a sequence": ({"ContentCreatorIdentificationCodeSequence": [nested()]}, ("PersonName",)),
+    "a hospital and an accession number": (
         {"InstitutionName": "General", "AccessionNumber": "7"}, ("AccessionNumber", "InstitutionName"),
     ),
     "a comment": ({"ImageComments": "Jane Doe, born 1950"}, ("ImageComments",)),
-    "a description of the study": ({"StudyDescription": "C-spine Doe"}, ("StudyDescription",)),
-    "a number of an order": ({"RequestedProcedureID": "4711"}, ("RequestedProcedureID",)),
-    "a birth date that is said to be shifted": (
+    "a study description": ({"StudyDescription": "C-spine Doe"}, ("StudyDescription",)),
+    "an order number": ({"RequestedProcedureID": "4711"}, ("RequestedProcedureID",)),
+    "a birth date marked as shifted": (
         {"PatientBirthDate": "19700101", "LongitudinalTemporalInformationModified": "MODIFIED"}, ("PatientBirthDate",),
     ),
-    "a date that is said to be gone": (
+    "a date marked as removed": (
         {"StudyDate": "20260101", "LongitudinalTemporalInformationModified": "REMOVED"}, ("StudyDate",),
     ),
-    "machine and kernel": ({"Manufacturer": "ACME", "ConvolutionKernel": "B60s"}, ()),
+    "manufacturer and kernel": ({"Manufacturer": "ACME", "ConvolutionKernel": "B60s"}, ()),
     "a private element": ({"private": "Jane Doe"}, ("private elements",)),
-    "text in the image": ({"BurnedInAnnotation": "YES"}, ("BurnedInAnnotation",)),
-    "text in the image, said in small letters": ({"BurnedInAnnotation": "yes"}, ("BurnedInAnnotation",)),
+    "burned-in text": ({"BurnedInAnnotation": "YES"}, ("BurnedInAnnotation",)),
+    "burned-in text in lower case": ({"BurnedInAnnotation": "yes"}, ("BurnedInAnnotation",)),
     "an age": ({"PatientAge": "091Y"}, ("PatientAge",)),
-    "a drawing over the image": ({"OverlayData": b"Jane"}, ("unknown elements",)),
-    "bytes behind the image": ({"DataSetTrailingPadding": b"Jane Doe"}, ("DataSetTrailingPadding",)),
-    "bytes of an element that nobody knows": ({"unknown": b"Jane Doe"}, ("unknown elements",)),
+    "an overlay": ({"OverlayData": b"Jane"}, ("unknown elements",)),
+    "trailing padding": ({"DataSetTrailingPadding": b"Jane Doe"}, ("DataSetTrailingPadding",)),
+    "an unknown element": ({"unknown": b"Jane Doe"}, ("unknown elements",)),
     "a document": ({"EncapsulatedDocument": b"%PDF"}, ("EncapsulatedDocument",)),
-    "a term of the person": ({"SmokingStatus": "YES"}, ("SmokingStatus",)),
-    "a term that is none": ({"BodyPartExamined": "Neck of Jane"}, ("BodyPartExamined",)),
-    "one of several terms that is none": ({"ImageType": ["ORIGINAL", "Doe^Jane"]}, ("ImageType",)),
-    "a UID that is none": ({"SeriesInstanceUID": "1.2.Jane"}, ("SeriesInstanceUID",)),
-    "a time that is none": ({"StudyTime": "Jane"}, ("StudyTime",)),
-    "nothing of a person": (
+    "a code string about the person": ({"SmokingStatus": "YES"}, ("SmokingStatus",)),
+    "an invalid code string": ({"BodyPartExamined": "Neck of Jane"}, ("BodyPartExamined",)),
+    "one invalid code string of several": ({"ImageType": ["ORIGINAL", "Doe^Jane"]}, ("ImageType",)),
+    "an invalid UID": ({"SeriesInstanceUID": "1.2.Jane"}, ("SeriesInstanceUID",)),
+    "an invalid time": ({"StudyTime": "Jane"}, ("StudyTime",)),
+    "no identifiers": (
         {"PatientName": "", "PatientID": "", "PatientSex": "F", "Modality": "CT",
          "StudyDate": "", "StudyTime": "101112.5", "SeriesInstanceUID": "1.2.3", "BurnedInAnnotation": "NO",
          "ImageType": ["ORIGINAL", "PRIMARY"], "RescaleType": "HU", "GroupLength": 4,
@@ -98,7 +98,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize(("elements", "expected"), HEADERS.values(), ids=HEADERS)
-def test_what_may_identify_a_patient_is_named_and_never_quoted(elements, expected):
+def test_identifying_elements_are_named_not_quoted(elements, expected):
     assert identifiers_in(dicom(**elements)) == expected
 
 
@@ -113,10 +113,10 @@ def test_what_may_identify_a_patient_is_named_and_never_quoted(elements, expecte
         dicom(PatientName="Doe^Jane")[140:],
         b"\x89PNG and so on",
     ],
-    ids=["nothing", "text", "PDF", "packed DICOM", "words and DICOM", "the tail of DICOM", "half a signature"],
+    ids=["empty", "text", "PDF", "compressed DICOM", "text before DICOM", "end of DICOM", "half a signature"],
 )
-def test_what_is_no_image_is_not_trusted(content):
-    assert identifiers_in(content) == ("no PNG, JPEG or DICOM",)
+def test_other_files_are_not_trusted(content):
+    assert identifiers_in(content) == ("not a PNG, JPEG or DICOM file",)
 
 
 def picture(kind, **options):
@@ -126,15 +126,15 @@ def picture(kind, **options):
 
 
 def png_text(zipped=False):
-    told = PngImagePlugin.PngInfo()
-    told.add_text("Comment", "Jane Doe", zip=zipped)
-    return told
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("Comment", "Jane Doe", zip=zipped)
+    return chunks
 
 
 def chunk(kind, body):
-    told = PngImagePlugin.PngInfo()
-    told.add(kind, body)
-    return told
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add(kind, body)
+    return chunks
 
 
 EXIF = Image.Exif()
@@ -144,36 +144,36 @@ PICTURES = {
     "JPEG": (picture("JPEG", quality=90), ()),
     "progressive JPEG": (picture("JPEG", progressive=True), ()),
     "text in PNG": (picture("PNG", pnginfo=png_text()), ("text",)),
-    "packed text in PNG": (picture("PNG", pnginfo=png_text(zipped=True)), ("text",)),
+    "compressed text in PNG": (picture("PNG", pnginfo=png_text(zipped=True)), ("text",)),
     "Exif in PNG": (picture("PNG", exif=EXIF), ("Exif",)),
     "a color profile in PNG": (picture("PNG", icc_profile=b"Jane Doe"), ("color profile",)),
-    "something of a maker in PNG": (picture("PNG", pnginfo=chunk(b"doEs", b"Jane")), ("unknown chunk",)),
-    "words after PNG": (picture("PNG") + b"Jane Doe", ("bytes beyond the image",)),
+    "private chunk in PNG": (picture("PNG", pnginfo=chunk(b"doEs", b"Jane")), ("unknown chunk",)),
+    "text after PNG": (picture("PNG") + b"Jane Doe", ("bytes after the image",)),
     "half a PNG": (picture("PNG")[:-6], ("unreadable header",)),
-    "words that begin like PNG": (b"\x89PNG\r\n\x1a\nJane Doe, born 1950", ("unreadable header",)),
+    "text with PNG signature": (b"\x89PNG\r\n\x1a\nJane Doe, born 1950", ("unreadable header",)),
     "a comment in JPEG": (picture("JPEG", comment=b"Jane Doe"), ("comment",)),
     "Exif in JPEG": (picture("JPEG", exif=EXIF), ("Exif or XMP",)),
     "XMP in JPEG": (picture("JPEG", xmp=b"Jane Doe"), ("Exif or XMP",)),
     "a color profile in JPEG": (picture("JPEG", icc_profile=b"Jane Doe"), ("color profile",)),
-    "something of a maker in JPEG": (picture("JPEG", extra=b"\xff\xe5\0\x06Jane"), ("application data",)),
-    "words after JPEG": (picture("JPEG") + b"Jane Doe", ("bytes beyond the image",)),
-    "words between the segments of JPEG": (b"\xff\xd8Jane" + picture("JPEG")[2:], ("no PNG, JPEG or DICOM",)),
+    "private segment in JPEG": (picture("JPEG", extra=b"\xff\xe5\0\x06Jane"), ("application data",)),
+    "text after JPEG": (picture("JPEG") + b"Jane Doe", ("bytes after the image",)),
+    "text between JPEG segments": (b"\xff\xd8Jane" + picture("JPEG")[2:], ("not a PNG, JPEG or DICOM file",)),
     "half a JPEG": (picture("JPEG")[:-2], ("unreadable header",)),
-    "words that begin like JPEG": (b"\xff\xd8\xffJane Doe, born 1950", ("unreadable header",)),
+    "text with JPEG signature": (b"\xff\xd8\xffJane Doe, born 1950", ("unreadable header",)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("content", "expected"), PICTURES.values(), ids=PICTURES)
-def test_what_lies_beside_the_pixels_of_a_picture_is_named_and_never_quoted(content, expected):
+def test_image_metadata_is_named_not_quoted(content, expected):
     assert identifiers_in(content) == expected
 
 
-def test_a_damaged_header_is_not_trusted():
+def test_damaged_header_is_not_trusted():
     assert identifiers_in(b"\0" * 128 + b"DICM" + b"\xff" * 40) == ("unreadable header",)
     assert identifiers_in(dicom(Modality="CT")[:-20]) == ("unreadable header",)
 
 
-def test_what_stands_before_the_header_counts():
+def test_preamble_with_content_is_found():
     clean = dicom(Modality="CT")
     assert identifiers_in(clean) == ()
     assert identifiers_in(b"Jane Doe".ljust(128, b"\0") + clean[128:]) == ("preamble",)

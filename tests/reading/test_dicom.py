@@ -12,13 +12,13 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from spinealign import read_slice
-from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 
 PATIENT = "Smith^Jane"
 
 
 def ct_slice(stored: np.ndarray, **changes) -> bytes:
-    """Return a CT image as a file, identifiers included."""
+    """Return the bytes of a CT file with identifiers; None as a change removes an element."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -44,7 +44,7 @@ def ct_slice(stored: np.ndarray, **changes) -> bytes:
 STORED = np.arange(32 * 24).reshape(32, 24)
 
 
-def test_ct_is_rescaled_to_hounsfield_units_with_its_spacing():
+def test_ct_is_rescaled_to_hounsfield_units():
     image = read_slice(ct_slice(STORED, RescaleSlope=2))
     np.testing.assert_array_equal(image.pixels, STORED * 2 - 1024)
     assert (image.unit, image.spacing_mm, image.modality) == ("HU", (0.5, 0.25), "CT")
@@ -66,13 +66,13 @@ def test_monochrome1_of_another_modality_is_inverted_for_display():
     np.testing.assert_allclose(inverted.pixels, 255 - plain.pixels, atol=1e-3)
 
 
-def test_ct_without_a_modality_is_known_by_its_rescale():
+def test_ct_without_modality_is_recognized_by_its_rescale():
     image = read_slice(ct_slice(STORED, Modality=None, SOPClassUID="1.2.840.10008.5.1.4.1.1.7"))
     assert image.unit == "HU"
 
 
 @pytest.mark.parametrize("spacing", [None, [0.0, 0.5]])
-def test_a_useless_spacing_is_none(spacing):
+def test_invalid_spacing_is_none(spacing):
     assert read_slice(ct_slice(STORED, PixelSpacing=spacing)).spacing_mm is None
 
 
@@ -82,63 +82,63 @@ def test_a_useless_spacing_is_none(spacing):
         ({"PixelData": None}, UnsupportedFormatError, "without an image"),
         ({"NumberOfFrames": 3}, UnsupportedFormatError, "several frames"),
         ({"SamplesPerPixel": 3}, UnsupportedFormatError, "color"),
-        ({"Rows": 60_000, "Columns": 60_000}, UnreadableSliceError, "pixels"),
-        ({"Rows": 33}, UnreadableSliceError, "damaged"),
-        ({"BitsAllocated": 13}, UnreadableSliceError, "damaged"),
-        ({"PixelData": b""}, UnreadableSliceError, "damaged"),
+        ({"Rows": 60_000, "Columns": 60_000}, UnreadableImageError, "pixels"),
+        ({"Rows": 33}, UnreadableImageError, "damaged"),
+        ({"BitsAllocated": 13}, UnreadableImageError, "damaged"),
+        ({"PixelData": b""}, UnreadableImageError, "damaged"),
     ],
     ids=["no pixels", "frames", "color", "huge", "too few bytes", "odd depth", "empty pixels"],
 )
-def test_files_that_cannot_be_used_say_why_and_do_not_name_the_patient(changes, error, words):
+def test_unusable_file_raises_without_naming_the_patient(changes, error, words):
     with pytest.raises(error, match=words) as caught:
         read_slice(ct_slice(STORED, **changes))
     assert "Smith" not in str(caught.value)
     assert caught.value.__cause__ is None or "Smith" not in str(caught.value.__cause__)
 
 
-def test_nothing_of_the_patient_stays_in_the_slice():
+def test_slice_contains_no_identifier():
     assert "Smith" not in repr(vars(read_slice(ct_slice(STORED))))
 
 
-def test_what_decoders_log_or_warn_does_not_get_out(caplog, recwarn):
-    spoiled = ct_slice(STORED, SpecificCharacterSet="ISO_IR 100").replace(b"ISO_IR 100", b"Smith_Jane")
+def test_warnings_and_logs_of_pydicom_are_muted(caplog, recwarn):
+    damaged = ct_slice(STORED, SpecificCharacterSet="ISO_IR 100").replace(b"ISO_IR 100", b"Smith_Jane")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pydicom.dcmread(BytesIO(spoiled)).get("PatientName")
-    assert "Smith" in caplog.text, "pydicom by itself does tell"
+        pydicom.dcmread(BytesIO(damaged)).get("PatientName")
+    assert "Smith" in caplog.text, "pydicom logs the name"
     caplog.clear()
-    read_slice(spoiled)
+    read_slice(damaged)
     assert "Smith" not in caplog.text
     assert not [warning for warning in recwarn if "Smith" in str(warning.message)]
 
 
-def test_a_modality_that_is_no_defined_term_is_not_passed_on():
+def test_unknown_modality_is_not_passed_on():
     assert read_slice(ct_slice(STORED, Modality="SMITH")).modality is None
 
 
-def test_a_screenshot_of_a_ct_is_not_taken_for_hounsfield_units():
+def test_screenshot_of_a_ct_is_not_in_hounsfield_units():
     image = read_slice(ct_slice(STORED, RescaleSlope=None, RescaleIntercept=None))
     assert (image.unit, image.modality) == ("display", "CT")
 
 
-def test_threads_that_read_leave_warnings_as_they_were():
+def test_reading_in_threads_keeps_the_warning_filters():
     before = list(warnings.filters)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(read_slice, [ct_slice(STORED)] * 60))
     assert list(warnings.filters) == before
 
 
-def test_any_cut_of_a_file_is_a_typed_error_or_a_slice():
+def test_truncated_file_is_read_or_raises_a_typed_error():
     content = ct_slice(STORED)
     for length in range(0, len(content), 97):
         try:
             read_slice(content[:length])
-        except SliceError:
+        except ImageError:
             continue
 
 
 @pytest.mark.data
-def test_real_files_of_many_kinds_are_read_right_or_refused_with_a_typed_error(data):
+def test_real_files_are_read_or_raise_a_typed_error(data):
     folder = data / "dicom_conformance"
     with (folder / "index.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -146,7 +146,7 @@ def test_real_files_of_many_kinds_are_read_right_or_refused_with_a_typed_error(d
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "index.csv"):
         try:
             image = read_slice(path)
-        except SliceError:
+        except ImageError:
             continue
         read += 1
         assert np.isfinite(image.pixels).all()

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from spinealign import Slice, read_slice
-from spinealign.errors import SliceError, UnreadableSliceError, UnsupportedFormatError
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 from spinealign.reading.slices import MAX_BYTES
 
 
 def png_bytes(pixels: np.ndarray, color_type: int) -> bytes:
-    """Encode a PNG of any depth and color type, which Pillow cannot write."""
+    """Return a PNG of any depth and color type; Pillow cannot write all of them."""
     depth = pixels.dtype.itemsize * 8
     rows = b"".join(b"\0" + row.astype(f">u{depth // 8}").tobytes() for row in pixels)
 
@@ -33,17 +33,17 @@ def saved(image: Image.Image, **options) -> bytes:
     return stream.getvalue()
 
 
-def test_every_kind_of_source_gives_the_same_pixels(slice_png, gray):
+def test_all_kinds_of_sources_give_the_same_pixels(slice_png, gray):
     content = slice_png.read_bytes()
     for source in (slice_png, str(slice_png), content, bytearray(content), io.BytesIO(content), gray):
         np.testing.assert_array_equal(read_slice(source).pixels, gray)
     with Image.open(slice_png) as image:
         np.testing.assert_array_equal(read_slice(image).pixels, gray)
-    ready = read_slice(gray)
-    assert read_slice(ready) is ready
+    image = read_slice(gray)
+    assert read_slice(image) is image
 
 
-def test_a_slice_says_what_it_is_and_where_it_came_from(slice_png):
+def test_slice_has_unit_origin_and_read_only_pixels(slice_png):
     image = read_slice(slice_png)
     assert (image.unit, image.spacing_mm, image.modality, image.origin) == ("display", None, None, str(slice_png))
     assert image.pixels.dtype == np.float32
@@ -59,27 +59,27 @@ def test_8_bit_modes_give_the_same_gray(gray, mode):
     np.testing.assert_allclose(read_slice(saved(converted)).pixels, np.asarray(original), atol=1)
 
 
-def test_transparent_pixels_are_black():
+def test_transparent_pixels_turn_black():
     image = Image.new("RGBA", (20, 20), (255, 255, 255, 0))
     assert read_slice(saved(image)).pixels.max() == 0
 
 
-def test_jpeg_in_gray_and_color_stays_close_to_the_original():
+def test_jpeg_in_gray_and_color_is_close_to_the_original():
     smooth = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
     for mode in ("L", "RGB"):
         content = saved(Image.fromarray(smooth).convert(mode), format="JPEG", quality=95)
         assert np.abs(read_slice(content).pixels - smooth).max() <= 4
 
 
-def test_exif_rotation_is_undone(gray):
+def test_exif_rotation_is_applied(gray):
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: show it 90 degrees clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     upright = read_slice(saved(Image.fromarray(gray), exif=exif)).pixels
     np.testing.assert_array_equal(upright, np.rot90(gray, -1))
 
 
 @pytest.mark.parametrize(("top", "white"), [(4000, 4095), (65000, 65535), (900, 1023)])
-def test_16_bit_gray_is_scaled_by_its_depth_and_not_clipped(top, white):
+def test_16_bit_gray_is_scaled_by_its_depth(top, white):
     deep = np.linspace(0, top, 48 * 40).reshape(48, 40).astype(np.uint16)
     pixels = read_slice(saved(Image.fromarray(deep))).pixels
     np.testing.assert_allclose(pixels, deep * (255 / white), atol=1e-3)
@@ -96,7 +96,7 @@ def test_16_bit_color_keeps_its_lower_bits(channels, color_type, white):
     assert len(np.unique(np.round(pixels))) > 250
 
 
-def test_16_bit_color_with_a_rotation_is_turned():
+def test_16_bit_color_with_exif_rotation_is_rotated():
     deep = np.zeros((6, 4, 3), np.uint16)
     deep[0] = 65535
     exif = Image.Exif()
@@ -109,7 +109,7 @@ def test_16_bit_color_with_a_rotation_is_turned():
     assert (pixels[:, -1] == 255).all()
 
 
-def test_arrays_are_understood_by_their_range():
+def test_unit_of_an_array_is_guessed_from_its_range():
     assert read_slice(np.full((4, 4), 0.5)).pixels.max() == 127.5
     assert read_slice(np.array([[-1000.0, 400.0]])).unit == "HU"
     assert read_slice(np.array([[0.0, 400.0]]), unit="HU").pixels.max() == 400
@@ -117,14 +117,14 @@ def test_arrays_are_understood_by_their_range():
     assert read_slice(np.array([[True, False]])).pixels.tolist() == [[1.0, 0.0]]
 
 
-def test_a_unit_that_cannot_apply_is_refused(slice_png):
+def test_invalid_unit_raises(slice_png):
     with pytest.raises(ValueError, match="unit must be"):
         read_slice(np.zeros((4, 4)), unit="hu")
     with pytest.raises(ValueError, match="array"):
         read_slice(slice_png, unit="HU")
 
 
-def test_a_slice_refuses_an_unknown_unit():
+def test_slice_with_unknown_unit_raises():
     with pytest.raises(ValueError, match="unit must be"):
         Slice(np.zeros((4, 4), np.float32), unit="mm")
 
@@ -149,58 +149,58 @@ def truncated_pillow_image(folder: Path) -> Image.Image:
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
 BAD_INPUT = {
-    "truncated PNG": (written("cut.png", saved(Image.fromarray(PIXELS))[:-900]), UnreadableSliceError, "truncated"),
-    "header alone": (written("head.png", saved(Image.fromarray(PIXELS))[:20]), UnreadableSliceError, "damaged"),
+    "truncated PNG": (written("cut.png", saved(Image.fromarray(PIXELS))[:-900]), UnreadableImageError, "truncated"),
+    "header only": (written("head.png", saved(Image.fromarray(PIXELS))[:20]), UnreadableImageError, "damaged"),
     "truncated JPEG": (
-        written("cut.jpg", saved(Image.fromarray(PIXELS), format="JPEG")[:-400]), UnreadableSliceError, "truncated",
+        written("cut.jpg", saved(Image.fromarray(PIXELS), format="JPEG")[:-400]), UnreadableImageError, "truncated",
     ),
-    "text named .png": (written("note.png", b"the patient is fine"), UnreadableSliceError, "no PNG"),
-    "empty file": (written("empty.png", b""), UnreadableSliceError, "empty"),
-    "directory": (lambda folder: folder, UnreadableSliceError, "folder"),
-    "missing path": (lambda folder: folder / "nothing.png", UnreadableSliceError, "no file"),
-    "30,000 x 30,000 PNG": (bomb, UnreadableSliceError, "pixels"),
-    "name beyond the limit": (lambda folder: "a" * 300 + ".png", UnreadableSliceError, "cannot be opened"),
-    "device": (lambda folder: "/dev/zero", UnreadableSliceError, "device"),
-    "truncated Pillow image": (truncated_pillow_image, UnreadableSliceError, "truncated"),
-    "name with a null": (lambda folder: "a\0b.png", UnreadableSliceError, "cannot be opened"),
+    "text named .png": (written("note.png", b"plain text"), UnreadableImageError, "not a PNG"),
+    "empty file": (written("empty.png", b""), UnreadableImageError, "empty"),
+    "directory": (lambda folder: folder, UnreadableImageError, "folder"),
+    "missing path": (lambda folder: folder / "nothing.png", UnreadableImageError, "no file"),
+    "30,000 x 30,000 PNG": (bomb, UnreadableImageError, "pixels"),
+    "name beyond the limit": (lambda folder: "a" * 300 + ".png", UnreadableImageError, "cannot be opened"),
+    "device": (lambda folder: "/dev/zero", UnreadableImageError, "device"),
+    "truncated Pillow image": (truncated_pillow_image, UnreadableImageError, "truncated"),
+    "name with a null": (lambda folder: "a\0b.png", UnreadableImageError, "cannot be opened"),
     "array of rank 3": (lambda folder: np.zeros((3, 8, 8)), UnsupportedFormatError, "shape"),
     "array of rank 1": (lambda folder: np.zeros(8), UnsupportedFormatError, "shape"),
     "array without pixels": (lambda folder: np.zeros((0, 8)), UnsupportedFormatError, "shape"),
-    "NaN pixels": (lambda folder: np.full((8, 8), np.nan), UnreadableSliceError, "NaN"),
-    "infinite pixels": (lambda folder: np.full((8, 8), np.inf), UnreadableSliceError, "infinite"),
+    "NaN pixels": (lambda folder: np.full((8, 8), np.nan), UnreadableImageError, "NaN"),
+    "infinite pixels": (lambda folder: np.full((8, 8), np.inf), UnreadableImageError, "infinite"),
     "complex pixels": (lambda folder: np.zeros((8, 8), complex), UnsupportedFormatError, "real numbers"),
     "text pixels": (lambda folder: np.array([["a"]]), UnsupportedFormatError, "real numbers"),
     "GIF": (written("a.png", saved(Image.fromarray(PIXELS), format="GIF")), UnsupportedFormatError, "GIF"),
     "TIFF": (written("a.png", saved(Image.fromarray(PIXELS), format="TIFF")), UnsupportedFormatError, "TIFF"),
     "PDF": (written("a.png", b"%PDF-1.7"), UnsupportedFormatError, "PDF"),
-    "truncated DICOM": (written("a.dcm", b"\0" * 128 + b"DICM" + b"\2\0"), SliceError, "DICOM"),
+    "truncated DICOM": (written("a.dcm", b"\0" * 128 + b"DICM" + b"\2\0"), ImageError, "DICOM"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("make", "error", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_gives_a_typed_error_that_says_what_to_do(tmp_path, make, error, words):
+def test_bad_input_raises_a_typed_error(tmp_path, make, error, words):
     with pytest.raises(error, match=words):
         read_slice(make(tmp_path))
 
 
-def test_damaged_exif_data_are_passed_over_without_a_warning():
+def test_damaged_exif_data_are_ignored():
     exif = Image.Exif()
     exif[0x0112] = 6
     content = saved(Image.fromarray(PIXELS), format="JPEG", quality=95, exif=exif)
     start = content.index(b"Exif") + 14
-    spoiled = content[:start] + b"\xff\xff" + content[start + 2 :]
-    assert read_slice(spoiled).shape == PIXELS.shape
+    damaged = content[:start] + b"\xff\xff" + content[start + 2 :]
+    assert read_slice(damaged).shape == PIXELS.shape
 
 
-def test_a_file_beyond_the_limit_is_not_read(tmp_path):
+def test_file_above_the_size_limit_is_not_read(tmp_path):
     path = tmp_path / "huge.png"
     with path.open("wb") as stream:
         stream.truncate(MAX_BYTES + 1)
-    with pytest.raises(UnreadableSliceError, match="larger than"):
+    with pytest.raises(UnreadableImageError, match="larger than"):
         read_slice(path)
 
 
-def test_an_object_of_another_kind_is_a_type_error():
+def test_other_objects_raise_type_error():
     with pytest.raises(TypeError, match="int"):
         read_slice(7)
     with pytest.raises(TypeError, match="binary file"):

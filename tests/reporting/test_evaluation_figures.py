@@ -1,30 +1,34 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from spinealign.metrics.evaluation import Evaluation, Evidence
-from spinealign.reporting.evaluation_figures import Predictions, plot_evaluation
+from spinealign.metrics.evaluation import Evaluation, Evidence, Predictions
+from spinealign.reporting.evaluation_figures import plot_evaluation
 
 POSITIVE = np.arange(12) % 3 == 0
 PROBABILITY = np.clip(0.5 * POSITIVE + np.linspace(0, 0.6, 12), 0, 1)
 
 
-def predictions(positive, probability, threshold=0.5, ridge_called=None):
-    evidence = Evidence("set", "val", [f"s{number // 2}" for number in range(len(positive))], ridge_called=ridge_called)
-    evaluation = Evaluation.of(positive, probability, evidence=evidence, threshold=threshold, draws=50)
-    return Predictions(positive, probability, evaluation)
+def evaluation(positive, probability, threshold=0.5, ridge_called=None):
+    sources = tuple(f"s{number // 2}" for number in range(len(positive)))
+    evidence = Evidence("set", "val", sources, ridge_called=ridge_called)
+    scored = Evaluation.of(positive, probability, evidence=evidence, threshold=threshold, draws=50)
+    gray = np.zeros((len(positive), 8, 8), np.uint8)
+    return replace(scored, predictions=Predictions(positive, probability, sources, sources, sources, gray))
 
 
-def drawn(path, *collections):
-    plot_evaluation(collections, path)
+def drawn(path, *evaluations):
+    plot_evaluation(evaluations, path)
     return np.asarray(Image.open(path).convert("L"))
 
 
-def test_the_picture_shows_operating_point_and_thumbnail_ridge(tmp_path):
+def test_the_roc_shows_operating_point_and_baseline(tmp_path):
     pictures = [
-        drawn(tmp_path / f"{number}.png", predictions(POSITIVE, PROBABILITY, threshold, ridge))
+        drawn(tmp_path / f"{number}.png", evaluation(POSITIVE, PROBABILITY, threshold, ridge))
         for number, (threshold, ridge) in enumerate([(0.5, None), (0.9, None), (0.5, ~POSITIVE)])
     ]
     assert pictures[0].shape == pictures[1].shape == pictures[2].shape
@@ -33,9 +37,9 @@ def test_the_picture_shows_operating_point_and_thumbnail_ridge(tmp_path):
     assert not np.array_equal(roc[0], roc[2])
 
 
-def test_each_collection_has_its_row(tmp_path):
-    one = drawn(tmp_path / "one.png", predictions(POSITIVE, PROBABILITY))
-    two = drawn(tmp_path / "two.png", predictions(POSITIVE, PROBABILITY), predictions(POSITIVE, 1 - PROBABILITY))
+def test_each_evaluation_has_its_rows(tmp_path):
+    one = drawn(tmp_path / "one.png", evaluation(POSITIVE, PROBABILITY))
+    two = drawn(tmp_path / "two.png", evaluation(POSITIVE, PROBABILITY), evaluation(POSITIVE, 1 - PROBABILITY))
     assert two.shape[0] == pytest.approx(2 * one.shape[0], abs=2)
     assert two.shape[1] == one.shape[1]
 
@@ -50,5 +54,10 @@ def test_each_collection_has_its_row(tmp_path):
     ],
     ids=["one class", "one image", "perfect", "one probability"],
 )
-def test_few_or_extreme_images_are_drawn_without_a_warning(tmp_path, positive, probability):
-    assert drawn(tmp_path / "picture.png", predictions(positive, probability)).std() > 5
+def test_few_or_extreme_images_are_drawn_without_warning(tmp_path, positive, probability):
+    assert drawn(tmp_path / "picture.png", evaluation(positive, probability)).std() > 5
+
+
+def test_an_evaluation_without_predictions_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"set \(val\) has no predictions"):
+        plot_evaluation([replace(evaluation(POSITIVE, PROBABILITY), predictions=None)], tmp_path / "picture.png")

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spinealign.metrics.evaluation import Evaluation, Evidence
 from spinealign.metrics.folds import CrossValidation
-from spinealign.reporting.evaluation_text import (
-    SCORE_TITLES,
-    format_cross_validation,
-    format_evaluations,
-    format_interval,
-    format_summary,
-)
+from spinealign.metrics.registry import METRICS, format_interval
+from spinealign.reporting.evaluation_text import format_cross_validation, format_evaluations, format_summary
 
 POSITIVE = np.arange(400) < 200
 SOURCES = [f"slice {number // 20}" for number in range(400)]
@@ -26,7 +23,7 @@ def measured():
     return Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, draws=100)
 
 
-def test_every_score_stands_beside_both_intervals_and_the_thumbnail_ridge(measured):
+def test_every_score_has_both_intervals_and_the_baseline(measured):
     lines = format_evaluations([measured]).splitlines()
     assert "400 images of 20 distinct sources" in lines[0]
     header = lines[1]
@@ -36,16 +33,22 @@ def test_every_score_stands_beside_both_intervals_and_the_thumbnail_ridge(measur
         assert value in accuracy
     for intervals in (measured.intervals, measured.naive_intervals, measured.thumbnail_ridge.intervals):
         assert format_interval("accuracy", intervals["accuracy"]) in accuracy
-    assert all(any(line.startswith(title) for line in lines) for title in SCORE_TITLES.values())
+    assert all(any(line.startswith(title) for line in lines) for title in (metric.title for metric in METRICS.values()))
 
 
-def test_warnings_come_at_the_end_and_lines_stay_readable(measured):
+def test_warnings_are_at_the_end_and_lines_are_short(measured):
     lines = format_evaluations([measured, measured]).splitlines()
     assert [line.startswith("! A linear model") for line in lines[-2:]] == [True, True]
     assert max(len(line) for line in lines if not line.startswith("!")) <= 120
 
 
-def test_a_missing_probe_is_shown_as_missing():
+def test_scores_of_accepted_images_follow(measured):
+    accepted = replace(measured, split="val, accepted")
+    text = format_evaluations([replace(measured, accepted=accepted)])
+    assert text.index("cervical fracture (val):") < text.index("cervical fracture (val, accepted):")
+
+
+def test_a_missing_baseline_is_a_dash():
     evidence = Evidence("set", "val", SOURCES)
     table = format_evaluations([Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, draws=50)])
     accuracy = next(line for line in table.splitlines() if line.startswith("accuracy"))
@@ -53,15 +56,15 @@ def test_a_missing_probe_is_shown_as_missing():
     assert accuracy.split()[-2:] == ["-", "-"]
 
 
-def test_patients_are_named_where_they_are_drawn():
+def test_patients_are_named_if_intervals_are_over_them():
     patients = [f"patient {number // 40}" for number in range(400)]
     evidence = Evidence("set", "val", SOURCES, patients=patients)
     table = format_evaluations([Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, threshold=0.3, draws=50)])
-    assert "20 distinct sources and 10 patients; called from a probability of 0.3" in table
+    assert "20 distinct sources and 10 patients; positive from a probability of 0.3" in table
     assert "95 % over patients" in table
 
 
-def test_the_summary_has_one_line_for_each_collection(measured):
+def test_the_summary_has_one_line_per_evaluation(measured):
     header, row, warning = format_summary([measured]).splitlines()
     for title in ("sources", "95 % over sources", "thumbnail ridge"):
         assert title in header
@@ -70,7 +73,7 @@ def test_the_summary_has_one_line_for_each_collection(measured):
     assert "reaches 91.00 %" in warning
 
 
-def test_a_cross_validation_shows_folds_spread_and_all_folds_together():
+def test_a_cross_validation_shows_folds_spread_and_pool():
     fold = np.arange(400) // 20 % 2
     evidence = Evidence("set", "all", SOURCES, ridge_called=RIDGE)
     result = CrossValidation.of(POSITIVE, PROBABILITY, fold=fold, evidence=evidence)

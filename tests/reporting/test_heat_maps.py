@@ -1,42 +1,57 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from spinealign import Predictor
-from spinealign.reporting.heat_maps import HeatMapWriter
+from spinealign.inference.occlusion import HeatMap
+from spinealign.inference.prediction import Prediction
+from spinealign.reporting.heat_maps import HeatMapFolder, draw_heat_map
+
+HEAT = np.zeros((48, 48), np.float32)
+HEAT[10:30, 10:30] = 1
+HEAT_MAP = HeatMap(np.tile(np.arange(48, dtype=np.uint8) * 5, (48, 1)), HEAT, "fracture")
 
 
-@pytest.fixture
-def predictor(tiny_checkpoint):
-    return Predictor.from_pretrained(tiny_checkpoint)
+def prediction(source="folder/slice.png"):
+    return Prediction("fracture", 0.9, {"fracture": 0.9, "normal": 0.1}, "model", source=source, heat_map=HEAT_MAP)
 
 
-def test_a_picture_shows_the_image_and_the_heat_beside_each_other(predictor, slice_png, tmp_path):
-    written = HeatMapWriter(predictor, tmp_path / "maps").write(str(slice_png), predictor(slice_png))
-    assert written == tmp_path / "maps" / "slice.png.heat.png"
-    with Image.open(written) as picture:
-        pixels = np.asarray(picture.convert("RGB"), int)
+def test_a_picture_shows_image_and_heat_side_by_side():
+    pixels = np.asarray(draw_heat_map(HEAT_MAP), int)
     assert pixels.shape[1] > 2 * 300
     colored = np.ptp(pixels, axis=2) > 30
     assert colored[:, pixels.shape[1] // 2 :].sum() > 20 * colored[:, : pixels.shape[1] // 2].sum()
 
 
-def test_images_of_one_name_do_not_overwrite_each_other(predictor, slice_png, tmp_path):
-    writer = HeatMapWriter(predictor, tmp_path / "maps")
-    names = [writer.write(str(slice_png), predictor(slice_png)).name for _ in range(3)]
+def test_images_with_the_same_name_get_different_files(tmp_path):
+    folder = HeatMapFolder(tmp_path / "maps")
+    names = [folder.save(prediction()).name for _ in range(3)]
     assert names == ["slice.png.heat.png", "slice.png.2.heat.png", "slice.png.3.heat.png"]
-    assert {path.name for path in (tmp_path / "maps").iterdir()} == set(names), "nothing half-written is left"
+    assert {path.name for path in (tmp_path / "maps").iterdir()} == set(names), "no temporary file is left"
 
 
-def test_a_name_as_long_as_the_file_system_takes_has_its_picture(predictor, slice_png, tmp_path):
-    longest = slice_png.rename(tmp_path / f"{'n' * 251}.png")
-    written = HeatMapWriter(predictor, tmp_path / "maps").write(str(longest), predictor(longest))
+def test_the_picture_says_if_the_image_is_not_accepted(tmp_path):
+    folder = HeatMapFolder(tmp_path)
+    accepted = prediction()
+    rejected = replace(accepted, heat_map=replace(accepted.heat_map, accepted=False))
+    shown = [np.asarray(Image.open(folder.save(item))) for item in (accepted, rejected)]
+    assert not np.array_equal(*shown)
+
+
+def test_a_long_name_is_shortened(tmp_path):
+    written = HeatMapFolder(tmp_path).save(prediction(f"{'n' * 251}.png"))
     assert written.is_file()
     assert written.name.startswith("n" * 40 + "...")
 
 
-def test_a_place_that_cannot_hold_pictures_is_known_at_once(predictor, slice_png):
+def test_a_folder_that_cannot_be_created_is_an_error(slice_png):
     with pytest.raises(OSError, match=r"slice\.png"):
-        HeatMapWriter(predictor, slice_png)
+        HeatMapFolder(slice_png)
+
+
+def test_a_prediction_without_heat_map_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"slice\.png has no heat map"):
+        HeatMapFolder(tmp_path).save(replace(prediction(), heat_map=None))

@@ -12,17 +12,17 @@ from PIL import Image
 from spinealign.reporting.html import escape, figure, page, sheet, table, write_page
 
 
-def test_text_from_outside_is_no_markup():
+def test_text_is_escaped():
     assert escape("<script>alert('1')</script>&") == "&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;&amp;"
     assert "<b" not in escape("<b>")
     assert 'alt="a&quot;&gt;' in figure(np.zeros((8, 8), np.uint8), 'a">')
 
 
-def test_a_name_that_is_no_text_can_be_written(tmp_path):
+def test_lone_surrogates_can_be_written(tmp_path):
     assert write_page(page("x\udcff", [escape("x\udcff")]), tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_a_figure_carries_its_picture():
+def test_a_figure_contains_its_picture():
     markup = figure(np.full((50, 50), 200, np.uint8), "train", note="a.png", side=32)
     (data,) = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', markup)
     image = Image.open(BytesIO(base64.b64decode(data)))
@@ -46,9 +46,9 @@ def test_markup_is_balanced():
     assert opened == []
 
 
-def test_a_page_that_cannot_be_written_leaves_the_old_one_and_no_rest(tmp_path):
+def test_a_failed_write_keeps_the_old_page(tmp_path):
     path = write_page("old", tmp_path / "page.html")
     with pytest.raises(TypeError):
-        write_page(None, path)  # what is no text fails while it is written
+        write_page(None, path)  # not text: fails during the write
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -6,7 +6,7 @@ from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.reporting.installation import describe
 
 
-def test_versions_engine_and_model_are_told(tiny_checkpoint):
+def test_versions_engine_and_model_are_described(tiny_checkpoint):
     content = describe(find_checkpoint(tiny_checkpoint), "onnx")
     assert content["spinealign"] == version("spinealign")
     assert content["engine"] == "onnx"
@@ -16,5 +16,5 @@ def test_versions_engine_and_model_are_told(tiny_checkpoint):
     assert content["input"].startswith("64 x 64 pixels")
 
 
-def test_the_engine_is_torch_where_it_was_asked_for(tiny_checkpoint):
+def test_the_engine_is_torch_if_requested(tiny_checkpoint):
     assert describe(find_checkpoint(tiny_checkpoint), "torch")["engine"] == "torch"

@@ -15,7 +15,7 @@ def changes(config):
     return [augment(IMAGE, seed) for seed in range(12)]
 
 
-def test_with_everything_off_an_image_stays_as_it_is():
+def test_an_image_is_unchanged_if_everything_is_off():
     for changed in changes(AugmentationConfig(**OFF)):
         np.testing.assert_array_equal(changed, IMAGE)
 
@@ -25,7 +25,7 @@ def test_with_everything_off_an_image_stays_as_it_is():
     [("rotation_deg", 15.0), ("shift", 0.1), ("zoom", 0.2), ("shear", 0.2), ("flip", True), ("noise", 0.05),
      ("contrast", 0.3)],
 )  # fmt: skip
-def test_each_change_can_be_switched_on_alone(switch, value):
+def test_each_augmentation_can_be_enabled_separately(switch, value):
     changed = changes(AugmentationConfig(**{**OFF, switch: value}))
     assert any(not np.array_equal(image, IMAGE) for image in changed)
     assert all(image.shape == IMAGE.shape and image.min() >= 0 and image.max() <= 1 for image in changed)
@@ -33,7 +33,7 @@ def test_each_change_can_be_switched_on_alone(switch, value):
         assert any(np.array_equal(image, IMAGE[:, ::-1]) for image in changed)
 
 
-def test_one_seed_gives_one_change_whatever_came_before():
+def test_the_result_depends_only_on_image_and_seed():
     augment = build_augmentation(AugmentationConfig(), 64)
     first = augment(IMAGE, 5)
     augment(IMAGE, 6)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from spinealign.config import EnhancementConfig, ModelSettings
+from spinealign.checkpoint.settings import ModelSettings
+from spinealign.config import EnhancementConfig
 from spinealign.errors import CheckpointError
-from spinealign.networks import Vgg16Classifier, Vgg16Config
+from spinealign.networks.vgg import Vgg16Classifier, Vgg16Config
 from spinealign.training.backbone import create_backbone
 from spinealign.training.saving import save_network
 
@@ -24,7 +25,7 @@ def test_the_body_is_pretrained_and_the_head_is_new(tiny_backbone):
     torch.testing.assert_close(network.vit.embeddings.cls_token, stored[name])
 
 
-def test_from_scratch_takes_the_shape_alone(tiny_backbone):
+def test_from_scratch_uses_only_the_architecture(tiny_backbone):
     torch.manual_seed(1)
     scratch, _ = create_backbone(str(tiny_backbone), from_scratch=True)
     pretrained, _ = create_backbone(str(tiny_backbone))
@@ -39,24 +40,24 @@ def test_damaged_weights_are_a_typed_error(tmp_path, tiny_backbone):
 
 
 @pytest.mark.parametrize("name", ["nothing-here", "spinealign/there-is-no-such-model"])
-def test_a_backbone_that_is_not_there_is_a_typed_error(name):
+def test_a_missing_backbone_is_a_typed_error(name):
     with pytest.raises(CheckpointError, match="cannot be loaded"):
         create_backbone(name)
 
 
-def test_a_name_of_the_catalog_needs_no_download_from_scratch():
-    network, conditioning = create_backbone("resnet18", from_scratch=True)
+def test_a_catalog_name_from_scratch_needs_no_download():
+    network, preprocessing = create_backbone("resnet18", from_scratch=True)
     assert network.config.id2label == {0: "normal", 1: "fracture"}
-    assert conditioning.image_size == 224
-    assert conditioning.image_mean == pytest.approx((0.485, 0.456, 0.406))
+    assert preprocessing.image_size == 224
+    assert preprocessing.image_mean == pytest.approx((0.485, 0.456, 0.406))
 
 
-def test_own_networks_bring_their_image_size_and_keep_the_wanted_enhancement():
+def test_own_networks_set_the_image_size_and_keep_filters():
     with torch.device("meta"):
-        network, conditioning = create_backbone(
+        network, preprocessing = create_backbone(
             "cnn", from_scratch=True, enhancement=EnhancementConfig(denoise="median")
         )
-    assert (conditioning.image_size, conditioning.denoise) == (256, "median")
+    assert (preprocessing.image_size, preprocessing.denoise) == (256, "median")
     assert network.config.label2id == {"normal": 0, "fracture": 1}
 
 
@@ -67,31 +68,31 @@ def test_random_convolutions_are_not_frozen():
     assert network.config.freeze is False
 
 
-def test_a_folder_of_timm_gives_frozen_convolutions_under_a_new_head(tmp_path):
+def test_a_timm_folder_gives_frozen_convolutions_and_a_new_head(tmp_path):
     source = Vgg16Classifier(Vgg16Config(hidden_size=1)).features.state_dict()
     save_file({f"features.{name}": tensor for name, tensor in source.items()}, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"architecture": "vgg16"}')
-    network, conditioning = create_backbone(str(tmp_path))
+    network, preprocessing = create_backbone(str(tmp_path))
     assert network.config.freeze is True
     for name, tensor in network.features.state_dict().items():
         torch.testing.assert_close(tensor, source[name], msg=name)
-    assert conditioning.image_size == 224
+    assert preprocessing.image_size == 224
 
 
 @pytest.mark.parametrize("name", ["vgg16", "densenet121", "resnet50"])
-def test_a_name_whose_weights_cannot_be_fetched_points_to_from_scratch_and_folders(name):
-    with pytest.raises(CheckpointError, match=r"Pass a folder.*--from_scratch"):
+def test_unavailable_weights_suggest_a_folder_or_from_scratch(name):
+    with pytest.raises(CheckpointError, match=r"Pass a folder.*from_scratch"):
         create_backbone(name)
 
 
 @pytest.mark.parametrize("name", ["cnn", "thumbnail_ridge"])
-def test_a_name_without_pretrained_weights_asks_for_from_scratch(name):
-    with pytest.raises(CheckpointError, match="--from_scratch"):
+def test_a_name_without_pretrained_weights_needs_from_scratch(name):
+    with pytest.raises(CheckpointError, match="Use from_scratch"):
         create_backbone(name)
 
 
 def test_a_checkpoint_of_an_own_class_can_be_trained_further(tmp_path):
-    network, conditioning = create_backbone("thumbnail_ridge", from_scratch=True)
-    save_network(tmp_path, network, settings=ModelSettings(conditioning=conditioning))
+    network, preprocessing = create_backbone("thumbnail_ridge", from_scratch=True)
+    save_network(tmp_path, network, settings=ModelSettings(preprocessing=preprocessing))
     again, _ = create_backbone(str(tmp_path))
     torch.testing.assert_close(again.classifier.linear.weight, network.classifier.linear.weight)

@@ -8,16 +8,16 @@ from conftest import training_words
 
 from spinealign.errors import CohortError
 from spinealign.training import pipeline
-from spinealign.training.arguments import parse_training_setup
-from spinealign.training.pipeline import train
+from spinealign.training.pipeline import run_training
+from spinealign.training.setup import parse_training_setup
 
 
 def words(data, backbone, output, *more):
     return training_words(data, backbone, output, "--num_train_epochs", "1", "--folds", "3", *more)
 
 
-def test_every_image_is_called_once_by_a_model_that_never_saw_it(phantom_folder, tiny_backbone, tmp_path):
-    result = train(parse_training_setup(words(phantom_folder, tiny_backbone, tmp_path / "out")))
+def test_each_image_is_scored_by_a_model_not_trained_on_it(phantom_folder, tiny_backbone, tmp_path):
+    result = run_training(parse_training_setup(words(phantom_folder, tiny_backbone, tmp_path / "out")))
     (crossed,) = result.cross_validations
     assert [item.split for item in crossed.folds] == ["fold 1", "fold 2", "fold 3"]
     assert sum(item.images for item in crossed.folds) == crossed.pooled.images == 44
@@ -28,26 +28,26 @@ def test_every_image_is_called_once_by_a_model_that_never_saw_it(phantom_folder,
     assert not list((tmp_path / "out" / "training").glob("fold-*"))
 
 
-def test_a_killed_run_keeps_the_folds_that_were_done(phantom_folder, tiny_backbone, tmp_path, monkeypatch):
+def test_a_killed_run_keeps_its_finished_folds(phantom_folder, tiny_backbone, tmp_path, monkeypatch):
     setup = parse_training_setup(words(phantom_folder, tiny_backbone, tmp_path / "out"))
 
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "finish", interrupted)
+        patch.setattr(pipeline, "save_checkpoint", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train(setup)
+            run_training(setup)
     kept = sorted((tmp_path / "out" / "training").glob("fold-*/probabilities.json"))
     assert len(kept) == 3
     content = json.loads(kept[0].read_text())
     content["probabilities"] = [np.linspace(0.2, 0.3, len(content["probabilities"][0])).tolist()]
     kept[0].write_text(json.dumps(content))
-    (crossed,) = train(setup).cross_validations
-    assert crossed.folds[0].scores.sensitivity == 0, "what was kept is used, not trained again"
+    (crossed,) = run_training(setup).cross_validations
+    assert crossed.folds[0].scores["sensitivity"] == 0, "the stored fold is used"
 
 
 def test_more_folds_than_sources_are_refused(phantom_folder, tiny_backbone, tmp_path):
     setup = parse_training_setup(words(phantom_folder, tiny_backbone, tmp_path / "out", "--folds", "40"))
     with pytest.raises(CohortError, match="40 folds"):
-        train(setup)
+        run_training(setup)

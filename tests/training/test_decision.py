@@ -9,25 +9,27 @@ import pytest
 
 from spinealign import Predictor
 from spinealign.checkpoint.engines import Output
+from spinealign.checkpoint.settings import ModelSettings
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.config import ConditioningConfig, ModelSettings
+from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
 from spinealign.metrics.calibration import MIN_SOURCES
 from spinealign.metrics.novelty import NoveltyStatistics
-from spinealign.training.decision import REJECTED_SHARE, learn_decision, learn_novelty
+from spinealign.training.decision import REJECTED_SHARE, choose_decision, fit_rejection
 
 SIDE = 16
 
 
 class BrightnessCheckpoint:
     model = name = "brightness"
+    remedy = "train it again"
     labels, novelty = ("normal", "fracture"), None
-    settings = ModelSettings(ConditioningConfig(image_size=SIDE, image_mean=(0.0,), image_std=(1.0,)))
+    settings = ModelSettings(preprocessing=PreprocessingConfig(image_size=SIDE, image_mean=(0.0,), image_std=(1.0,)))
 
 
 def brightness(pixel_values):
-    """A network whose log-odds are ten times the brightness; its features are mean and contrast."""
+    """Run a network whose log-odds depend on the brightness; its features are mean and contrast."""
     mean, spread = pixel_values.mean(axis=(1, 2, 3)), pixel_values.std(axis=(1, 2, 3))
     return Output(np.stack([np.zeros_like(mean), 20 * mean - 10], axis=1), np.stack([mean, spread], axis=1))
 
@@ -38,7 +40,7 @@ def predictor():
 
 
 def collection(count, *, splits=("train", "val", "test"), name="set", noise=0.15):
-    """Slices whose brightness says, with some error, whether there is a fracture."""
+    """Return slices whose brightness predicts a fracture, with some error."""
     rng = np.random.default_rng(len(name) + count)
     samples, images = [], []
     for split in splits:
@@ -48,58 +50,58 @@ def collection(count, *, splits=("train", "val", "test"), name="set", noise=0.15
             images.append(np.clip(level * 255 + rng.normal(0, 10, (SIDE, SIDE)), 0, 255).astype(np.uint8))
             label = "fracture" if positive else "normal"
             samples.append(Sample("", label, f"{name} {split} {number}", split=split, name=f"{split}/{number}"))
-    return LoadedCohort(Cohort(name, tuple(samples)), np.stack(images), BrightnessCheckpoint.settings.conditioning)
+    return LoadedCohort(Cohort(name, tuple(samples)), np.stack(images), BrightnessCheckpoint.settings.preprocessing)
 
 
-def test_the_operating_point_reaches_the_wanted_sensitivity_on_the_calibration_part(predictor):
+def test_the_operating_point_reaches_the_target_sensitivity(predictor):
     loaded = collection(4 * MIN_SOURCES)
-    decision = learn_decision(predictor, [loaded], sensitivity=0.9)
+    decision = choose_decision(predictor, [loaded], sensitivity=0.9)
     part = loaded.part("val")
     raw = 20 * part.gray.mean(axis=(1, 2)) / 255 - 10
     called = 1 / (1 + np.exp(-raw / decision.temperature)) >= decision.operating_point
     assert 0.9 <= called[part.positive].mean() <= 0.96
-    assert decision.temperature > 1.2, "the network is too sure of itself"
+    assert decision.temperature > 1.2, "the network is overconfident"
     assert (decision.target_sensitivity, decision.sources) == (0.9, 4 * MIN_SOURCES)
     assert "set (val)" in decision.note
 
 
-def test_nothing_is_chosen_on_the_part_that_results_are_reported_on(predictor):
-    decision = learn_decision(predictor, [collection(400, splits=("train", "val"))], sensitivity=0.95)
+def test_nothing_is_chosen_on_the_reported_split(predictor):
+    decision = choose_decision(predictor, [collection(400, splits=("train", "val"))], sensitivity=0.95)
     assert (decision.temperature, decision.operating_point, decision.sources) == (1.0, 0.5, 0)
     assert "neither trained nor reported on" in decision.note
 
 
-def test_too_few_sources_leave_the_temperature_at_one_and_say_so(predictor):
-    decision = learn_decision(predictor, [collection(2 * MIN_SOURCES - 2)], sensitivity=0.95)
+def test_too_few_sources_leave_the_temperature_at_one(predictor):
+    decision = choose_decision(predictor, [collection(2 * MIN_SOURCES - 2)], sensitivity=0.95)
     assert (decision.temperature, decision.operating_point) == (1.0, 0.5)
     assert f"{MIN_SOURCES} distinct sources of each class" in decision.note
 
 
-def test_a_small_collection_does_not_count_beside_a_large_one(predictor):
+def test_a_collection_with_too_few_sources_is_ignored(predictor):
     large, small = collection(4 * MIN_SOURCES), collection(6, name="small")
-    assert learn_decision(predictor, [large, small], sensitivity=0.95) == learn_decision(
+    assert choose_decision(predictor, [large, small], sensitivity=0.95) == choose_decision(
         predictor, [large], sensitivity=0.95
     )
 
 
-def test_novelty_rejects_at_most_its_share_of_the_held_out_images_of_any_collection(predictor):
+def test_novelty_rejects_at_most_its_share_of_each_collection(predictor):
     collections = [collection(200), collection(100, name="other", splits=("train", "val"), noise=0.05)]
-    statistics, novelty = learn_novelty(predictor, collections, seed=0)
+    statistics, novelty = fit_rejection(predictor, collections, seed=0)
     assert all(share <= REJECTED_SHARE for share in novelty.rejected.values())
     assert max(novelty.rejected.values()) > 0
     assert novelty.rejected_unseen.keys() == novelty.rejected.keys()
-    assert sum(novelty.rejected_unseen.values()) >= sum(novelty.rejected.values()), "limits chosen on others"
+    assert sum(novelty.rejected_unseen.values()) >= sum(novelty.rejected.values()), "with limits from the other folds"
     stripes = np.tile(np.array([0, 255], np.uint8), (1, SIDE, SIDE // 2))
     assert statistics.distance(brightness(stripes[:, None] / 255).features)[0] > 5 * novelty.threshold
 
 
-def test_a_network_without_features_cannot_tell_what_is_unknown():
+def test_a_network_without_features_is_an_error():
     blind = Predictor(BrightnessCheckpoint, lambda pixel_values: Output(brightness(pixel_values).logits, None))
     with pytest.raises(CheckpointError, match="no features"):
-        learn_novelty(blind, [collection(10)], seed=0)
+        fit_rejection(blind, [collection(10)], seed=0)
 
 
-def test_an_unknown_image_is_not_accepted_but_keeps_its_probabilities(tiny_checkpoint, tmp_path):
+def test_an_unknown_image_keeps_its_probabilities(tiny_checkpoint, tmp_path):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
     settings = json.loads((folder / "spinealign.json").read_text())
     rng = np.random.default_rng(0)
@@ -115,7 +117,7 @@ def test_an_unknown_image_is_not_accepted_but_keeps_its_probabilities(tiny_check
     assert Predictor.from_pretrained(folder)(odd).accepted
 
 
-def test_temperature_and_operating_point_of_the_file_are_applied(tiny_checkpoint, tmp_path, gray):
+def test_temperature_and_operating_point_are_applied(tiny_checkpoint, tmp_path, gray):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
     plain = Predictor.from_pretrained(folder)(gray).probabilities
     settings = json.loads((folder / "spinealign.json").read_text())
@@ -131,7 +133,7 @@ def test_temperature_and_operating_point_of_the_file_are_applied(tiny_checkpoint
     ("section", "content"),
     [("decision", {"temperature": 0}), ("decision", {"operating_point": 1.5}), ("novelty", {"threshold": -1})],
 )
-def test_a_decision_that_makes_no_sense_is_a_typed_error(section, content, tiny_checkpoint, tmp_path):
+def test_an_impossible_decision_is_a_typed_error(section, content, tiny_checkpoint, tmp_path):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
     settings = json.loads((folder / "spinealign.json").read_text())
     settings[section] |= content
@@ -151,29 +153,29 @@ def test_missing_or_damaged_statistics_are_a_typed_error(damage, tiny_checkpoint
         Predictor.from_pretrained(folder)
 
 
-def test_a_model_that_tells_nothing_apart_is_not_praised(predictor):
+def test_an_inverted_model_gets_no_operating_point(predictor):
     loaded = collection(4 * MIN_SOURCES)
     swapped = tuple(
         replace(sample, label="normal" if sample.label == "fracture" else "fracture") for sample in loaded.cohort
     )
     turned = LoadedCohort(replace(loaded.cohort, samples=swapped), loaded.gray, loaded.config)
-    decision = learn_decision(predictor, [turned], sensitivity=0.95)
+    decision = choose_decision(predictor, [turned], sensitivity=0.95)
     assert (decision.temperature, decision.operating_point, decision.target_sensitivity) == (1.0, 0.5, None)
-    assert "does not tell the classes apart" in decision.note
+    assert "does not separate the classes" in decision.note
 
 
-def test_sources_that_were_kept_in_two_parts_do_not_calibrate(predictor):
+def test_sources_in_two_splits_are_not_used_for_calibration(predictor):
     loaded = collection(4 * MIN_SOURCES)
     shared = tuple(
         replace(sample, source=sample.source.replace("val", "train")) if sample.split == "val" else sample
         for sample in loaded.cohort
     )
     leaking = LoadedCohort(replace(loaded.cohort, samples=shared), loaded.gray, loaded.config)
-    assert learn_decision(predictor, [leaking], sensitivity=0.95).sources == 0
+    assert choose_decision(predictor, [leaking], sensitivity=0.95).sources == 0
 
 
 @pytest.mark.parametrize("features", [None, np.full((1, 2), np.nan), np.zeros((1, 3))])
-def test_features_that_do_not_fit_the_statistics_are_an_error_and_never_accepted(features):
+def test_features_that_do_not_fit_the_statistics_are_errors(features):
     class WithNovelty(BrightnessCheckpoint):
         novelty = NoveltyStatistics(np.zeros((1, 2), np.float32), np.eye(2, dtype=np.float32))
 

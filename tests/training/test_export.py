@@ -10,7 +10,7 @@ from spinealign.training.backbone import create_backbone
 from spinealign.training.export import export_onnx
 
 
-def test_the_graph_gives_logits_and_the_pooled_features_for_any_batch(tmp_path, tiny_backbone):
+def test_the_graph_gives_logits_and_features_for_any_batch(tmp_path, tiny_backbone):
     network, _ = create_backbone(str(tiny_backbone))
     network.eval()
     export_onnx(network, tmp_path / "model.onnx", image_size=64)
@@ -20,12 +20,12 @@ def test_the_graph_gives_logits_and_the_pooled_features_for_any_batch(tmp_path, 
         logits, features = session.run(["logits", "features"], {"pixel_values": pixel_values.numpy()})
         with torch.no_grad():
             states = network(pixel_values=pixel_values, output_hidden_states=True).hidden_states
-            expected = states[1].mean(dim=1)  # of the first of two layers
+            expected = states[1].mean(dim=1)  # the first of two layers
             np.testing.assert_allclose(features, expected.numpy(), atol=1e-4)
             np.testing.assert_allclose(logits, network(pixel_values=pixel_values).logits.numpy(), atol=1e-4)
 
 
-def test_the_file_tells_nothing_of_the_machine(tmp_path, tiny_backbone):
+def test_the_file_contains_no_paths_of_the_machine(tmp_path, tiny_backbone):
     network, _ = create_backbone(str(tiny_backbone))
     export_onnx(network, tmp_path / "model.onnx", image_size=64)
     for content in ((tmp_path / "model.onnx").read_bytes(), (DEFAULT_FOLDER / "model.onnx").read_bytes()):
@@ -33,7 +33,7 @@ def test_the_file_tells_nothing_of_the_machine(tmp_path, tiny_backbone):
         assert b".py" not in content
 
 
-def test_the_network_is_as_it_was_after_the_export(tmp_path, tiny_backbone):
+def test_an_export_does_not_change_the_network(tmp_path, tiny_backbone):
     network, _ = create_backbone(str(tiny_backbone))
     head = network.classifier
     network.train()

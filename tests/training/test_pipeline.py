@@ -17,19 +17,21 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from spinealign import Predictor, read_slice
+from spinealign.checkpoint.engines import OnnxEngine
 from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.cohort.indexing import index_cohort
-from spinealign.cohort.loading import load_images
+from spinealign.cohort.loading import read_cohort
 from spinealign.errors import CohortError, LeakageError
-from spinealign.evaluation.assessment import fracture_probabilities
-from spinealign.imaging.preprocessing import condition, render
+from spinealign.evaluation.scoring import score
+from spinealign.imaging.preprocessing import preprocess, render
 from spinealign.metrics.scores import binary_scores
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.training import pipeline
-from spinealign.training.arguments import parse_training_setup
 from spinealign.training.backbone import create_backbone
-from spinealign.training.pipeline import train
-from spinealign.training.preparation import build_trainer, load_collections
+from spinealign.training.fitting import build_trainer
+from spinealign.training.loading import Reading, index_collections, read_collections, split_collections
+from spinealign.training.pipeline import run_training
+from spinealign.training.setup import parse_training_setup
 
 FILES = {
     "config.json", "model.safetensors", "preprocessor_config.json", "spinealign.json", "model.onnx", "metrics.json",
@@ -37,18 +39,18 @@ FILES = {
 }  # fmt: skip
 
 
-def test_a_training_writes_a_whole_checkpoint_and_no_pickle(tiny_checkpoint):
+def test_a_training_writes_a_checkpoint_without_pickles(tiny_checkpoint):
     assert {path.name for path in tiny_checkpoint.iterdir() if path.is_file()} == FILES
     left = {path.suffix for path in tiny_checkpoint.rglob("*") if path.is_file()}
     assert not left & {".bin", ".pt", ".pth", ".pkl"}
     logs = tiny_checkpoint.with_name(f"{tiny_checkpoint.name}-logs")
     assert list(logs.rglob("events.out.tfevents.*")), "TensorBoard logs"
-    assert not (tiny_checkpoint / "training").exists(), "they name the machine"
+    assert not (tiny_checkpoint / "training").exists(), "the logs name the machine"
     assert json.loads((tiny_checkpoint / "config.json").read_text())["id2label"] == {"0": "normal", "1": "fracture"}
 
 
-def test_every_accuracy_of_an_epoch_stands_beside_what_it_rests_on(tiny_checkpoint):
-    epochs = json.loads((tiny_checkpoint / "metrics.json").read_text())["epochs"]
+def test_epoch_scores_have_sources_interval_and_baseline(tiny_checkpoint):
+    epochs = json.loads((tiny_checkpoint / "metrics.json").read_text())["training"]["history"]
     assert len(epochs) == 2
     for row in epochs:
         assert row["eval_sources"] == 8
@@ -58,25 +60,27 @@ def test_every_accuracy_of_an_epoch_stands_beside_what_it_rests_on(tiny_checkpoi
 
 def test_one_seed_gives_the_same_metrics_again(tmp_path, tiny_checkpoint, phantom_folder, tiny_backbone):
     words = training_words(phantom_folder, tiny_backbone, tmp_path / "again", "--num_train_epochs", "2")
-    train(parse_training_setup(words))
+    run_training(parse_training_setup(words))
     first, second = (
         json.loads((folder / "metrics.json").read_text()) for folder in (tiny_checkpoint, tmp_path / "again")
     )
     assert first["evaluations"] == second["evaluations"]
-    for left, right in zip(first["epochs"], second["epochs"]):
+    for left, right in zip(first["training"]["history"], second["training"]["history"]):
         assert {key: value for key, value in left.items() if "second" not in key and "runtime" not in key} == {
             key: value for key, value in right.items() if "second" not in key and "runtime" not in key
         }
 
 
 def trainer_of(setup, network, config):
-    collections = load_collections(setup, config)
+    reading = Reading(progress=False, seed=setup.training.seed)
+    loaded = read_collections(index_collections(setup.collections, None), config, reading=reading)
+    collections = split_collections(loaded, setup.data, reading=reading)
     train, validation = ([item.part(split) for item in collections] for split in ("train", "val"))
-    return build_trainer(setup, network, train=train, validation=validation, config=config)
+    return build_trainer(setup, network, train=train, validation=validation)
 
 
 class Snapshots(TrainerCallback):
-    """Keeps the weights of every epoch as they are in memory."""
+    """Copies of the weights of every epoch, in memory."""
 
     def __init__(self):
         self.weights = {}
@@ -88,7 +92,7 @@ class Snapshots(TrainerCallback):
 
 
 def test_every_tensor_of_the_best_epoch_is_restored(tmp_path, phantom_folder, tiny_backbone):
-    # The "best" epoch is the one of the highest loss, so that it is not the last one.
+    # The "best" epoch has the highest loss, so it is not the last one.
     words = training_words(
         phantom_folder, tiny_backbone, tmp_path / "run", "--num_train_epochs", "3", "--learning_rate", "1e-3",
         "--greater_is_better", "True", "--save_total_limit", "3",
@@ -108,24 +112,24 @@ def test_every_tensor_of_the_best_epoch_is_restored(tmp_path, phantom_folder, ti
     assert any(not torch.equal(restored[name], value) for name, value in snapshots.weights[last].items())
 
 
-def test_the_predictor_on_files_equals_the_evaluation_of_the_trainer(tiny_checkpoint, phantom_folder):
+def test_predictor_and_trainer_evaluate_files_equally(tiny_checkpoint, phantom_folder):
     predictor = Predictor.from_pretrained(tiny_checkpoint)
     part = index_cohort(phantom_folder).part("val")
     probability = np.array([predictor(sample.image).probabilities["fracture"] for sample in part])
-    epochs = json.loads((tiny_checkpoint / "metrics.json").read_text())["epochs"]
+    epochs = json.loads((tiny_checkpoint / "metrics.json").read_text())["training"]["history"]
     best = min(epochs, key=lambda row: row["eval_loss"])
     positive = np.array([sample.label == "fracture" for sample in part])
     scores = binary_scores(positive, probability)
     for name in ("accuracy", "sensitivity", "specificity", "auroc"):
-        assert getattr(scores, name) == pytest.approx(best[f"eval_{name}"], abs=1e-9), name
+        assert scores[name] == pytest.approx(best[f"eval_{name}"], abs=1e-9), name
     loss = -np.log(np.where(positive, probability, 1 - probability)).mean()
     assert loss == pytest.approx(best["eval_loss"], abs=1e-4)
-    loaded = load_images(part, predictor.conditioning, progress=False)
-    np.testing.assert_allclose(fracture_probabilities(predictor, loaded, progress=False), probability, atol=1e-5)
+    loaded = read_cohort(part, predictor.preprocessing, progress=False)
+    np.testing.assert_allclose(score(predictor, loaded, split="val").predictions.probability, probability, atol=1e-5)
 
 
 @pytest.mark.parametrize("which", ["tiny", "embedded"])
-def test_plain_transformers_gives_the_same_probabilities_before_calibration(which, tiny_checkpoint, phantom_folder):
+def test_transformers_gives_the_uncalibrated_probabilities(which, tiny_checkpoint, phantom_folder):
     from transformers import pipeline
 
     folder = tiny_checkpoint if which == "tiny" else find_checkpoint().folder
@@ -133,7 +137,7 @@ def test_plain_transformers_gives_the_same_probabilities_before_calibration(whic
     predictor = Predictor.from_pretrained(folder)
     for path in sorted((phantom_folder / "test").iterdir())[:4]:
         theirs = {row["label"]: row["score"] for row in classify(str(path))}
-        logits = predictor.output(condition(read_slice(path), predictor.conditioning)[None]).logits[0]
+        logits = predictor.run(preprocess(read_slice(path), predictor.preprocessing)[None]).logits[0]
         raw = np.exp(logits) / np.exp(logits).sum()
         assert theirs == pytest.approx(dict(zip(predictor.labels, raw.tolist())), abs=0.01)
 
@@ -147,9 +151,7 @@ def run_train(words, *, launcher=(sys.executable,)):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
-    tmp_path, phantom_folder, tiny_backbone
-):
+def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(tmp_path, phantom_folder, tiny_backbone):
     def words(name):
         return training_words(phantom_folder, tiny_backbone, tmp_path / name, "--num_train_epochs", "4")
 
@@ -162,11 +164,11 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_an_uninterru
         time.sleep(0.002)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    assert not (tmp_path / "killed" / "model.safetensors").exists(), "it was killed before its end"
+    assert not (tmp_path / "killed" / "model.safetensors").exists(), "it was killed before the end"
     resumed = run_train(words("killed"))
     said = resumed.communicate(timeout=240)[0]
     assert resumed.returncode == 0, said
-    assert "Going on from" in said
+    assert "Resuming from" in said
     assert straight.wait(240) == 0, straight.stdout.read()
     straight.stdout.close()
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("straight", "killed"))
@@ -185,25 +187,25 @@ def test_accumulated_batches_count_as_one(tmp_path, phantom_folder, tiny_backbon
             "--optim", "sgd", "--learning_rate", "0.5",
         )  # fmt: skip
         words[words.index("--per_device_train_batch_size") + 1] = batch
-        train(parse_training_setup(words))
+        run_training(parse_training_setup(words))
         weights.append(load_file(tmp_path / batch / "model.safetensors"))
     for name, value in weights[0].items():
         torch.testing.assert_close(weights[1][name], value, rtol=0, atol=1e-5)
 
 
-def test_a_run_that_was_killed_while_it_saved_does_not_train_on(tmp_path, phantom_folder, tiny_backbone, monkeypatch):
+def test_a_run_killed_while_saving_is_not_trained_further(tmp_path, phantom_folder, tiny_backbone, monkeypatch):
     words = training_words(
         phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "9", "--learning_rate", "1e-4",
         "--greater_is_better", "True", "--early_stopping_patience", "1",
     )  # fmt: skip
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "finish", interrupted)
+        patch.setattr(pipeline, "save_checkpoint", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train(parse_training_setup(words))
+            run_training(parse_training_setup(words))
     last = max((tmp_path / "out" / "training").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     history = json.loads((last / "trainer_state.json").read_text())["log_history"]
-    train(parse_training_setup(words))
-    epochs = json.loads((tmp_path / "out" / "metrics.json").read_text())["epochs"]
+    run_training(parse_training_setup(words))
+    epochs = json.loads((tmp_path / "out" / "metrics.json").read_text())["training"]["history"]
     assert len(epochs) == sum("eval_loss" in row for row in history) < 9
 
 
@@ -212,16 +214,16 @@ def interrupted(*arguments, **options):
 
 
 class Interruption(TrainerCallback):
-    """Stops a run dead after its second epoch."""
+    """Interruption of a run after its second epoch."""
 
     def on_epoch_begin(self, args, state, control, **kwargs):
         if state.epoch >= 2:
             raise KeyboardInterrupt
 
 
-def test_a_resumed_run_remembers_how_long_it_has_waited(tmp_path, phantom_folder, tiny_backbone):
+def test_a_resumed_run_keeps_its_early_stopping_count(tmp_path, phantom_folder, tiny_backbone):
     def trainer_in(folder):
-        # The highest loss is "best", and it falls from epoch to epoch, so the run stops after three.
+        # The highest loss is "best" and the loss decreases, so the run stops after three epochs.
         words = training_words(
             phantom_folder, tiny_backbone, folder, "--num_train_epochs", "9", "--learning_rate", "1e-4",
             "--greater_is_better", "True", "--early_stopping_patience", "2",
@@ -252,9 +254,9 @@ def test_two_processes_train_together(tmp_path, phantom_folder, tiny_backbone):
     process = run_train(words, launcher=launcher)
     said = process.communicate(timeout=300)[0]
     assert process.returncode == 0, said
-    assert said.count("The checkpoint lies in") == 1
+    assert said.count("The checkpoint is in") == 1
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["processes"] == 2
+    assert metrics["training"]["processes"] == 2
     assert metrics["evaluations"][0]["images"] == 12
     assert Predictor.from_pretrained(tmp_path / "out").labels == ("normal", "fracture")
 
@@ -271,7 +273,7 @@ def leaking(folder):
     return folder
 
 
-def test_a_copy_that_only_looks_betray_is_refused_with_the_pair(tmp_path, tiny_backbone):
+def test_a_visually_similar_copy_is_refused_with_the_pair(tmp_path, tiny_backbone):
     data = tmp_path / "set"
     leaking(data)
     (data / "val" / "fracture" / "CSFDV1B1 (1).png").unlink()
@@ -279,51 +281,65 @@ def test_a_copy_that_only_looks_betray_is_refused_with_the_pair(tmp_path, tiny_b
         image.rotate(33, Image.Resampling.BICUBIC).resize((128, 128)).save(data / "val" / "fracture" / "x7.png")
     words = training_words(data, tiny_backbone, tmp_path / "out", "--on_leakage", "error")
     with pytest.raises(LeakageError) as caught:
-        train(parse_training_setup(words))
+        run_training(parse_training_setup(words))
     ((pair, splits),) = caught.value.pairs
     assert splits == ("train", "val")
     assert "CSFDV1B1 (2)" in pair
     assert "val/fracture/x7.png" in pair
 
 
-def test_leakage_is_refused_with_the_pairs_when_asked(tmp_path, tiny_backbone):
+def test_leakage_is_refused_with_its_pairs_if_requested(tmp_path, tiny_backbone):
     words = training_words(leaking(tmp_path / "set"), tiny_backbone, tmp_path / "out", "--on_leakage", "error")
     with pytest.raises(LeakageError) as caught:
-        train(parse_training_setup(words))
+        run_training(parse_training_setup(words))
     assert caught.value.pairs == [("CSFDV1B1 (1)", ("train", "val"))]
 
 
-def test_the_card_says_what_became_of_leakage_and_names_no_file(tmp_path, tiny_backbone):
+def test_the_card_describes_leakage_and_names_no_file(tmp_path, tiny_backbone):
     data = leaking(tmp_path / "set")
-    for policy, words in (("keep", "Leakage was kept"), ("drop", "stands in a later split too: 1.")):
+    for policy, words in (("keep", "Leakage was kept"), ("drop", "is in a later split too: 1.")):
         output = tmp_path / policy
         more = ("--num_train_epochs", "1", "--on_leakage", policy)
-        train(parse_training_setup(training_words(data, tiny_backbone, output, *more)))
+        run_training(parse_training_setup(training_words(data, tiny_backbone, output, *more)))
         assert words in (output / "README.md").read_text()
         for file in ("README.md", "metrics.json", "spinealign.json"):
             assert "CSFDV1B1" not in (output / file).read_text()
 
 
-def test_two_collections_of_one_name_are_refused(phantom_folder, tiny_backbone, tmp_path):
+def test_two_collections_with_the_same_name_are_refused(phantom_folder, tiny_backbone, tmp_path):
     words = training_words(phantom_folder, tiny_backbone, tmp_path / "out")
     words.insert(words.index("--data_dir") + 1, str(phantom_folder))
     with pytest.raises(CohortError, match="same name"):
-        train(parse_training_setup(words))
+        run_training(parse_training_setup(words))
 
 
 def test_the_trainers_own_push_is_refused(phantom_folder, tiny_backbone, tmp_path):
     with pytest.raises(ValueError, match="pickles"):
-        train(parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--push_to_hub")))
+        run_training(
+            parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--push_to_hub"))
+        )
 
 
-def test_bfloat16_storage_halves_the_files_and_both_engines_agree(
-    tmp_path, phantom_folder, tiny_backbone, tiny_checkpoint
-):
+def test_bfloat16_halves_the_files_and_engines_agree(tmp_path, phantom_folder, tiny_backbone, tiny_checkpoint):
     more = ("--num_train_epochs", "1", "--weights_dtype", "bfloat16")
-    train(parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", *more)))
+    run_training(parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", *more)))
     assert (tmp_path / "out/model.safetensors").stat().st_size < 0.6 * (
         tiny_checkpoint / "model.safetensors"
     ).stat().st_size
     image = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
     onnx, torch_engine = (Predictor.from_pretrained(tmp_path / "out", engine=name)(image) for name in ("onnx", "torch"))
     assert onnx.probabilities == pytest.approx(dict(torch_engine.probabilities), abs=1e-5)
+
+
+def test_a_training_loads_its_onnx_file_once(tmp_path, phantom_folder, tiny_backbone, monkeypatch):
+    loaded = []
+    load = OnnxEngine.__init__
+
+    def counted(engine, checkpoint, *arguments, **options):
+        loaded.append(checkpoint.folder)
+        load(engine, checkpoint, *arguments, **options)
+
+    monkeypatch.setattr(OnnxEngine, "__init__", counted)
+    words = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1")
+    run_training(parse_training_setup(words))
+    assert len(loaded) == 1

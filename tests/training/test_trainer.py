@@ -9,7 +9,7 @@ from spinealign.cohort.cohort import balanced_weights
 from spinealign.training.trainer import StrictTrainer
 
 
-def test_a_class_that_is_rare_counts_as_much_as_the_common_one():
+def test_a_rare_class_has_the_weight_of_the_common_one():
     labels = torch.tensor([0] * 9 + [1])
     logits = torch.zeros(10, 2, requires_grad=True)
     inputs = {"pixel_values": None, "labels": labels, "weights": torch.tensor(balanced_weights(labels.tolist()))}

@@ -1,1 +1,1 @@
-"""Audit of a collection."""
+"""Audit of a collection: counts, leaks between splits, and shortcuts to the label."""

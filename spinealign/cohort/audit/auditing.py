@@ -1,4 +1,4 @@
-"""Audit a collection: what it holds, what leaks, and what but the finding gives the label away."""
+"""Audit of a collection before training."""
 
 from __future__ import annotations
 
@@ -12,90 +12,100 @@ import numpy as np
 
 from spinealign.cohort.audit.confounding import positive_label, property_findings, series_of_classes, shortcut_probes
 from spinealign.cohort.audit.findings import Audit, PartCount, Straddling
-from spinealign.cohort.audit.measuring import Measured, measure_cohort
 from spinealign.cohort.audit.verdict import verdict_of
 from spinealign.cohort.cohort import SPLITS, Cohort
-from spinealign.cohort.duplicates.grouping import join_groups
-from spinealign.cohort.duplicates.similarity import group_by_looks
+from spinealign.cohort.duplicates.grouping import join_copies
 from spinealign.cohort.indexing import index_cohort
+from spinealign.cohort.loading import STANDARD, LoadedCohort, read_cohort
 from spinealign.cohort.splitting import find_leaks
 from spinealign.errors import require
 from spinealign.metrics.intervals import effective_number
 
 
 def audit(
-    data: str | Path | Cohort, *, source_pattern: str | None = None, progress: bool = True, seed: int = 0
+    data: str | Path | Cohort | LoadedCohort,
+    *,
+    source_pattern: str | None = None,
+    progress: bool = True,
+    seed: int = 0,
 ) -> Audit:
     """Audit a collection.
 
     Args:
-        data: A folder, manifest or Hub dataset, as for `index_cohort`, or a cohort.
-        source_pattern: What names source and series, as for `index_cohort`.
+        data: Folder, manifest or id of a Hub dataset, as for `index_cohort`; a cohort; or the result of
+            `read_cohort`, whose files are not read again.
+        source_pattern: Regular expression for file names, as for `index_cohort`; ignored for a cohort.
         progress: Show progress bars.
         seed: Seed of the cross-validation.
 
     Returns:
-        What was found. A file that cannot be read is a finding, no error.
+        The findings. A file that cannot be read is a finding, not an error.
 
     Raises:
-        CohortError: If there is no such collection, or none of its images can be read.
-        ValueError: If the pattern is not usable.
+        CohortError: If the collection cannot be found, or none of its images can be read.
+        ValueError: If the pattern is invalid, or the loaded cohort is a part of one.
         MissingDependencyError: If scikit-learn is not installed.
     """
     require("sklearn", extra="train")
-    cohort = data if isinstance(data, Cohort) else index_cohort(data, source_pattern=source_pattern)
-    measured = measure_cohort(cohort, progress=progress)
-    groups = group_by_looks(measured.loaded.gray, progress=progress)
-    joined = join_groups(measured.loaded, groups)
-    findings = _findings(measured, replace(measured, loaded=joined), seed)
-    sizes = Counter(groups.tolist())
-    findings = replace(findings, look_groups=sum(size > 1 for size in sizes.values()))
+    if not isinstance(data, LoadedCohort):
+        cohort = data if isinstance(data, Cohort) else index_cohort(data, source_pattern=source_pattern)
+        data = read_cohort(cohort, progress=progress)
+    if not data.properties:
+        raise ValueError("Expected a cohort as returned by read_cohort, got a part or a split of one.")
+    groups = data.visual_groups(progress=progress)
+    findings = _findings(data, join_copies(data, groups), seed=seed)
+    similar = sum(size > 1 for size in Counter(groups.tolist()).values())
+    findings = replace(findings, look_groups=similar)
     return replace(findings, verdict=verdict_of(findings))
 
 
-def _findings(by_name: Measured, measured: Measured, seed: int) -> Audit:
-    loaded = measured.loaded
-    cohort = loaded.cohort
+def _findings(loaded: LoadedCohort, cohort: Cohort, *, seed: int) -> Audit:
+    """Return the findings, except the visual groups and the verdict.
+
+    The sources of `loaded` are given by names, those of `cohort` also by visual similarity.
+    """
     positive = positive_label(cohort.labels)
     sizes = Counter(sample.source for sample in cohort).values()
+    pictures = LoadedCohort(cohort, loaded.looks, STANDARD)
+    unreadable = tuple(message for _, message in loaded.unreadable)
     return Audit(
         name=cohort.name,
         images=len(cohort),
         positive=positive,
         parts=_parts(cohort),
         sources=len(sizes),
-        effective_sources=_effective(cohort, np.ones(len(cohort), bool)),
+        effective_sources=_effective_sources(cohort, np.ones(len(cohort), bool)),
         series=_distinct([sample.series for sample in cohort]),
         patients=_distinct([sample.patient for sample in cohort]),
         copies=(min(sizes), float(median(sizes)), max(sizes)),
-        identical=len(cohort) - len(set(measured.pixel_hashes)),
+        identical=len(cohort) - len(set(loaded.pixel_hashes)),
         look_groups=0,
-        straddling=_straddling(by_name.loaded.cohort, cohort),
+        straddling=_straddling(loaded.cohort, cohort),
         contradicting=_contradicting(cohort),
         class_series=series_of_classes(cohort),
-        properties=property_findings(cohort, measured.values, positive=positive),
-        probes=shortcut_probes(loaded, positive, seed=seed),
-        unreadable=measured.unreadable,
-        notes=cohort.skipped,
-        pictures=loaded,
+        properties=property_findings(cohort, loaded.properties, positive=positive),
+        probes=shortcut_probes(pictures, positive, seed=seed),
+        unreadable=unreadable,
+        notes=tuple(line for line in cohort.skipped if line not in unreadable),
+        pictures=pictures,
     )
 
 
 def _parts(cohort: Cohort) -> tuple[PartCount, ...]:
-    places = defaultdict(list)
-    for place, sample in enumerate(cohort):
-        places[sample.split, sample.label].append(place)
+    indices = defaultdict(list)
+    for index, sample in enumerate(cohort):
+        indices[sample.split, sample.label].append(index)
     rank = {split: number for number, split in enumerate((*SPLITS, None))}
     parts = []
-    for split, label in sorted(places, key=lambda part: (rank[part[0]], part[1])):
+    for split, label in sorted(indices, key=lambda part: (rank[part[0]], part[1])):
         members = np.zeros(len(cohort), bool)
-        members[places[split, label]] = True
-        sources = {cohort.samples[place].source for place in places[split, label]}
-        parts.append(PartCount(split, label, int(members.sum()), len(sources), _effective(cohort, members)))
+        members[indices[split, label]] = True
+        sources = {cohort.samples[index].source for index in indices[split, label]}
+        parts.append(PartCount(split, label, int(members.sum()), len(sources), _effective_sources(cohort, members)))
     return tuple(parts)
 
 
-def _effective(cohort: Cohort, members: np.ndarray) -> float:
+def _effective_sources(cohort: Cohort, members: np.ndarray) -> float:
     _, source = np.unique([sample.source for sample in cohort], return_inverse=True)
     return effective_number(source, members)
 
@@ -105,8 +115,8 @@ def _distinct(names: Sequence[str | None]) -> int | None:
 
 
 def _straddling(named: Cohort, cohort: Cohort) -> tuple[Straddling, ...]:
-    """Return what stands in two splits: sources first, by name and by looks, then series and patients."""
-    told_by_name = {source for source, _ in find_leaks(named)}
+    """Return the sources in more than one split, then the series and the patients; `named` has the sources by name."""
+    known_by_name = {source for source, _ in find_leaks(named)}
     kinds: dict[str, list[str | None]] = {
         "source": [sample.source for sample in cohort],
         "series": [sample.series for sample in cohort],
@@ -120,7 +130,7 @@ def _straddling(named: Cohort, cohort: Cohort) -> tuple[Straddling, ...]:
                 counts[name][sample.split] += 1
         for name in sorted(name for name, splits in counts.items() if len(splits) > 1):
             images = {split: counts[name][split] for split in SPLITS if split in counts[name]}
-            found.append(Straddling(kind, name, images, by_looks=kind == "source" and name not in told_by_name))
+            found.append(Straddling(kind, name, images, by_looks=kind == "source" and name not in known_by_name))
     return tuple(found)
 
 

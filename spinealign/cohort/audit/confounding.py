@@ -1,4 +1,4 @@
-"""What but the finding tells the classes apart: series, properties of the files, the coarse look."""
+"""Shortcuts to the label: series, file properties, and coarse appearance."""
 
 from __future__ import annotations
 
@@ -10,35 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.cohort.audit.findings import ClassSeries, Probe, PropertyFinding
-from spinealign.cohort.audit.measuring import PROPERTIES
 from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.file_properties import PROPERTIES
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import require
-from spinealign.metrics.evaluation import Baseline
 from spinealign.metrics.folds import source_folds
-from spinealign.metrics.shortcut import fold_calls, thumbnail, thumbnail_ridge_calls
+from spinealign.metrics.shortcut import Baseline, fold_calls, thumbnail, thumbnail_ridge_calls
 
 FOLDS = 5
-_FEW_SERIES = 5  # so many and more of a class are no longer a peculiarity of scanners or patients
-_LEAST_AUC = 0.7
-_CHANCE = 0.01  # of a false alarm over all properties
+_FEW_SERIES = 5  # a class with at least this many series is not tied to a scanner or a patient
+_MIN_AUC = 0.7
+_FALSE_ALARM = 0.01  # probability of a false alarm over all properties
 
 
 def positive_label(labels: tuple[str, ...]) -> str | None:
-    """Return the class to predict: `fracture`, or the last of two; None where there is no such class."""
+    """Return the positive class: `fracture`, or the last of two classes; None without either."""
     if POSITIVE_LABEL in labels:
         return POSITIVE_LABEL if len(labels) > 1 else None
     return labels[-1] if len(labels) == 2 else None
 
 
 def series_of_classes(cohort: Cohort) -> tuple[ClassSeries, ...]:
-    """Return the classes that their few series give away.
+    """Return the classes that can be recognized by their series.
 
-    A class counts if it comes from a single series and other classes do not all come from that one, or if it comes
-    from fewer than five that no other class has; series that hold one source each, such as those of phantoms, say
-    nothing. Images whose series is not known are not looked at, and the share of the class that is known stands with
-    what is found.
+    These are classes from a single series, unless all other classes are from the same one, and classes from fewer than
+    five series that no other class has. Series with one source each, such as those of phantoms, are ignored. Images of
+    unknown series are left out; each result gives the share of the class with a known series.
     """
     sources: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     images: Counter[str] = Counter()
@@ -49,28 +47,28 @@ def series_of_classes(cohort: Cohort) -> tuple[ClassSeries, ...]:
             known[sample.label] += 1
             sources[sample.label][sample.series].add(sample.source)
     found = []
-    for label, held in sorted(sources.items()) if len(sources) > 1 else ():
-        others = {series for other, theirs in sources.items() if other != label for series in theirs}
-        own = not set(held) & others
-        single = len(held) == 1 and others != set(held)
-        if (single or (own and len(held) < _FEW_SERIES)) and sum(map(len, held.values())) >= 2 * len(held):
-            found.append(ClassSeries(label, tuple(sorted(held)), own, known[label] / images[label]))
+    for label, series in sorted(sources.items()) if len(sources) > 1 else ():
+        others = {name for other, theirs in sources.items() if other != label for name in theirs}
+        own = not set(series) & others
+        single = len(series) == 1 and others != set(series)
+        if (single or (own and len(series) < _FEW_SERIES)) and sum(map(len, series.values())) >= 2 * len(series):
+            found.append(ClassSeries(label, tuple(sorted(series)), own, known[label] / images[label]))
     return tuple(found)
 
 
 def property_findings(
     cohort: Cohort, values: dict[str, NDArray[np.float64]], *, positive: str | None
 ) -> tuple[PropertyFinding, ...]:
-    """Say how well each property predicts the class.
+    """Compute how well each property predicts the class.
 
-    Copies are no evidence, so means over the images of a source are compared. The alarm asks whether the area could be
-    chance: its standard error without any difference is that of the Mann-Whitney statistic, and the level is shared
-    between the properties (Bonferroni).
+    Means over the images of a source are compared, because copies are not independent. The alarm tests whether the
+    area under the ROC curve could be due to chance: its standard error under the null hypothesis is that of the
+    Mann-Whitney statistic, with Bonferroni correction for the number of properties.
 
     Args:
         cohort: The samples.
         values: The properties, each of shape (N,).
-        positive: The class to predict; None gives no areas.
+        positive: The positive class; without one there are no findings.
     """
     if positive is None:
         return ()
@@ -79,11 +77,11 @@ def property_findings(
 
     keys = [(sample.source, sample.label) for sample in cohort]
     unique = sorted(set(keys))
-    number = {key: place for place, key in enumerate(unique)}
+    number = {key: index for index, key in enumerate(unique)}
     member = np.array([number[key] for key in keys])
     sizes, kinds = np.bincount(member), np.array([label for _, label in unique])
     positives = kinds == positive
-    least = _least_area(int(positives.sum()), int((~positives).sum()))
+    threshold = _alarm_area(int(positives.sum()), int((~positives).sum()))
     found = []
     for name, column in values.items():
         means = np.bincount(member, weights=column) / sizes
@@ -92,25 +90,23 @@ def property_findings(
         others = f"not {positive}" if len(by_class) > 2 else next(label for label in by_class if label != positive)
         higher = None if round(area, 2) == 0.5 else positive if area > 0.5 else others
         best = max(area, 1 - area)
-        found.append(PropertyFinding(name, PROPERTIES[name], by_class, best, higher, best >= least))
+        found.append(PropertyFinding(name, PROPERTIES[name], by_class, best, higher, best >= threshold))
     return tuple(found)
 
 
-def _least_area(positives: int, negatives: int) -> float:
-    z = NormalDist().inv_cdf(1 - _CHANCE / len(PROPERTIES) / 2)
-    return max(_LEAST_AUC, 0.5 + z * sqrt((positives + negatives + 1) / (12 * positives * negatives)))
+def _alarm_area(positives: int, negatives: int) -> float:
+    """Return the smallest area under the ROC curve that raises the alarm."""
+    z = NormalDist().inv_cdf(1 - _FALSE_ALARM / len(PROPERTIES) / 2)
+    return max(_MIN_AUC, 0.5 + z * sqrt((positives + negatives + 1) / (12 * positives * negatives)))
 
 
 def shortcut_probes(loaded: LoadedCohort, positive: str | None, *, seed: int = 0) -> tuple[Probe, ...]:
-    """Run the shortcut probe on each held-out part as it is, copies and all, and cross-validated over sources.
+    """Test the shortcut baseline on each held-out split as it is, copies included, and cross-validated over sources.
 
-    Args:
-        loaded: The images; copies share a source.
-        positive: The class to predict.
-        seed: Seed of the folds.
+    The images are rendered with the default preprocessing, and copies have the same source.
     """
     if positive is None:
-        return (Probe("anything", note="it needs two classes, or one called fracture"),)
+        return (Probe("anything", note="it needs two classes, or one named fracture"),)
     cohort = loaded.cohort
     features = np.stack([thumbnail(gray) for gray in loaded.gray])
     truth = np.array([sample.label == positive for sample in cohort])
@@ -118,7 +114,7 @@ def shortcut_probes(loaded: LoadedCohort, positive: str | None, *, seed: int = 0
     probes = [_split_probe(cohort, features, truth, train=splits == "train", test=(split, splits == split))
               for split in cohort.splits if split != "train"]  # fmt: skip
     if not probes:
-        probes = [Probe("the given split", note="the collection brings no held-out part")]
+        probes = [Probe("the given split", note="the collection has no held-out split")]
     return (*probes, _folds_probe(cohort, features, truth, seed=seed))
 
 
@@ -132,7 +128,7 @@ def _split_probe(
 ) -> Probe:
     split, held_out = test
     if len(set(truth[train].tolist())) < 2:
-        return Probe(split, note="the train part does not hold both classes")
+        return Probe(split, note="the train split does not have both classes")
     calls = thumbnail_ridge_calls(features[train], truth[train], test=features[held_out])
     return _judged(split, calls, cohort, truth=truth, tested=held_out)
 
@@ -147,7 +143,7 @@ def _folds_probe(cohort: Cohort, features: NDArray[np.float32], truth: NDArray[n
     try:
         calls = fold_calls(features, truth, fold=source_folds(truth, units, folds=folds, seed=seed))
     except ValueError:
-        return Probe(on, note="no cut leaves both classes to train on")
+        return Probe(on, note="a fold would leave only one class to train on")
     return _judged(on, calls, cohort, truth=truth, tested=np.ones(len(truth), bool))
 
 
@@ -159,8 +155,8 @@ def _judged(
     share = float(truth[tested].mean())
     return Probe(
         on,
-        reached.scores.accuracy,
-        reached.scores.balanced_accuracy,
+        reached.scores["accuracy"],
+        reached.scores["balanced_accuracy"],
         max(share, 1 - share),
         images=int(tested.sum()),
         sources=len(set(sources)),

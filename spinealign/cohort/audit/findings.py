@@ -1,8 +1,9 @@
-"""What an audit finds, as data."""
+"""Results of an audit."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from spinealign.cohort.loading import LoadedCohort
@@ -10,14 +11,14 @@ from spinealign.cohort.loading import LoadedCohort
 
 @dataclass(frozen=True)
 class PartCount:
-    """The images of one class in one split.
+    """Counts of one class in one split.
 
     Attributes:
-        split: Name of the split; None where the collection has none.
+        split: Name of the split; None for images without one.
         label: Name of the class.
         images: Number of images.
         sources: Number of distinct source slices among them.
-        effective_sources: How many independent images they are worth (Kish's design effect over sources).
+        effective_sources: Effective number of independent images (Kish's design effect over sources).
     """
 
     split: str | None
@@ -29,13 +30,13 @@ class PartCount:
 
 @dataclass(frozen=True)
 class Straddling:
-    """A source, series or patient that stands in more than one split.
+    """A source, series or patient in more than one split.
 
     Attributes:
         kind: `source`, `series` or `patient`.
-        name: Its name; patients that only headers tell are numbered.
+        name: Its name; series and patients that only DICOM headers name are numbered.
         images: Number of its images in each split.
-        by_looks: Whether names alone would not have told.
+        by_looks: True for a source that only visual similarity reveals, not the names.
     """
 
     kind: str
@@ -46,13 +47,13 @@ class Straddling:
 
 @dataclass(frozen=True)
 class ClassSeries:
-    """The series of one class, where they are few and give the class away.
+    """A class that can be recognized by its few series.
 
     Attributes:
         label: Name of the class.
         series: Their names.
-        own: Whether no other class has images of them.
-        known: Share of the images of the class whose series is known, in (0, 1].
+        own: True if no other class has images of these series.
+        known: Share of images of the class with a known series, in (0, 1].
     """
 
     label: str
@@ -63,15 +64,15 @@ class ClassSeries:
 
 @dataclass(frozen=True)
 class PropertyFinding:
-    """How well a property of the files predicts the class, over the means of sources.
+    """Prediction of the class from one file property, averaged over each source.
 
     Attributes:
         name: Name of the property.
         unit: Its unit.
         means: Its mean over the sources of each class.
-        auc: Area under the ROC curve in [0.5, 1]: 0.5 says nothing, 1 tells the classes apart.
-        higher_in: The class in which it is higher; None at an AUC of 0.50.
-        alarm: Whether it is at least 0.7, and too high for chance among so few sources.
+        auc: Area under the ROC curve in [0.5, 1]: 0.5 is chance, 1 separates the classes.
+        higher_in: Class with the higher values; None at an AUC of 0.50.
+        alarm: True if the AUC is at least 0.7 and significant for the number of sources.
     """
 
     name: str
@@ -84,18 +85,18 @@ class PropertyFinding:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a linear model on 16x16 thumbnails reaches.
+    """Scores of the shortcut baseline, a linear model on 16x16 thumbnails.
 
     Attributes:
-        on: What it was tested on.
-        accuracy: Share of the images that it calls right; None where the test is not possible.
-        balanced_accuracy: Mean of the shares in both classes; None where the test is not possible or one is missing.
-        majority: What calling everything the more frequent class would reach.
+        on: Split or folds that it was tested on.
+        accuracy: Share of correct predictions; None if the test was not possible.
+        balanced_accuracy: Mean accuracy of both classes; None if the test was not possible or a class is missing.
+        majority: Accuracy of always predicting the more frequent class.
         images: Number of test images.
         sources: Number of distinct sources among them.
         interval: 95 % interval of the accuracy over sources.
-        alarm: Whether it certainly tells the classes apart, by the interval of its balanced accuracy.
-        note: Why it was not possible.
+        alarm: True if the interval of its balanced accuracy is above chance.
+        note: Reason why the test was not possible.
     """
 
     on: str
@@ -109,31 +110,31 @@ class Probe:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
-    """Everything that an audit finds.
+    """Findings of an audit.
 
     Attributes:
         name: Name of the collection.
         images: Number of images that could be read.
-        positive: The class that properties and probe predict; None where there is none to predict.
+        positive: Class that file properties and shortcut baseline predict; None without a positive class.
         parts: Counts by split and class.
-        sources: Number of distinct source slices, by name and by looks.
-        effective_sources: How many independent images the collection is worth.
-        series: Number of distinct series; None where not every image tells.
-        patients: Number of distinct patients; None where not every image tells.
-        copies: Fewest, median and most images of a source.
-        identical: Number of images whose pixels are those of an earlier image.
-        look_groups: Number of groups of two and more images that show the same slice by their looks.
-        straddling: What stands in two splits.
-        contradicting: Sources whose copies carry different classes.
-        class_series: Classes that their series give away.
-        properties: What properties of the files tell.
-        probes: The shortcut probe on each held-out part, and cross-validated over sources.
+        sources: Number of distinct source slices, by name and by visual similarity.
+        effective_sources: Effective number of independent images.
+        series: Number of distinct series; None if unknown for an image.
+        patients: Number of distinct patients; None if unknown for an image.
+        copies: Smallest, median and largest number of images of a source.
+        identical: Number of images with the same pixels as an earlier image.
+        look_groups: Number of groups of at least two images that are copies by visual similarity.
+        straddling: Sources, series and patients in more than one split.
+        contradicting: Sources whose copies have different classes.
+        class_series: Classes that can be recognized by their series.
+        properties: Prediction of the class from file properties.
+        probes: Shortcut baseline on each held-out split, and cross-validated over sources.
         unreadable: Files that could not be read, with the reason.
-        notes: What else was passed over or joined.
-        verdict: The conclusions, in plain sentences.
-        pictures: The images, for reports.
+        notes: Other files that were skipped, and sources that were joined.
+        pictures: The images with their joined sources, for reports.
+        verdict: Conclusions, as sentences without names of files.
     """
 
     name: str
@@ -154,22 +155,34 @@ class Audit:
     probes: tuple[Probe, ...]
     unreadable: tuple[str, ...]
     notes: tuple[str, ...]
-    pictures: LoadedCohort = field(repr=False, compare=False)
+    pictures: LoadedCohort = field(compare=False)
     verdict: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return (
+            f"Audit({self.name!r}, images={self.images}, sources={self.sources}, alarms={self.alarms}, "
+            f"has_leaks={self.has_leaks})"
+        )
 
     @property
     def has_leaks(self) -> bool:
-        """Whether a source, a series or a patient stands in two splits."""
+        """True if a source, a series or a patient is in more than one split."""
         return bool(self.straddling)
 
     @property
     def alarms(self) -> bool:
-        """Whether anything was found that makes scores on this collection misleading."""
-        told = any(finding.alarm for finding in self.properties) or any(probe.alarm for probe in self.probes)
-        return self.has_leaks or told or bool(self.class_series) or bool(self.contradicting)
+        """True if a finding makes scores on this collection misleading."""
+        shortcut = any(finding.alarm for finding in self.properties) or any(probe.alarm for probe in self.probes)
+        return self.has_leaks or shortcut or bool(self.class_series) or bool(self.contradicting)
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write the findings as an HTML page and return its path; its contact sheets show images of the collection."""
+        from spinealign.reporting.audit_page import write_audit_page
+
+        return write_audit_page(self, Path(path))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the findings as plain data for JSON, without the pictures."""
+        """Return the findings as plain data for JSON, without the images."""
         content = {
             item.name: _plain(getattr(self, item.name))
             for item in fields(self)

@@ -1,21 +1,17 @@
-"""What an audit means, in plain sentences that name no file, so that a model card may quote them."""
+"""Conclusions of an audit as sentences without file names, which a model card can quote."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 
-from spinealign.cohort.audit.findings import Audit, Probe, Straddling
+from spinealign.cohort.audit.findings import Audit, Straddling
 from spinealign.cohort.cohort import SPLITS
-from spinealign.metrics.evaluation import reached_by_ridge
+from spinealign.metrics.shortcut import reached_by_ridge
 
 
 def verdict_of(audit: Audit) -> tuple[str, ...]:
-    """Return the conclusions, the gravest first.
-
-    Args:
-        audit: The findings; what `verdict` says is not looked at.
-    """
+    """Return the conclusions, the most serious first; `audit.verdict` is ignored."""
     sentences = [
         *_probe_sentences(audit),
         *_leak_sentences(audit),
@@ -24,8 +20,8 @@ def verdict_of(audit: Audit) -> tuple[str, ...]:
         *_size_sentences(audit),
     ]
     if not audit.alarms:
-        scope = "No source, series or patient known here stands in two splits" if _has_splits(audit) else "No leak"
-        sentences.append(f"{scope}, and nothing that was looked for gives the label away. This is no proof of quality.")
+        leaks = "no known source, series or patient is in two splits and " if _has_splits(audit) else ""
+        sentences.append(f"No alarm: {leaks}no shortcut to the label was found. This does not prove good quality.")
     if audit.unreadable:
         sentences.append(f"{_count(len(audit.unreadable), 'file')} could not be read.")
     return tuple(sentences)
@@ -34,25 +30,16 @@ def verdict_of(audit: Audit) -> tuple[str, ...]:
 def _probe_sentences(audit: Audit) -> Iterator[str]:
     for probe in audit.probes:
         if probe.alarm and probe.accuracy is not None:
+            reached = reached_by_ridge(probe.accuracy, probe.balanced_accuracy, majority=probe.majority)
+            tested = "over these sources" if "fold" in probe.on else "on this split"
+            finding = "fractures" if audit.positive == "fracture" else f"the class {audit.positive}"
             yield (
-                f"A linear model on 16x16 thumbnails reaches {_reached(probe)} on {probe.on}: {_worthless(probe)} "
-                f"says nothing about {_plural(audit.positive)}."
+                f"A linear model on 16x16 thumbnails reaches {reached} on {probe.on}: accuracy {tested} does not show "
+                f"that a model recognizes {finding}."
             )
     for probe in audit.probes:
         if probe.accuracy is None:
-            yield f"The shortcut probe on {probe.on} is not possible: {probe.note}."
-
-
-def _reached(probe: Probe) -> str:
-    return reached_by_ridge(probe.accuracy or 0.0, probe.balanced_accuracy, majority=probe.majority)
-
-
-def _worthless(probe: Probe) -> str:
-    return "accuracy over these sources" if "fold" in probe.on else "accuracy on this split"
-
-
-def _plural(label: str | None) -> str:
-    return "fractures" if label == "fracture" else f"the class {label}"
+            yield f"The shortcut baseline on {probe.on} could not be tested: {probe.note}."
 
 
 def _leak_sentences(audit: Audit) -> Iterator[str]:
@@ -61,10 +48,9 @@ def _leak_sentences(audit: Audit) -> Iterator[str]:
         if not found:
             continue
         what = _count(len(found), {"source": "source slice", "series": "series", "patient": "patient"}[kind])
-        looks = sum(item.by_looks for item in found)
-        told = f", {looks} of them betrayed by looks alone" if looks else ""
-        stands = "stands" if len(found) == 1 else "stand"
-        yield f"{what} {stands} in more than one split{told}: {_images(found)}."
+        similar = sum(item.by_looks for item in found)
+        how = f", {similar} of them found only by visual similarity" if similar else ""
+        yield f"{what} {'is' if len(found) == 1 else 'are'} in more than one split{how}: {_images(found)}."
 
 
 def _images(found: list[Straddling]) -> str:
@@ -76,32 +62,29 @@ def _images(found: list[Straddling]) -> str:
 
 def _label_sentences(audit: Audit) -> Iterator[str]:
     if audit.contradicting:
-        yield f"Copies of {_count(len(audit.contradicting), 'source slice')} carry different classes."
+        yield f"Copies of {_count(len(audit.contradicting), 'source slice')} have different labels."
 
 
 def _confounding_sentences(audit: Audit) -> Iterator[str]:
     for item in audit.class_series:
         series = "one series" if len(item.series) == 1 else f"{len(item.series)} series"
-        whose = "" if item.known == 1 else f" whose series is known ({item.known:.0%})"
-        alone = ", which no other class has: whatever marks the scan marks the class" if item.own else ""
-        yield f"Every image of the class {item.label}{whose} comes from {series}{alone}."
-    telling = sorted((item for item in audit.properties if item.alarm), key=lambda item: -item.auc)
-    if telling:
-        named = ", ".join(f"{item.name} (AUC {item.auc:.2f}, higher in {item.higher_in})" for item in telling)
-        yield f"The label can be guessed from properties of the files: {named}."
+        known = "" if item.known == 1 else f" with a known series ({item.known:.0%})"
+        own = ", which no other class has: any feature of the scan identifies the class" if item.own else ""
+        yield f"Every image of the class {item.label}{known} is from {series}{own}."
+    alarming = sorted((item for item in audit.properties if item.alarm), key=lambda item: -item.auc)
+    if alarming:
+        named = ", ".join(f"{item.name} (AUC {item.auc:.2f}, higher in {item.higher_in})" for item in alarming)
+        yield f"The label can be predicted from file properties: {named}."
 
 
 def _size_sentences(audit: Audit) -> Iterator[str]:
     if audit.sources < audit.images:
-        worth = (
-            f", worth {audit.effective_sources:.1f} of equal size"
-            if audit.effective_sources < audit.sources - 1
-            else ""
-        )
-        known = "" if audit.series is None else f" of {_count(audit.series, 'series')}"
+        unequal = audit.effective_sources < audit.sources - 1
+        effective = f" (effective number {audit.effective_sources:.1f})" if unequal else ""
+        series = "" if audit.series is None else f" of {_count(audit.series, 'series')}"
         yield (
-            f"The {audit.images:,} images are copies of {_count(audit.sources, 'source slice')}{known}{worth}: "
-            "intervals must count sources, not images."
+            f"The {audit.images:,} images are copies of {_count(audit.sources, 'source slice')}{series}{effective}: "
+            "confidence intervals must be computed over sources, not images."
         )
 
 

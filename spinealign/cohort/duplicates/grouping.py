@@ -1,4 +1,4 @@
-"""Let images that show the same slice share one source, whatever their names say."""
+"""One source for all copies of a slice, from groups of visually similar images."""
 
 from __future__ import annotations
 
@@ -10,60 +10,49 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.cohort.cohort import SPLITS, Sample
+from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.duplicates.neighbors import connect
-from spinealign.cohort.duplicates.similarity import group_by_looks
 from spinealign.cohort.loading import LoadedCohort
 
-_LONGEST_NAME = 80
+_MAX_NAME = 80
 
 
-def join_lookalikes(loaded: LoadedCohort, *, progress: bool = True) -> LoadedCohort:
-    """Give copies that names do not betray the source of what they are copies of.
+def join_copies(loaded: LoadedCohort, groups: NDArray[np.int64]) -> Cohort:
+    """Give copies of one slice the same source, even if their names differ.
 
-    Where the names of two images say that they are different slices of one series, the names are believed: neighbouring
-    slices look alike. In every other case looks decide, and equal pixels are one slice whatever the names say.
+    Visual similarity decides, with two exceptions. Images with equal pixels are always copies. Images whose names say
+    that they are different slices of one series are not joined: neighboring slices are similar.
 
     Args:
         loaded: The images.
-        progress: Show a progress bar.
+        groups: A group number for each image, shape (N,), as in `loaded.visual_groups()`.
 
     Returns:
-        The same images. Sources that are one share a name, which lists the first of them in each split, as in
-        `train/a.png = val/b.png`; `skipped` says so. Other sources keep their names.
-    """
-    return join_groups(loaded, group_by_looks(loaded.gray, progress=progress))
-
-
-def join_groups(loaded: LoadedCohort, groups: NDArray[np.int64]) -> LoadedCohort:
-    """Join the sources of a cohort whose images have been grouped by their looks, as `join_lookalikes` does.
-
-    Args:
-        loaded: The images.
-        groups: A group number for each image, shape (N,).
+        The same samples. Joined sources share a name, which lists the first of them in each split, as in
+        `train/a.png = val/b.png`, and `skipped` counts them. Other sources keep their names.
     """
     cohort = loaded.cohort
     names = _joined_names(loaded, groups)
     if not names:
-        return loaded
+        return cohort
     samples = tuple(replace(sample, source=names.get(sample.source, sample.source)) for sample in cohort)
     images = sum(sample.source in names for sample in cohort)
     line = (
-        f"{cohort.name}: {images} images of {len(names)} sources are copies of {len(set(names.values()))} slices by "
-        "their looks, and are counted so"
+        f"{cohort.name}: {images} images of {len(names)} sources are counted as copies of {len(set(names.values()))} "
+        "slices because of visual similarity"
     )
-    return replace(loaded, cohort=replace(cohort, samples=samples, skipped=(*cohort.skipped, line)))
+    return replace(cohort, samples=samples, skipped=(*cohort.skipped, line))
 
 
 def _joined_names(loaded: LoadedCohort, groups: NDArray[np.int64]) -> dict[str, str]:
     """Return a new name for each source that is joined with another one."""
     cohort = loaded.cohort
-    number = {source: place for place, source in enumerate(dict.fromkeys(sample.source for sample in cohort))}
+    number = {source: index for index, source in enumerate(dict.fromkeys(sample.source for sample in cohort))}
     members: dict[int, list[Sample]] = defaultdict(list)
     for sample, group in zip(cohort, groups.tolist()):
         members[group].append(sample)
-    alike = (pair for group in members.values() for pair in _links(group))
-    links = [(number[one], number[other]) for one, other in (*alike, *_equal(loaded))]
+    similar = (pair for group in members.values() for pair in _similar_sources(group))
+    links = [(number[one], number[other]) for one, other in (*similar, *_equal_sources(loaded))]
     component = connect(len(number), np.array(links, np.intp).reshape(-1, 2))
     joined: dict[int, list[Sample]] = defaultdict(list)
     for sample in cohort:
@@ -77,25 +66,26 @@ def _joined_names(loaded: LoadedCohort, groups: NDArray[np.int64]) -> dict[str, 
     }
 
 
-def _links(group: Sequence[Sample]) -> Iterator[tuple[str, str]]:
-    """Link the sources of images that look alike with the most frequent of them."""
+def _similar_sources(group: Sequence[Sample]) -> Iterator[tuple[str, str]]:
+    """Link the sources of a visual group with the most frequent of them."""
     known = {sample.source: sample for sample in group}
     anchor = Counter(sample.source for sample in group).most_common(1)[0][0]
     for source, sample in known.items():
-        if source != anchor and not _named_apart(sample, known[anchor]):
+        if source != anchor and not _different_slices(sample, known[anchor]):
             yield anchor, source
 
 
-def _equal(loaded: LoadedCohort) -> Iterator[tuple[str, str]]:
+def _equal_sources(loaded: LoadedCohort) -> Iterator[tuple[str, str]]:
     """Link the sources of images with equal pixels."""
     first: dict[bytes, str] = {}
-    for sample, image in zip(loaded.cohort, loaded.gray):
+    for sample, image in zip(loaded.cohort, loaded.looks):
         source = first.setdefault(image.tobytes(), sample.source)
         if source != sample.source:
             yield source, sample.source
 
 
-def _named_apart(one: Sample, other: Sample) -> bool:
+def _different_slices(one: Sample, other: Sample) -> bool:
+    """Return whether the names say that two samples are different slices of one series."""
     named = all(sample.source != sample.name for sample in (one, other))
     return named and one.series is not None and one.series == other.series
 
@@ -109,8 +99,8 @@ def _joint_name(samples: Sequence[Sample]) -> str:
 
 
 def _shortened(name: str) -> str:
-    """Cut the middle out of a very long name; the digest keeps it unique."""
-    if len(name) <= _LONGEST_NAME:
+    """Replace the middle of a long name by a digest, which keeps it unique."""
+    if len(name) <= _MAX_NAME:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return f"{name[:30]}...{digest}...{name[-34:]}"

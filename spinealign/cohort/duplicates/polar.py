@@ -1,4 +1,4 @@
-"""Compare images whatever their rotation: a turn of the image is a shift of its polar form."""
+"""Rotation-invariant comparison of images: a rotation shifts the polar form along its angle."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-_DISC = 0.97  # share of the half side that is looked at: beyond it a turned copy has corners that nobody saw
-_RADII = (0.07, 0.9)  # the innermost ring has too few pixels, the outermost feels the edge of the disc
+_DISC = 0.97  # radius of the used disc, as a share of half the side; a rotation fills the corners with new pixels
+_RADII = (0.07, 0.9)  # rings further in have too few pixels; those further out are affected by the disc's edge
 _CHUNK = 128
 
 
 @dataclass(frozen=True)
 class PolarForm:
-    """How images are turned into polar spectra.
+    """Transform of images to polar spectra.
 
-    The image is band-passed by a difference of Gaussians and divided by its local contrast, so that what remains
-    depends little on brightness, contrast, sharpening and compression. It is sampled on rings, and Fourier transformed
-    along the angle: a rotation only turns the phases, and a mirror image has the conjugate spectrum.
+    The image is band-passed by a difference of Gaussians and divided by its local contrast, so that the result depends
+    little on brightness, contrast, sharpening and compression. It is sampled on rings and Fourier transformed along
+    the angle: a rotation changes only the phases, and a mirror image has the conjugate spectrum.
 
     Attributes:
         side: Height and width of the square images in pixels.
-        reduction: Whole factor by which they are shrunk first.
+        reduction: Integer factor of the downsampling before the transform.
         rings: Number of radii.
         angles: Number of angles.
-        harmonics: Number of frequencies along the angle that are kept, below half of `angles`.
-        band: Standard deviations of both Gaussians, the narrow one first, in pixels of the shrunken image.
-        floor: Local contrast, in gray levels, below which nothing is amplified.
+        harmonics: Number of angular frequencies that are kept, less than `angles` / 2.
+        band: Standard deviations of the narrow and the wide Gaussian, in pixels of the downsampled image.
+        min_contrast: Local contrast in gray levels below which texture is not amplified.
     """
 
     side: int
@@ -37,16 +37,16 @@ class PolarForm:
     angles: int
     harmonics: int
     band: tuple[float, float]
-    floor: float
+    min_contrast: float
 
     def spectra(self, gray: NDArray[np.uint8]) -> NDArray[np.complex64]:
-        """Return spectra of unit energy; those of an image without texture are zero.
+        """Return spectra of unit energy; an image without texture gives zeros.
 
         Args:
             gray: Images of shape (N, side, side).
 
         Returns:
-            Spectra of shape (N, rings, harmonics), the first harmonic being one turn.
+            Spectra of shape (N, rings, harmonics); the first harmonic has one period per turn.
         """
         spectra = np.empty((len(gray), self.rings, self.harmonics), np.complex64)
         for start in range(0, len(gray), _CHUNK):
@@ -57,11 +57,11 @@ class PolarForm:
         return spectra / np.maximum(energy, np.float32(1e-6))[:, None, None]
 
     def correlations(self, first: NDArray[np.complex64], second: NDArray[np.complex64]) -> NDArray[np.float32]:
-        """Return the highest correlation of each pair over all rotations, mirrored or not.
+        """Return the highest correlation of each pair over all rotations, with and without mirroring.
 
         Args:
             first: Spectra of shape (N, rings, harmonics).
-            second: The spectra that they are compared with, of the same shape.
+            second: Spectra to compare with, of the same shape.
 
         Returns:
             Correlations in [-1, 1], shape (N,).
@@ -83,7 +83,7 @@ class PolarForm:
         narrow, wide = (self._gaussian(sigma) for sigma in self.band)
         band = self._filter(small, narrow - wide) * self._disc
         contrast = np.sqrt(np.maximum(self._filter(band**2, self._gaussian(2 * self.band[1])), 0))
-        return np.clip(band / (contrast + np.float32(self.floor)), -2, 2)
+        return np.clip(band / (contrast + np.float32(self.min_contrast)), -2, 2)
 
     def _gaussian(self, sigma: float) -> NDArray[np.float32]:
         """Return the frequency response of a Gaussian of `sigma` pixels."""
@@ -95,7 +95,7 @@ class PolarForm:
         return np.asarray(np.fft.irfft2(np.fft.rfft2(images) * response, s=images.shape[1:]), np.float32)
 
     def _sample(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Sample on rings, bilinearly, each ring weighted by the area that it stands for."""
+        """Sample bilinearly on rings, each weighted by its area."""
         corners, shares = self._grid
         flat = images.reshape(len(images), -1)
         sampled = sum(np.take(flat, corner, axis=1) * share for corner, share in zip(corners, shares))
@@ -109,7 +109,7 @@ class PolarForm:
 
     @cached_property
     def _grid(self) -> tuple[list[NDArray[np.intp]], list[NDArray[np.float32]]]:
-        """Return the four pixels around each point of the rings, and their shares of it."""
+        """Return the four pixels around each point of the rings, and their bilinear weights."""
         size = self.side // self.reduction
         radius = np.linspace(*_RADII, self.rings)[:, None] * size / 2
         angle = np.arange(self.angles) * 2 * np.pi / self.angles

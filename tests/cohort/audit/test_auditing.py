@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spinealign.cohort import loading
 from spinealign.cohort.audit.auditing import audit
+from spinealign.cohort.indexing import index_cohort
+from spinealign.cohort.loading import read_cohort
+from spinealign.cohort.splitting import split_images
+from spinealign.config import PreprocessingConfig
 from spinealign.errors import CohortError
 
 
@@ -27,30 +32,67 @@ def fill(folder: Path, images: dict[str, Image.Image]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def leaking(tmp_path_factory):
-    """Ten images; `val/fracture/9.png` is a turned copy of `train/fracture/0.png`, and two files are the same."""
+def leaking_folder(tmp_path_factory):
+    """Ten images; `val/fracture/9.png` is a rotated copy of `train/fracture/0.png`, and two files are equal."""
     images = {
-        f"{split}/{label}/{number}.png": drawn(10 * number + place)
-        for place, (split, label) in enumerate((s, c) for s in ("train", "val") for c in ("fracture", "normal"))
+        f"{split}/{label}/{number}.png": drawn(10 * number + index)
+        for index, (split, label) in enumerate((s, c) for s in ("train", "val") for c in ("fracture", "normal"))
         for number in range(2)
     }
     images["val/fracture/9.png"] = drawn(0).rotate(33, Image.Resampling.BICUBIC)
     images["train/normal/9.png"] = images["train/normal/1.png"]
     folder = fill(tmp_path_factory.mktemp("leaking") / "set", images)
     (folder / "train" / "normal" / "broken.png").write_bytes(b"no image")
-    return audit(folder, progress=False)
+    return folder
 
 
-def test_a_copy_that_only_looks_betray_is_a_leak(leaking):
+@pytest.fixture(scope="module")
+def leaking(leaking_folder):
+    return audit(leaking_folder, progress=False)
+
+
+def test_audit_and_split_decode_each_file_once(leaking_folder, leaking, monkeypatch):
+    decoded, groupings = [], []
+
+    def counted(function, calls):
+        return lambda *args, **options: calls.append(args[0]) or function(*args, **options)
+
+    monkeypatch.setattr(loading, "read_slice", counted(loading.read_slice, decoded))
+    monkeypatch.setattr(loading, "group_similar_images", counted(loading.group_similar_images, groupings))
+    loaded = read_cohort(index_cohort(leaking_folder), PreprocessingConfig(image_size=48), progress=False)
+    findings = audit(loaded, progress=False)
+    split_images(loaded, split="official", on_leakage="drop", progress=False)
+    assert len(decoded) == 11
+    assert len(groupings) == 1
+    assert findings == leaking
+    assert np.array_equal(findings.pictures.gray, leaking.pictures.gray)
+
+
+def test_a_part_of_a_cohort_is_not_audited(leaking_folder):
+    loaded = read_cohort(index_cohort(leaking_folder), progress=False)
+    with pytest.raises(ValueError, match="got a part"):
+        audit(loaded.part("train"))
+
+
+def test_findings_are_written_as_a_page(leaking, tmp_path):
+    page = leaking.save_html(tmp_path / "audit.html")
+    assert "found only by visual similarity" in page.read_text(encoding="utf-8")
+
+
+def test_the_repr_of_an_audit_is_short(leaking):
+    assert repr(leaking) == "Audit('set', images=10, sources=8, alarms=True, has_leaks=True)"
+
+
+def test_a_copy_found_only_by_similarity_is_a_leak(leaking):
     (leak,) = leaking.straddling
     assert (leak.kind, leak.name) == ("source", "train/fracture/0.png = val/fracture/9.png")
     assert (leak.images, leak.by_looks) == ({"train": 1, "val": 1}, True)
     assert leaking.has_leaks
     assert leaking.alarms
-    assert any("betrayed by looks alone" in sentence for sentence in leaking.verdict)
+    assert any("only by visual similarity" in sentence for sentence in leaking.verdict)
 
 
-def test_counts_are_of_images_and_of_sources(leaking):
+def test_images_and_sources_are_counted(leaking):
     assert (leaking.images, leaking.sources, leaking.identical, leaking.look_groups) == (10, 8, 1, 2)
     assert leaking.copies == (1, 1.0, 2)
     assert leaking.effective_sources == pytest.approx(10**2 / (6 + 2 * 4))
@@ -77,10 +119,10 @@ def test_phantoms_raise_no_alarm(phantom_folder):
     assert not findings.alarms
     assert findings.sources == findings.images == 44
     assert findings.series == 44
-    assert "no proof" in findings.verdict[-1]
+    assert "does not prove" in findings.verdict[-1]
 
 
-def test_copies_with_two_labels_are_named(tmp_path):
+def test_copies_with_two_labels_are_reported(tmp_path):
     images = {"fracture/a.png": drawn(1), "normal/b.png": drawn(1).rotate(90), "normal/c.png": drawn(2)}
     findings = audit(fill(tmp_path / "set", images), progress=False)
     assert findings.contradicting == ("fracture/a.png",)
@@ -91,14 +133,14 @@ def test_copies_with_two_labels_are_named(tmp_path):
 @pytest.mark.parametrize(
     "names", [["fracture/a.png"], ["cat/a.png", "dog/b.png", "eel/c.png"], ["val/cat/a.png", "val/dog/b.png"]], ids=str
 )
-def test_whatever_is_labelled_can_be_audited(tmp_path, names):
-    findings = audit(fill(tmp_path / "set", {name: drawn(place) for place, name in enumerate(names)}), progress=False)
+def test_any_labeled_collection_can_be_audited(tmp_path, names):
+    findings = audit(fill(tmp_path / "set", {name: drawn(index) for index, name in enumerate(names)}), progress=False)
     assert findings.images == len(names)
     assert all(probe.accuracy is None for probe in findings.probes)
     json.dumps(findings.to_dict(), allow_nan=False)
 
 
-def test_a_collection_that_does_not_exist_is_an_error(tmp_path):
+def test_a_missing_collection_is_an_error(tmp_path):
     with pytest.raises(CohortError, match="no folder"):
         audit(tmp_path / "nowhere", progress=False)
 
@@ -110,7 +152,7 @@ def real(data):
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_the_real_collection_with_its_names(real):
+def test_the_findings_on_the_real_collection(real):
     assert (real.images, real.sources) == (1400, 68)
     sources = [item.name for item in real.straddling if item.kind == "source"]
     assert sources == ["CSFDV1B10 (109)", "CSFDV1B10 (18)"]

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from spinealign.cohort.audit.confounding import positive_label, property_findings, series_of_classes, shortcut_probes
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.config import ConditioningConfig
+from spinealign.config import PreprocessingConfig
 
 RANDOM = np.random.default_rng(0)
 
@@ -29,11 +29,11 @@ def cohort(labels: list[str], sources: list[str], series: list[str | None] | Non
         (("fracture",), None),
     ],
 )
-def test_the_class_to_predict(labels, positive):
+def test_the_positive_class(labels, positive):
     assert positive_label(labels) == positive
 
 
-def test_a_class_of_one_series_is_named():
+def test_a_class_of_one_series_is_reported():
     labels, sources = ["fracture"] * 4 + ["normal"] * 2, list("abcdef")
     found = series_of_classes(cohort(labels, sources, ["S1", "S1", "S2", "S2", "S1", "S1"]))
     assert [(item.label, item.series, item.own) for item in found] == [("normal", ("S1",), False)]
@@ -44,14 +44,14 @@ def test_a_class_of_one_series_is_named():
 @pytest.mark.parametrize(
     "series", [["S1", "S2", "S3", "S4"], ["S1", "S1", "S2", None], ["S1", "S1", "S1", "S1"][:4]], ids=str
 )
-def test_series_of_one_source_or_unknown_or_shared_series_say_nothing(series):
+def test_small_unknown_and_shared_series_are_ignored(series):
     found = series_of_classes(cohort(["fracture", "normal"] * 2, list("abcd"), series))
     assert [item.own for item in found if item.own] == []
 
 
-def test_the_area_is_that_of_source_means():
-    labels = ["fracture" if place % 3 else "normal" for place in range(60)]
-    sources = [f"{labels[place]} {place // 2 * 0 + place % 17}" for place in range(60)]
+def test_the_auc_is_that_of_source_means():
+    labels = ["fracture" if index % 3 else "normal" for index in range(60)]
+    sources = [f"{labels[index]} {index % 17}" for index in range(60)]
     column = RANDOM.normal(size=60)
     (finding,) = property_findings(cohort(labels, sources), {"height": column}, positive="fracture")
     names = sorted(set(sources))
@@ -61,15 +61,15 @@ def test_the_area_is_that_of_source_means():
     assert finding.higher_in == ("fracture" if area > 0.5 else "normal")
 
 
-def test_copies_of_two_sources_raise_no_alarm_however_many():
+def test_many_copies_of_two_sources_raise_no_alarm():
     labels = ["fracture"] * 100 + ["normal"] * 100
     found = property_findings(cohort(labels, labels), {"height": np.repeat([512.0, 224.0], 100)}, positive="fracture")
     assert (found[0].auc, found[0].higher_in, found[0].alarm) == (1.0, "fracture", False)
 
 
-def test_a_property_that_tells_the_classes_of_many_sources_raises_the_alarm():
+def test_a_property_that_predicts_the_class_raises_the_alarm():
     labels = ["fracture"] * 30 + ["normal"] * 30
-    sources = [str(place) for place in range(60)]
+    sources = [str(index) for index in range(60)]
     values = {
         "height": np.repeat([512.0, 224.0], 30),
         "width": np.full(60, 224.0),
@@ -86,13 +86,13 @@ def loaded(bright: bool, splits: list[str | None]) -> LoadedCohort:
     gray = RANDOM.integers(0, 100, (len(splits), 32, 32))
     gray[::2] += 80 if bright else 0
     samples = tuple(
-        Sample("", label, f"s{place}", split=split, name=f"{place}")
-        for place, (label, split) in enumerate(zip(labels, splits))
+        Sample("", label, f"s{index}", split=split, name=f"{index}")
+        for index, (label, split) in enumerate(zip(labels, splits))
     )
-    return LoadedCohort(Cohort("set", samples), gray.astype(np.uint8), ConditioningConfig())
+    return LoadedCohort(Cohort("set", samples), gray.astype(np.uint8), PreprocessingConfig())
 
 
-def test_the_probe_is_run_on_every_held_out_part_and_over_sources():
+def test_the_probe_runs_on_held_out_splits_and_over_sources():
     probes = shortcut_probes(loaded(True, ["train"] * 100 + ["val"] * 40 + ["test"] * 60), "fracture")
     assert [probe.on for probe in probes] == ["val", "test", "5 folds over sources"]
     assert [probe.sources for probe in probes] == [40, 60, 200]
@@ -104,38 +104,38 @@ def test_the_probe_raises_no_alarm_on_noise():
     assert not any(probe.alarm for probe in probes)
 
 
-def test_the_probe_says_why_it_is_not_possible():
+def test_the_probe_explains_why_it_is_not_possible():
     assert "two classes" in shortcut_probes(loaded(True, [None] * 4), None)[0].note
     given, folds = shortcut_probes(loaded(True, [None, None]), "fracture")
-    assert "no held-out part" in given.note
+    assert "no held-out split" in given.note
     assert "fewer than two" in folds.note
     one_class = loaded(True, ["train", "val", "val", "val"])
     assert "both classes" in shortcut_probes(one_class, "fracture")[0].note
 
 
 def samples_of(*rows):
-    """Return a cohort of images, each of a slice of its own, from class and series."""
+    """Return a cohort with one source per image, from rows of class and series."""
     return Cohort("set", tuple(Sample("", label, f"s{n}", series=series) for n, (label, series) in enumerate(rows)))
 
 
-def test_a_file_without_a_series_does_not_hide_the_rest():
+def test_a_file_without_a_series_does_not_hide_the_others():
     rows = [("fracture", "A")] * 4 + [("normal", "B")] * 4
     found = series_of_classes(samples_of(*rows, ("normal", None)))
-    told = {item.label: (item.series, item.known) for item in found}
-    assert told == {"fracture": (("A",), 1), "normal": (("B",), 0.8)}
+    series = {item.label: (item.series, item.known) for item in found}
+    assert series == {"fracture": (("A",), 1), "normal": (("B",), 0.8)}
 
 
-def test_one_series_that_all_classes_share_tells_nothing():
+def test_one_series_of_all_classes_is_not_reported():
     assert series_of_classes(samples_of(*[("fracture", "A"), ("normal", "A")] * 4)) == ()
 
 
-def test_a_rare_finding_does_not_silence_the_probe():
+def test_the_probe_raises_the_alarm_for_a_rare_finding():
     images = loaded(True, ["train"] * 400 + ["val"] * 400)
     gray, samples = images.gray[::2].repeat(2, axis=0), list(images.cohort.samples)
-    for place in range(0, 800):
-        rare = place % 20 == 0
-        gray[place] = RANDOM.integers(0, 100, (32, 32)) + 80 * rare
-        samples[place] = replace(samples[place], label="fracture" if rare else "normal")
+    for index in range(0, 800):
+        rare = index % 20 == 0
+        gray[index] = RANDOM.integers(0, 100, (32, 32)) + 80 * rare
+        samples[index] = replace(samples[index], label="fracture" if rare else "normal")
     probe, _ = shortcut_probes(LoadedCohort(Cohort("set", tuple(samples)), gray, images.config), "fracture")
     assert probe.majority == 0.95
     assert probe.balanced_accuracy > 0.9

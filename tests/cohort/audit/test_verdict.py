@@ -9,7 +9,7 @@ from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Prob
 from spinealign.cohort.audit.verdict import verdict_of
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.config import ConditioningConfig
+from spinealign.config import PreprocessingConfig
 
 
 @pytest.fixture
@@ -33,22 +33,22 @@ def clean():
         probes=(),
         unreadable=(),
         notes=(),
-        pictures=LoadedCohort(Cohort("set", ()), np.empty((0, 8, 8), np.uint8), ConditioningConfig()),
+        pictures=LoadedCohort(Cohort("set", ()), np.empty((0, 8, 8), np.uint8), PreprocessingConfig()),
     )
 
 
-def test_a_clean_collection_gets_no_praise(clean):
+def test_a_clean_collection_is_not_certified(clean):
     (sentence,) = verdict_of(clean)
-    assert "stands in two splits" in sentence
-    assert "no proof" in sentence
+    assert "is in two splits" in sentence
+    assert "does not prove" in sentence
 
 
-def test_the_probe_speaks_first_and_plainly(clean):
+def test_the_probe_alarm_comes_first(clean):
     probe = Probe("val", accuracy=0.9775, majority=0.5, images=400, sources=20, interval=(0.81, 1.0), alarm=True)
     sentences = verdict_of(replace(clean, probes=(probe,), images=80))
     assert sentences[0] == (
-        "A linear model on 16x16 thumbnails reaches 97.75 % on val: accuracy on this split says nothing about "
-        "fractures."
+        "A linear model on 16x16 thumbnails reaches 97.75 % on val: accuracy on this split does not show that a model "
+        "recognizes fractures."
     )
     assert "copies of 40 source slices" in sentences[1]
 
@@ -62,7 +62,7 @@ def test_leaks_are_counted_and_not_named(clean):
         Straddling("source", f"s{number}", {"train": 2, "val": 1}, by_looks=number == 0) for number in range(5)
     )
     (sentence,) = verdict_of(replace(clean, straddling=leaks))
-    assert sentence.startswith("5 source slices stand in more than one split, 1 of them betrayed by looks alone")
+    assert sentence.startswith("5 source slices are in more than one split, 1 of them found only by visual similarity")
     assert sentence.endswith(": 10 images in train, 5 images in val.")
     assert "s2" not in sentence
 
@@ -74,6 +74,6 @@ def test_confounding_is_spelled_out(clean):
         properties=(PropertyFinding("height", "pixels", {}, 0.93, "normal", alarm=True),),
     )
     series, properties = verdict_of(findings)
-    assert series.startswith("Every image of the class normal comes from one series, which no other class has")
+    assert series.startswith("Every image of the class normal is from one series, which no other class has")
     assert "B10" not in series
     assert "height (AUC 0.93, higher in normal)" in properties

@@ -6,7 +6,7 @@ from PIL import Image, ImageOps
 
 from spinealign.cohort.duplicates.polar import PolarForm
 
-FORM = PolarForm(96, reduction=1, rings=24, angles=128, harmonics=48, band=(1.0, 3.0), floor=1.0)
+FORM = PolarForm(96, reduction=1, rings=24, angles=128, harmonics=48, band=(1.0, 3.0), min_contrast=1.0)
 
 
 def textured(seed: int) -> Image.Image:
@@ -21,7 +21,7 @@ def correlation(one: Image.Image, other: Image.Image) -> float:
 
 @pytest.mark.parametrize("angle_deg", [0, 13, 90, 171.5])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_a_turned_or_mirrored_copy_agrees(angle_deg, mirrored):
+def test_a_rotated_or_mirrored_copy_correlates(angle_deg, mirrored):
     image = textured(0)
     copy = ImageOps.mirror(image) if mirrored else image
     assert correlation(image, copy.rotate(angle_deg, Image.Resampling.BICUBIC)) > 0.93
@@ -32,10 +32,10 @@ def test_brightness_and_contrast_do_not_matter():
     assert correlation(image, image.point(lambda value: 60 + value // 3)) > 0.97
 
 
-def test_another_image_does_not_agree():
+def test_another_image_does_not_correlate():
     assert correlation(textured(2), textured(3)) < 0.5
 
 
-def test_an_image_without_texture_agrees_with_nothing():
+def test_an_image_without_texture_has_no_correlation():
     flat = Image.new("L", (96, 96), 128)
     assert correlation(flat, textured(4)) == correlation(flat, flat) == 0

@@ -1,0 +1,191 @@
+"""A checkpoint folder and its parsed contents."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from spinealign.checkpoint.files import (
+    CONFIG_FILE,
+    METRICS_FILE,
+    NOVELTY_FILE,
+    ONNX_FILE,
+    PREPROCESSOR_FILE,
+    SETTINGS_FILE,
+    WEIGHTS_FILE,
+)
+from spinealign.checkpoint.record import ModelRecord
+from spinealign.checkpoint.settings import ModelSettings
+from spinealign.config import PreprocessingConfig
+from spinealign.errors import CheckpointError
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.novelty import NoveltyStatistics
+
+Engine = Literal["onnx", "torch"]
+_Value = TypeVar("_Value")
+
+PICKLE_SUFFIXES = frozenset({".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"})
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with a model, its settings and its metrics.
+
+    Files are parsed on first use. If one is missing, damaged, of a newer format or of an unknown task, the methods and
+    properties raise CheckpointError.
+
+    Attributes:
+        folder: Folder of the files.
+        model: Name of the model: `spinealign/default`, the folder as given, or the Hub id with its commit.
+    """
+
+    folder: Path
+    model: str
+
+    @property
+    def name(self) -> str:
+        """Name for messages. It contains no folders of this machine, because remote clients may read it."""
+        return os.path.basename(os.path.abspath(self.folder)) if Path(self.model) == self.folder else self.model
+
+    @property
+    def remedy(self) -> str:
+        """How to repair a missing or damaged file."""
+        model_id, _, commit = self.model.partition("@")
+        if commit and commit == self.folder.name:
+            return f"delete it from the cache (hf cache rm model/{model_id}), then load it again"
+        return "train it again or copy it again"
+
+    def path(self, name: str) -> Path | None:
+        """Return the path of a file, or None if the checkpoint does not have it."""
+        path = self.folder / name
+        return path if path.is_file() else None
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON file."""
+        path = self.path(name)
+        if path is None:
+            raise CheckpointError(f"{self.name} has no {name}; it is not an image classifier, or was copied in part.")
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.") from error
+        if not isinstance(content, dict):
+            raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.")
+        return content
+
+    def check_kind(self) -> None:
+        """Check that `config.json` describes an image classifier. Weights are not needed for this."""
+        names = [str(name) for name in self.read_json(CONFIG_FILE).get("architectures") or ()]
+        if names and not any("ForImageClassification" in name or name.endswith("Classifier") for name in names):
+            raise CheckpointError(
+                f"{self.name} is not an image classifier: its {CONFIG_FILE} names {', '.join(names)}. Choose a model "
+                "that classifies images."
+            )
+
+    def check(self) -> None:
+        """Parse labels, settings and novelty statistics, so that errors appear before the first prediction."""
+        _ = self.labels, self.settings, self.novelty
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has no `spinealign.json`, so it is not calibrated and does not reject unknown images."""
+        return self.path(SETTINGS_FILE) is None
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the order of the logits, from `config.json`."""
+        try:
+            id2label = self.read_json(CONFIG_FILE)["id2label"]
+            labels = {int(key): str(name) for key, name in id2label.items()}
+            if sorted(labels) != list(range(len(labels))) or len(set(labels.values())) != len(labels):
+                raise ValueError("the class numbers must be 0, 1, ... and the names unique")
+            return tuple(labels[index] for index in range(len(labels)))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise CheckpointError(f"{CONFIG_FILE} of {self.name} has no valid class names (id2label).") from error
+
+    @cached_property
+    def settings(self) -> ModelSettings:
+        """Settings from `spinealign.json`; without that file, preprocessing from `preprocessor_config.json`."""
+        if self.is_plain:
+            return self._parse(
+                PREPROCESSOR_FILE,
+                lambda content: ModelSettings(preprocessing=PreprocessingConfig.from_preprocessor(content)),
+            )
+        return self._parse(SETTINGS_FILE, ModelSettings.from_json)
+
+    @cached_property
+    def record(self) -> ModelRecord:
+        """How the model was trained and evaluated, from `metrics.json`.
+
+        Raises:
+            CheckpointError: If the file is missing or damaged.
+        """
+        return self._parse(METRICS_FILE, ModelRecord.from_dict)
+
+    @property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """Evaluations of `record`."""
+        return self.record.evaluations
+
+    def _parse(self, name: str, parse: Callable[[dict[str, Any]], _Value]) -> _Value:
+        content = self.read_json(name)
+        try:
+            return parse(content)
+        except (TypeError, ValueError) as error:
+            reason = str(error).removesuffix(".")
+            raise CheckpointError(f"{name} of {self.name} cannot be used: {reason}.") from error
+
+    @cached_property
+    def novelty(self) -> NoveltyStatistics | None:
+        """Statistics of the training images; None if the model does not reject unknown images."""
+        if self.settings.novelty is None:
+            return None
+        path = self.path(NOVELTY_FILE)
+        if path is None:
+            raise CheckpointError(f"{self.name} has no {NOVELTY_FILE}, so it was copied in part; {self.remedy}.")
+        from safetensors.numpy import load_file
+
+        try:
+            tensors = load_file(path)
+            return NoveltyStatistics(tensors["means"], tensors["whitening"])
+        except Exception as error:  # safetensors does not export the class that it raises
+            raise CheckpointError(f"{NOVELTY_FILE} of {self.name} is damaged; {self.remedy}.") from error
+
+
+def refuse_pickles(folder: Path, *, name: str) -> None:
+    """Refuse a folder that contains Python pickles; `name` is the name of the model in messages.
+
+    Subfolders are not searched.
+
+    Raises:
+        CheckpointError: If it contains a pickle or cannot be read.
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise CheckpointError(f"{name} cannot be read: {error.strerror}.") from error
+    pickles = [file for file in names if os.path.splitext(file)[1].lower() in PICKLE_SUFFIXES]
+    if pickles:
+        raise CheckpointError(
+            f"{name} contains {', '.join(pickles)}: a Python pickle, which can run code when it is loaded. "
+            "spinealign reads safetensors and ONNX. Convert the weights, or delete the file if it is not needed."
+        )
+
+
+def weights_file(checkpoint: Checkpoint, engine: Engine) -> str:
+    """Return the name of the weights file for an engine. A checkpoint without ONNX runs through torch.
+
+    Raises:
+        CheckpointError: If the torch weights are needed and missing.
+    """
+    if engine == "onnx" and checkpoint.path(ONNX_FILE):
+        return ONNX_FILE
+    if checkpoint.path(WEIGHTS_FILE) is None:
+        other = "use engine='onnx'" if checkpoint.path(ONNX_FILE) else f"it also has no {ONNX_FILE}; check the folder"
+        raise CheckpointError(f"{checkpoint.name} has no {WEIGHTS_FILE}; {other}.")
+    return WEIGHTS_FILE

@@ -1,0 +1,30 @@
+"""The command `info`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from spinealign.cli.options import add_model_options
+
+
+def add_info(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `spinealign info`."""
+    parser.description = "Print versions, the engine, and a description of the model. No weights are loaded."
+    add_model_options(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_info)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from spinealign.checkpoint.finding import find_checkpoint
+    from spinealign.reporting.installation import describe
+    from spinealign.reporting.terminal import align
+
+    content = describe(find_checkpoint(options.model, revision=options.revision, engine=options.engine), options.engine)
+    print(
+        json.dumps(content, indent=2)
+        if options.json
+        else "\n".join(align([(key, str(value)) for key, value in content.items()]))
+    )
+    return 0

@@ -1,0 +1,41 @@
+"""Rendered images: decoded and rendered once for quality checks, prediction and explanation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinealign.config import EnhancementConfig, PreprocessingConfig
+from spinealign.imaging.preprocessing import render, resize
+from spinealign.imaging.slice import Slice
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedImage:
+    """An image, rendered for quality checks and for the network.
+
+    Attributes:
+        source: Path of the image as given, or the kind of object.
+        color: Color of the original, see `Slice.color`.
+        window_gray: The slice in the model's window, without filters, uint8 of shape (H, W).
+        gray: The slice in the model's window, filtered and resized, uint8 of shape (S, S).
+    """
+
+    source: str
+    color: float
+    window_gray: NDArray[np.uint8]
+    gray: NDArray[np.uint8]
+
+
+def prepare(image: Slice, config: PreprocessingConfig) -> PreparedImage:
+    """Render a slice with the preprocessing of a model.
+
+    Raises:
+        MissingDependencyError: If a filter needs a package that is not installed.
+    """
+    window_gray = render(image, EnhancementConfig(config.window_center, config.window_width))
+    filtered = config.denoise != "none" or config.equalize != "none"
+    gray = resize(render(image, config) if filtered else window_gray, config)
+    return PreparedImage(image.origin, image.color, window_gray, gray)

@@ -1,0 +1,103 @@
+"""Description of a training for its record: backbone, settings, command line."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import MISSING, Field, fields
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainingArguments
+
+from spinealign.checkpoint.record import TrainingRecord
+from spinealign.networks.catalog import BACKBONES
+from spinealign.networks.pretrained import find_backbone
+from spinealign.training.arguments import DEFAULTS
+from spinealign.training.setup import TrainingSetup, option_words
+
+# Options that do not change the model.
+_IRRELEVANT = re.compile(
+    "output_dir|disable_tqdm|report_to|run_name|push_to_hub|hub_|log|local_rank|trackio|do_eval|accelerator_config"
+)
+
+
+def describe_training(setup: TrainingSetup, network: Any, *, history: list[dict[str, Any]]) -> TrainingRecord:
+    """Return the record of a training.
+
+    Args:
+        setup: Settings of the training.
+        network: The trained network.
+        history: `log_history` of the Trainer.
+    """
+    training, known = setup.training, find_backbone(setup.model.model_name_or_path)
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
+    enhancement = setup.enhancement
+    return TrainingRecord(
+        backbone=backbone_name(setup),
+        base_model=_base_model(setup),
+        from_scratch=setup.model.from_scratch,
+        needs_spinealign=known is not None and known.is_own,
+        parameters=(sum(size for size, _ in sizes), sum(size for size, trained in sizes if trained)),
+        epochs=float(training.num_train_epochs),
+        learning_rate=training.learning_rate,
+        batch_size=training.per_device_train_batch_size,
+        seed=training.seed,
+        balanced=setup.data.balance,
+        best_metric=training.metric_for_best_model if training.load_best_model_at_end else None,
+        greater_is_better=bool(training.greater_is_better),
+        weights_dtype=setup.model.weights_dtype,
+        split=setup.data.split,
+        on_leakage=setup.data.on_leakage,
+        preprocessing=f"window {enhancement.window_center:g}/{enhancement.window_width:g} HU, "
+        f"denoise {enhancement.denoise}, equalize {enhancement.equalize}",
+        processes=training.world_size,
+        command=command_line(setup),
+        history=_scored_epochs(history),
+    )
+
+
+def _scored_epochs(history: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Return the log rows that score an epoch, with None for NaN, which JSON lacks."""
+    return tuple(
+        {name: value if isfinite(value) else None for name, value in row.items()}
+        for row in history
+        if "eval_loss" in row
+    )
+
+
+def _base_model(setup: TrainingSetup) -> str | None:
+    name = setup.model.model_name_or_path
+    if setup.model.from_scratch or Path(name).is_dir():
+        return None
+    hub_id = BACKBONES[name].hub_id if name in BACKBONES else name
+    return hub_id if hub_id and "/" in hub_id else None
+
+
+def backbone_name(setup: TrainingSetup) -> str:
+    """Return the Hub id of the backbone, or the name of its folder without the path."""
+    path = Path(setup.model.model_name_or_path)
+    return path.resolve().name if path.is_dir() else setup.model.model_name_or_path
+
+
+def command_line(setup: TrainingSetup) -> str:
+    """Return the command that repeats the training; folders are named without their paths."""
+    names = [Path(data).resolve().name if Path(data).exists() else data for data in setup.data.data_dir]
+    words = ["spinealign", "train", "--data_dir", *names, "--model_name_or_path", backbone_name(setup)]
+    for group in (setup.data, setup.model, setup.augmentation, setup.enhancement):
+        for item in fields(group):
+            value = getattr(group, item.name)
+            if item.name not in ("data_dir", "model_name_or_path", "card_notes") and value != item.default:
+                words += option_words(item.name, value)
+    for item in fields(TrainingArguments):
+        value, default = getattr(setup.training, item.name), _default_of(item)
+        changed = value != default and (value or default)  # transformers turns None into False or an empty list
+        if item.init and changed and not _IRRELEVANT.match(item.name):
+            words += option_words(item.name, value)
+    return shlex.join(words)
+
+
+def _default_of(item: Field[Any]) -> Any:
+    """Return the default of our command line; an instance of TrainingArguments would end the process group."""
+    return DEFAULTS.get(item.name, item.default if item.default_factory is MISSING else item.default_factory())

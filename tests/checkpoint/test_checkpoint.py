@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from loopback.versions import as_version_1
+
+from spinealign import Predictor
+from spinealign.checkpoint.checkpoint import Checkpoint
+from spinealign.checkpoint.finding import DEFAULT_FOLDER, DEFAULT_MODEL, find_checkpoint
+from spinealign.checkpoint.record import ModelRecord
+from spinealign.config import PreprocessingConfig
+from spinealign.errors import CheckpointError
+
+
+@pytest.fixture
+def checkpoint(tmp_path, tiny_checkpoint):
+    return shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+
+
+def test_none_is_the_embedded_model():
+    assert find_checkpoint().model == DEFAULT_MODEL
+    assert find_checkpoint().labels == ("normal", "fracture")
+
+
+def without(name):
+    return lambda folder: (folder / name).unlink()
+
+
+def rewritten(name, change):
+    def write(folder):
+        content = json.loads((folder / name).read_text())
+        change(content)
+        (folder / name).write_text(json.dumps(content))
+
+    return write
+
+
+def no_weights(folder):
+    without("model.onnx")(folder)
+    without("model.safetensors")(folder)
+
+
+def without_settings(folder):
+    without("spinealign.json")(folder)
+    without("preprocessor_config.json")(folder)
+
+
+def truncated_weights(folder):
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+
+
+def other_network(folder):
+    rewritten("config.json", lambda content: content.update(hidden_size=64))(folder)
+
+
+def no_such_network(folder):
+    rewritten("config.json", lambda content: content.update(model_type="none-of-these"))(folder)
+
+
+BAD_CHECKPOINTS = {
+    "without config": (without("config.json"), "no config.json"),
+    "with a pickle": (lambda folder: (folder / "pytorch_model.bin").write_bytes(b"x"), "pickle"),
+    "with training arguments": (lambda folder: (folder / "training_args.bin").write_bytes(b"x"), "training_args.bin"),
+    "without weights": (no_weights, "neither model.onnx nor model.safetensors"),
+    "config that is not JSON": (lambda folder: (folder / "config.json").write_text("{"), "damaged"),
+    "config that is a list": (lambda folder: (folder / "config.json").write_text("[]"), "damaged"),
+    "config without classes": (rewritten("config.json", lambda content: content.pop("id2label")), "id2label"),
+    "config with odd classes": (rewritten("config.json", lambda c: c.update(id2label={"a": "b"})), "id2label"),
+    "config with one class twice": (
+        rewritten("config.json", lambda c: c.update(id2label={"0": "fracture", "1": "fracture"})), "id2label",
+    ),
+    "config with a gap": (rewritten("config.json", lambda c: c.update(id2label={"0": "a", "5": "b"})), "id2label"),
+    "config that is too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "damaged"),
+    "settings of an infinite release": (
+        rewritten("spinealign.json", lambda c: c.update(format_version=float("inf"))), "format_version",
+    ),
+    "config with other classes": (
+        rewritten("config.json", lambda c: c.update(id2label={"0": "a", "1": "b", "2": "c"})), "names 3 classes",
+    ),
+    "damaged ONNX": (lambda folder: (folder / "model.onnx").write_bytes(b"nonsense"), "ONNX model; train it again"),
+    "settings that are not JSON": (lambda folder: (folder / "spinealign.json").write_text("x"), "damaged"),
+    "settings that are not text": (lambda folder: (folder / "spinealign.json").write_bytes(b"\xff\xfe\xff"), "damaged"),
+    "settings without content": (lambda folder: (folder / "spinealign.json").write_text("{}"), "format_version"),
+    "settings out of range": (
+        rewritten("spinealign.json", lambda c: c["preprocessing"].update(window_width=-1)), "window_width",
+    ),
+    "settings of a newer release": (rewritten("spinealign.json", lambda c: c.update(format_version=99)), "upgrade"),
+    "an input that the network does not take": (
+        rewritten("spinealign.json", lambda c: c["preprocessing"].update(image_size=96)), "does not take an input",
+    ),
+    "an input size that is not a whole number": (
+        rewritten("spinealign.json", lambda c: c["preprocessing"].update(image_size=64.5)), "expected int",
+    ),
+    "an interpolation that is not known": (
+        rewritten("spinealign.json", lambda c: c["preprocessing"].update(resample=99)), "resample",
+    ),
+    "settings of an unknown task": (
+        rewritten("spinealign.json", lambda c: c.update(task="vertebrae")), "pip install --upgrade",
+    ),
+    "without novelty statistics": (without("novelty.safetensors"), "copied in part; train it again or copy it again"),
+    "without any settings": (without_settings, "preprocessor_config.json"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("spoil", "words"), BAD_CHECKPOINTS.values(), ids=BAD_CHECKPOINTS)
+def test_a_checkpoint_that_cannot_be_used_says_why(checkpoint, gray, spoil, words):
+    spoil(checkpoint)
+    with pytest.raises(CheckpointError, match=words) as caught:
+        Predictor.from_pretrained(checkpoint)(gray)
+    assert str(checkpoint.parent) not in str(caught.value), "messages name no folders of this machine"
+
+
+@pytest.mark.parametrize("spoil", [truncated_weights, other_network, no_such_network])
+def test_messages_about_torch_weights_name_no_folder(checkpoint, spoil):
+    spoil(checkpoint)
+    with pytest.raises(CheckpointError, match="model") as caught:
+        Predictor.from_pretrained(checkpoint, engine="torch")
+    assert str(checkpoint.parent) not in str(caught.value)
+
+
+def test_a_checkpoint_is_named_by_its_folder_or_hub_id(checkpoint, monkeypatch):
+    assert find_checkpoint().name == DEFAULT_MODEL
+    assert Checkpoint(checkpoint, "owner/name@0123").name == "owner/name@0123"
+    assert find_checkpoint(f"{checkpoint}/").name == "model"
+    monkeypatch.chdir(checkpoint)
+    assert find_checkpoint(".").name == "model"
+
+
+def test_unknown_settings_are_ignored(checkpoint, gray):
+    rewritten("spinealign.json", lambda content: content["preprocessing"].update(sharpen="yes"))(checkpoint)
+    assert Predictor.from_pretrained(checkpoint)(gray).label in ("fracture", "normal")
+
+
+def test_a_plain_classifier_uses_its_preprocessor_config(checkpoint, gray):
+    expected = Predictor.from_pretrained(checkpoint)(gray).probabilities
+    (checkpoint / "spinealign.json").unlink()
+    plain = Predictor.from_pretrained(checkpoint)
+    assert plain.preprocessing == PreprocessingConfig.from_preprocessor(
+        json.loads((checkpoint / "preprocessor_config.json").read_text())
+    )
+    assert plain(gray).probabilities == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["no/such/folder", "nothing", "http://example.com/model", "a/../../b", "x" * 300])
+def test_a_name_that_is_neither_folder_nor_hub_id_is_refused(name):
+    with pytest.raises(CheckpointError, match="not a Hub id"):
+        find_checkpoint(name)
+
+
+def test_offline_mode_names_its_variable():
+    with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE"):
+        find_checkpoint("spinealign/there-is-no-such-model")
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_a_local_checkpoint_has_no_revision(checkpoint, embedded):
+    model = None if embedded else checkpoint
+    with pytest.raises(CheckpointError, match=r"not on the Hub, so it has no revision 'v9'"):
+        Predictor.from_pretrained(model, revision="v9")
+    with pytest.raises(ValueError, match="revision is empty"):
+        Predictor.from_pretrained(model, revision="")
+
+
+def test_version_1_gives_the_same_predictions(checkpoint, gray):
+    expected = Predictor.from_pretrained(checkpoint)(gray)
+    assert "conditioning" in json.loads((as_version_1(checkpoint) / "spinealign.json").read_text())
+    predictor = Predictor.from_pretrained(checkpoint)
+    assert predictor(gray) == expected
+    assert (predictor.settings.task, predictor.settings.positive_class) == ("classification", "fracture")
+
+
+def test_the_record_is_read_in_both_versions(checkpoint):
+    record = find_checkpoint(checkpoint).record
+    assert record.training.backbone == "tiny-vit"
+    assert [item.collection for item in record.evaluations] == [item.name for item in record.collections]
+    old = find_checkpoint(as_version_1(checkpoint))
+    assert [item.scores for item in old.evaluations] == [item.scores for item in record.evaluations]
+    assert (old.record.training, old.record.decision) == (None, record.decision)
+
+
+DAMAGED_RECORDS = {
+    "cut off": lambda content: json.dumps(content)[:-50],
+    "a list": lambda content: json.dumps([content]),
+    "without evaluations": lambda content: "{}",
+    "null for evaluations": lambda content: json.dumps({"evaluations": None}),
+    "contradicting counts": lambda content: json.dumps({"evaluations": [{**content["evaluations"][0], "images": 1}]}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_RECORDS.values(), ids=DAMAGED_RECORDS)
+def test_a_damaged_record_is_an_error(checkpoint, damage):
+    path = checkpoint / "metrics.json"
+    path.write_text(damage(json.loads(path.read_text())))
+    for attribute in ("record", "evaluations"):
+        with pytest.raises(CheckpointError, match=r"metrics\.json of model"):
+            getattr(find_checkpoint(checkpoint), attribute)
+
+
+def test_a_checkpoint_without_metrics_still_predicts(checkpoint, gray):
+    (checkpoint / "metrics.json").unlink()
+    predictor = Predictor.from_pretrained(checkpoint)
+    assert predictor(gray).label in predictor.labels
+    with pytest.raises(CheckpointError, match=r"no metrics\.json"):
+        _ = predictor.checkpoint.record
+
+
+def test_a_record_of_format_1_has_the_same_evaluations():
+    content = json.loads((Path(__file__).parent / "data" / "metrics-version-1.json").read_text())
+    record = ModelRecord.from_dict(content)
+    current = Checkpoint(DEFAULT_FOLDER, "default").evaluations
+    assert record.evaluations == current
+    assert (record.training, record.collections) == (None, ())
