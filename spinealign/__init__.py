@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from spinealign.hub.pushing import push_to_hub as push_to_hub
     from spinealign.hub.training_push import train as train
     from spinealign.imaging.slice import Slice as Slice
+    from spinealign.inference.cached import predict as predict
     from spinealign.inference.occlusion import HeatMap as HeatMap
     from spinealign.inference.prediction import Prediction as Prediction
     from spinealign.inference.prediction import predictions_to_dataframe as predictions_to_dataframe
     from spinealign.inference.predictor import Predictor as Predictor
-    from spinealign.inference.predictor import predict as predict
     from spinealign.metrics.evaluation import Evaluation as Evaluation
     from spinealign.reading.slices import read_slice as read_slice
 
@@ -34,7 +34,7 @@ _MODULES = {
     "audit": "cohort.audit.auditing",
     "evaluate": "evaluation.evaluating",
     "load_cohort": "cohort.splitting",
-    "predict": "inference.predictor",
+    "predict": "inference.cached",
     "predictions_to_dataframe": "inference.prediction",
     "push_to_hub": "hub.pushing",
     "read_slice": "reading.slices",

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Literal, cast, overload
 
@@ -346,32 +345,3 @@ def _name_of(source: object) -> str:
 
 def _reload(cls: type[Predictor], checkpoint: Checkpoint, engine: Engine, device: str | None) -> Predictor:
     return cls(checkpoint, load_engine(checkpoint, engine, device=device))
-
-
-@lru_cache(maxsize=4)
-def _cached_predictor(model: str | None, _version: tuple[tuple[str, int], ...]) -> Predictor:
-    return Predictor.from_pretrained(model)
-
-
-def _files(folder: str) -> tuple[tuple[str, int], ...]:
-    """Return the files of a checkpoint folder with their times, so that a model that was trained again is reloaded."""
-    if not os.path.isdir(folder):
-        return ()
-    with os.scandir(os.path.realpath(folder)) as entries:
-        return tuple(sorted((entry.path, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in entries))
-
-
-def predict(source: SliceSource, model: str | os.PathLike[str] | None = None) -> Prediction:
-    """Predict one image. The model stays loaded for the next call.
-
-    Args:
-        source: A path, bytes, an open binary file, a Pillow image, an array of shape (H, W), or a Slice.
-        model: Hub id or checkpoint folder; None for the embedded model.
-
-    Raises:
-        ImageError: If the image cannot be used.
-        CheckpointError: If the model cannot be used.
-    """
-    if model is None:
-        return _cached_predictor(None, ())(source)
-    return _cached_predictor(os.fspath(model), _files(os.fspath(model)))(source)

@@ -1,0 +1,39 @@
+"""Prediction with models that stay loaded between calls."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from spinealign.inference.prediction import Prediction
+from spinealign.inference.predictor import Predictor
+from spinealign.reading.slices import SliceSource
+
+
+@lru_cache(maxsize=4)
+def _cached_predictor(model: str | None, _version: tuple[tuple[str, int], ...]) -> Predictor:
+    return Predictor.from_pretrained(model)
+
+
+def _files(folder: str) -> tuple[tuple[str, int], ...]:
+    """Return the files of a checkpoint folder with their times, so that a model that was trained again is reloaded."""
+    if not os.path.isdir(folder):
+        return ()
+    with os.scandir(os.path.realpath(folder)) as entries:
+        return tuple(sorted((entry.path, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in entries))
+
+
+def predict(source: SliceSource, model: str | os.PathLike[str] | None = None) -> Prediction:
+    """Predict one image. The model stays loaded for the next call.
+
+    Args:
+        source: A path, bytes, an open binary file, a Pillow image, an array of shape (H, W), or a Slice.
+        model: Hub id or checkpoint folder; None for the embedded model.
+
+    Raises:
+        ImageError: If the image cannot be used.
+        CheckpointError: If the model cannot be used.
+    """
+    if model is None:
+        return _cached_predictor(None, ())(source)
+    return _cached_predictor(os.fspath(model), _files(os.fspath(model)))(source)
