@@ -103,6 +103,7 @@ launch(Predictor.from_pretrained(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_slow_answer_never_replaces_a_later_one(chromium, tmp_path, toy_model, slices):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
@@ -338,6 +339,7 @@ def test_another_model_can_be_chosen_if_allowed(visit, slices, toy_model, tmp_pa
     assert json.loads(downloaded(tab, "Result as JSON").path().read_text())["model"] == "<i>mine"
 
 
+@pytest.mark.slow
 def test_a_chosen_model_stays_and_is_never_replaced(visit, page, slices, toy_model, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(toy_model, folder)
@@ -367,6 +369,7 @@ def test_a_chosen_model_stays_and_is_never_replaced(visit, page, slices, toy_mod
     assert page.files() == []
 
 
+@pytest.mark.slow
 def test_a_visitor_logs_in(chromium, tmp_path, toy_model):
     with serve_page(tmp_path / "uploads", "--model", str(toy_model), SPINEALIGN_AUTH="ann:right") as served:
         tab = chromium.new_page()

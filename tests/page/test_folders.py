@@ -85,6 +85,7 @@ def test_a_folder_of_another_user_is_kept(place):
     assert other.is_dir()
 
 
+@pytest.mark.slow
 def test_a_restarted_page_leaves_no_files_of_a_killed_one(tmp_path, toy_model):
     uploads = tmp_path / "uploads"
     with serve_page(uploads, "--model", str(toy_model)) as served:

@@ -16,6 +16,7 @@ def words(data, backbone, output, *more):
     return training_words(data, backbone, output, "--num_train_epochs", "1", "--folds", "3", *more)
 
 
+@pytest.mark.slow
 def test_each_image_is_scored_by_a_model_not_trained_on_it(phantom_folder, tiny_backbone, tmp_path):
     result = run_training(parse_training_setup(words(phantom_folder, tiny_backbone, tmp_path / "out")))
     (crossed,) = result.cross_validations
@@ -28,6 +29,7 @@ def test_each_image_is_scored_by_a_model_not_trained_on_it(phantom_folder, tiny_
     assert not list((tmp_path / "out" / "training").glob("fold-*"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_keeps_its_finished_folds(phantom_folder, tiny_backbone, tmp_path, monkeypatch):
     setup = parse_training_setup(words(phantom_folder, tiny_backbone, tmp_path / "out"))
 

@@ -178,6 +178,7 @@ def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(tmp_path, phantom
     assert not list((tmp_path / "killed").rglob("*.pt"))
 
 
+@pytest.mark.slow
 def test_accumulated_batches_count_as_one(tmp_path, phantom_folder, tiny_backbone):
     weights = []
     for batch, steps in (("8", "1"), ("4", "2")):
@@ -221,6 +222,7 @@ class Interruption(TrainerCallback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_early_stopping_count(tmp_path, phantom_folder, tiny_backbone):
     def trainer_in(folder):
         # The highest loss is "best" and the loss decreases, so the run stops after three epochs.
@@ -295,6 +297,7 @@ def test_leakage_is_refused_with_its_pairs_if_requested(tmp_path, tiny_backbone)
     assert caught.value.pairs == [("CSFDV1B1 (1)", ("train", "val"))]
 
 
+@pytest.mark.slow
 def test_the_card_describes_leakage_and_names_no_file(tmp_path, tiny_backbone):
     data = leaking(tmp_path / "set")
     for policy, words in (("keep", "Leakage was kept"), ("drop", "is in a later split too: 1.")):
