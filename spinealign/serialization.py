@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import lru_cache
 from math import isfinite
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -68,8 +69,13 @@ def _rebuild(kind: Any, content: Any) -> Any:
     return _plain(kind, content)
 
 
+@lru_cache
+def _type_hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _rebuild_dataclass(kind: Any, content: Any) -> Any:
-    kinds, given = get_type_hints(kind), _mapping(content)
+    kinds, given = _type_hints(kind), _mapping(content)
     items = [item for item in fields(kind) if item.init and _is_stored(item)]
     missing = [
         item.name

@@ -166,6 +166,7 @@ def test_evaluate_names_a_missing_split(capsys, tmp_path, slice_png, tiny_checkp
     assert "has no split val" in err
 
 
+@pytest.mark.slow
 def test_evaluate_splits_a_training_collection_as_in_training(capsys, tmp_path, phantom_folder, tiny_backbone):
     flat = tmp_path / "flat"
     for index, path in enumerate(sorted((phantom_folder / "train").iterdir())):

@@ -122,6 +122,7 @@ def test_ready_arguments_train_with_their_values(tmp_path, phantom_folder, tiny_
     assert "learning_rate 5e-05" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_cohort_trains_like_its_folder(tmp_path, phantom_folder, tiny_backbone, tiny_checkpoint):
     cohort = spinealign.load_cohort(phantom_folder)
     result = spinealign.train(cohort, tmp_path / "out", **{**training_options(tiny_backbone), "num_train_epochs": 2})
@@ -181,6 +182,7 @@ def unsplit(tmp_path, phantom_folder):
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_of_a_split_cohort_is_scored_on_its_test_part(tmp_path, unsplit, tiny_backbone):
     cohort = spinealign.load_cohort(unsplit, split="source", seed=5)
     options = {**training_options(tiny_backbone), "num_train_epochs": 1}
