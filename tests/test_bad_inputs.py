@@ -296,6 +296,7 @@ def test_damaged_metrics_do_not_stop_the_page_or_get_pushed(name, tmp_path, tiny
         check_checkpoint(folder)
 
 
+@pytest.mark.slow
 def test_no_wrong_value_in_the_metrics_stops_the_page(tmp_path, toy_model):
     """Check that each wrong value either makes all metrics unusable or can be shown."""
     numbers = {"evaluations": json.loads((toy_model / "metrics.json").read_text())["evaluations"][:1]}

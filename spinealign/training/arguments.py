@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 
@@ -35,7 +35,7 @@ DEFAULTS = {
 REQUIRED = ("restore_callback_states_from_checkpoint", "remove_unused_columns", "hub_strategy")
 
 
-_TYPES: dict[str, Any] = {"str": str, "str | None": (str, type(None)), "bool": bool, "int": int, "float": (int, float)}
+_TYPES: dict[Any, Any] = {str: str, str | None: (str, type(None)), bool: bool, int: int, float: (int, float)}
 
 
 def _check_values(options: Any) -> None:
@@ -45,11 +45,14 @@ def _check_values(options: Any) -> None:
         TypeError: If a value has the wrong type.
         ValueError: If a value is not one of the choices.
     """
+    hints = get_type_hints(type(options))  # HfArgumentParser replaces the types of the fields
     for item in fields(options):
         choices, value = item.metadata.get("choices"), getattr(options, item.name)
-        kind = _TYPES.get(str(item.type))
+        kind = _TYPES.get(hints[item.name])
         if kind and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
-            raise TypeError(f"{item.name} must be {item.type}, got {value!r}.")
+            raise TypeError(
+                f"{item.name} must be {getattr(hints[item.name], '__name__', hints[item.name])}, got {value!r}."
+            )
         if choices and value not in choices:
             raise ValueError(f"{item.name} must be one of {', '.join(choices)}, got {value!r}.")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 import torch
 
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
@@ -42,6 +43,7 @@ def test_an_export_does_not_change_the_network(tmp_path, tiny_backbone):
     assert network.training
 
 
+@pytest.mark.slow
 def test_bfloat16_storage_computes_in_float32(tmp_path, tiny_backbone):
     network, _ = create_backbone(str(tiny_backbone))
     network.to(torch.bfloat16).to(torch.float32).eval()

@@ -194,6 +194,7 @@ def test_accumulated_batches_count_as_one(tmp_path, phantom_folder, tiny_backbon
         torch.testing.assert_close(weights[1][name], value, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_saving_is_not_trained_further(tmp_path, phantom_folder, tiny_backbone, monkeypatch):
     words = training_words(
         phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "9", "--learning_rate", "1e-4",
@@ -323,6 +324,7 @@ def test_the_trainers_own_push_is_refused(phantom_folder, tiny_backbone, tmp_pat
         )
 
 
+@pytest.mark.slow
 def test_bfloat16_halves_the_files_and_engines_agree(tmp_path, phantom_folder, tiny_backbone, tiny_checkpoint):
     more = ("--num_train_epochs", "1", "--weights_dtype", "bfloat16")
     run_training(parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", *more)))
@@ -334,6 +336,7 @@ def test_bfloat16_halves_the_files_and_engines_agree(tmp_path, phantom_folder, t
     assert onnx.probabilities == pytest.approx(dict(torch_engine.probabilities), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_training_loads_its_onnx_file_once(tmp_path, phantom_folder, tiny_backbone, monkeypatch):
     loaded = []
     load = OnnxEngine.__init__
