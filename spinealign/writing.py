@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_UNFINISHED, _FINISHED, _LOCK = ".saving", ".saved", ".saving.lock"  # in the folder of the files
 
 
 @contextmanager
@@ -33,25 +35,80 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """Write several files into a temporary folder and move them into `folder` at the end.
+def replaced_together(folder: Path, *, key: str, owned: Collection[str] = ()) -> Iterator[Path]:
+    """Replace a set of files in a folder, so that no reader takes old and new files for one set.
+
+    One of them is the key, without which readers do not use the others. The new files are written into a subfolder,
+    which is renamed once it is complete. Then the old key is deleted, the other files are moved, and the new key is
+    moved last. If the process is killed in between, the next writer, or `finish_replacement`, moves the rest. Writers
+    of the same folder wait for each other.
 
     Args:
-        folder: Final folder; it is created if missing, and other files in it are kept.
+        folder: Folder of the files; it is created if missing, and other files in it are kept.
+        key: Name of the key.
+        owned: Names of the set; those that are not written are deleted.
 
     Yields:
         An empty folder inside `folder`. If the block fails, it is deleted and nothing changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".saving-*"):  # of a killed process
-        shutil.rmtree(leftover, ignore_errors=True)
-    staging = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder))
-    try:
-        yield staging
-        for path in sorted(staging.iterdir()):
+    with _locked(folder):
+        _move_finished(folder, key)
+        staging = folder / _UNFINISHED
+        shutil.rmtree(staging, ignore_errors=True)  # of a killed process, because a live one holds the lock
+        staging.mkdir(mode=0o700)
+        try:
+            yield staging
+            for name in set(owned).difference(os.listdir(staging)):
+                (staging / name).touch()  # an empty file: delete the old one
+            try:
+                os.rename(staging, folder / _FINISHED)
+                _move_finished(folder, key)
+            except KeyboardInterrupt:
+                _move_finished(folder, key)
+                raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def finish_replacement(folder: Path, *, key: str) -> None:
+    """Finish a replacement of `replaced_together` that was interrupted; wait for one that is being made.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    if (folder / _FINISHED).is_dir():
+        with _locked(folder):
+            _move_finished(folder, key)
+
+
+def _move_finished(folder: Path, key: str) -> None:
+    finished = folder / _FINISHED
+    if not finished.is_dir():
+        return
+    paths = sorted(finished.iterdir(), key=lambda path: path.name == key)
+    if paths:
+        (folder / key).unlink(missing_ok=True)
+    for path in paths:
+        if path.stat().st_size:
             os.replace(path, folder / path.name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        else:
+            (folder / path.name).unlink(missing_ok=True)
+            path.unlink()
+    finished.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder against other writers; the lock ends with the process."""
+    from filelock import FileLock
+
+    with FileLock(folder / _LOCK):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps files that are open
+                (folder / _LOCK).unlink()
 
 
 @contextmanager
@@ -62,21 +119,25 @@ def new_folder(folder: Path) -> Iterator[Path]:
         folder: Final path; it must not exist, or be empty.
 
     Yields:
-        An empty folder. If the block fails, it is deleted and nothing changes.
+        An empty folder beside it. If the block fails, it is deleted and nothing changes.
 
     Raises:
         FileExistsError: If the folder is not empty.
     """
     folder = folder.resolve()
+    taken = FileExistsError(f"{folder} is not empty; choose another folder or delete it.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} is not empty; choose another folder or delete it.")
+        raise taken
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         yield staging
         staging.chmod(0o755)
-        if folder.exists():
+        with suppress(OSError):  # Windows does not replace an empty folder
             folder.rmdir()
-        os.replace(staging, folder)
+        try:
+            os.replace(staging, folder)
+        except OSError as error:
+            raise (taken if folder.exists() else error) from error  # another process has written it
     finally:
         shutil.rmtree(staging, ignore_errors=True)

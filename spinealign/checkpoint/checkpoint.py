@@ -36,8 +36,8 @@ PICKLE_SUFFIXES = frozenset({".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", 
 class Checkpoint:
     """A folder with a model, its settings and its metrics.
 
-    Files are parsed on first use. If one is missing, damaged, of a newer format or of an unknown task, the methods and
-    properties raise CheckpointError.
+    Files are parsed on first use. If one is missing, damaged, of a newer format or of an unknown task, or the files
+    were replaced since the first of them was read, the methods and properties raise CheckpointError.
 
     Attributes:
         folder: Folder of the files.
@@ -72,10 +72,11 @@ class Checkpoint:
             raise CheckpointError(f"{self.name} has no {name}; it is not an image classifier, or was copied in part.")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError("not an object")
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.") from error
-        if not isinstance(content, dict):
-            raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.")
+        self.check_unchanged()
         return content
 
     def check_kind(self) -> None:
@@ -90,6 +91,23 @@ class Checkpoint:
     def check(self) -> None:
         """Parse labels, settings and novelty statistics, so that errors appear before the first prediction."""
         _ = self.labels, self.settings, self.novelty
+
+    def check_unchanged(self) -> None:
+        """Check that no training has replaced the files, so that old and new ones are not used together."""
+        if self._first_version != self._version():
+            raise CheckpointError(f"{self.name} was replaced while it was in use; load it again.")
+
+    @cached_property
+    def _first_version(self) -> tuple[int, int] | None:
+        return self._version()
+
+    def _version(self) -> tuple[int, int] | None:
+        """Return what identifies the present `config.json`, which is deleted first and written last (`writing`)."""
+        try:
+            state = os.stat(self.folder / CONFIG_FILE)
+        except OSError:
+            return None
+        return state.st_ino, state.st_mtime_ns
 
     @property
     def is_plain(self) -> bool:
@@ -112,19 +130,12 @@ class Checkpoint:
     def settings(self) -> ModelSettings:
         """Settings from `spinealign.json`; without that file, preprocessing from `preprocessor_config.json`."""
         if self.is_plain:
-            return self._parse(
-                PREPROCESSOR_FILE,
-                lambda content: ModelSettings(preprocessing=PreprocessingConfig.from_preprocessor(content)),
-            )
+            return ModelSettings(preprocessing=self._parse(PREPROCESSOR_FILE, PreprocessingConfig.from_preprocessor))
         return self._parse(SETTINGS_FILE, ModelSettings.from_json)
 
     @cached_property
     def record(self) -> ModelRecord:
-        """How the model was trained and evaluated, from `metrics.json`.
-
-        Raises:
-            CheckpointError: If the file is missing or damaged.
-        """
+        """How the model was trained and evaluated, from `metrics.json`."""
         return self._parse(METRICS_FILE, ModelRecord.from_dict)
 
     @property
@@ -152,15 +163,15 @@ class Checkpoint:
 
         try:
             tensors = load_file(path)
-            return NoveltyStatistics(tensors["means"], tensors["whitening"])
+            statistics = NoveltyStatistics(tensors["means"], tensors["whitening"])
         except Exception as error:  # safetensors does not export the class that it raises
             raise CheckpointError(f"{NOVELTY_FILE} of {self.name} is damaged; {self.remedy}.") from error
+        self.check_unchanged()
+        return statistics
 
 
 def refuse_pickles(folder: Path, *, name: str) -> None:
-    """Refuse a folder that contains Python pickles; `name` is the name of the model in messages.
-
-    Subfolders are not searched.
+    """Refuse a folder that contains Python pickles, subfolders aside; `name` names the model in messages.
 
     Raises:
         CheckpointError: If it contains a pickle or cannot be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -44,12 +45,7 @@ class NetworkEngine(Protocol):
 
 
 class OnnxEngine:
-    """Engine that runs `model.onnx` in ONNX Runtime.
-
-    Args:
-        checkpoint: The checkpoint.
-        device: Execution provider with an optional device number, such as `cpu`, `cuda`, `cuda:1`, `tensorrt`,
-            `openvino`, `coreml` or `directml`; None for `cpu`.
+    """Engine that runs `model.onnx` in ONNX Runtime; `device` is that of `execution_provider`.
 
     Raises:
         CheckpointError: If the file is damaged, or has other inputs and outputs.
@@ -64,7 +60,7 @@ class OnnxEngine:
         import onnxruntime
 
         self.device = device
-        provider, provider_options = _provider(device, onnxruntime.get_available_providers())
+        provider, provider_options = execution_provider(device, onnxruntime.get_available_providers())
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         self._file = f"{ONNX_FILE} of {checkpoint.name}"
@@ -82,9 +78,8 @@ class OnnxEngine:
             raise CheckpointError(f"{self._file} is damaged or not an ONNX model; {checkpoint.remedy}.") from error
         if not started:  # ONNX Runtime only logs that it uses the CPU instead
             raise ValueError(f"ONNX Runtime cannot start device {device!r}; check its driver and libraries.")
-        inputs, outputs = (
-            [item.name for item in side()] for side in (self._session.get_inputs, self._session.get_outputs)
-        )
+        inputs = [item.name for item in self._session.get_inputs()]
+        outputs = [item.name for item in self._session.get_outputs()]
         if inputs != ["pixel_values"] or "logits" not in outputs:
             raise CheckpointError(
                 f"{self._file} has inputs {inputs} and outputs {outputs}; expected pixel_values and logits."
@@ -100,8 +95,20 @@ class OnnxEngine:
         return Output(np.asarray(logits, np.float32), np.asarray(features[0], np.float32) if features else None)
 
 
-def _provider(device: str | None, available: list[str]) -> tuple[str, dict[str, str]]:
-    """Return the execution provider that a device names, and its options."""
+def execution_provider(device: str | None, available: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Find the execution provider of ONNX Runtime that a device names.
+
+    Args:
+        device: Name with an optional device number, such as `cpu`, `cuda`, `cuda:1`, `tensorrt`, `openvino`, `coreml`
+            or `directml`; None for `cpu`.
+        available: Names of the installed providers.
+
+    Returns:
+        The name of the provider, and its options.
+
+    Raises:
+        ValueError: If the provider is not installed.
+    """
     name, colon, number = ("cpu" if device is None else device).lower().partition(":")
     installed = {item.removesuffix(_PROVIDER).lower(): item for item in available if not item.startswith("Azure")}
     provider = installed.get("dml" if name == "directml" else name)
@@ -113,9 +120,7 @@ def _provider(device: str | None, available: list[str]) -> tuple[str, dict[str, 
 class TorchEngine:
     """Engine that runs `model.safetensors` through transformers.
 
-    Args:
-        checkpoint: The checkpoint.
-        device: Device of torch; None for `cuda` if available, otherwise `cpu`.
+    `device` is a device of torch; None for `cuda` if available, otherwise `cpu`.
 
     Raises:
         CheckpointError: If the weights are missing or damaged.
@@ -204,6 +209,7 @@ def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx", *, device: str 
     """
     if engine not in ("onnx", "torch"):
         raise ValueError(f"engine must be 'onnx' or 'torch', not {engine!r}.")
-    if weights_file(checkpoint, engine) == ONNX_FILE:
-        return OnnxEngine(checkpoint, device=device)
-    return TorchEngine(checkpoint, device=device)
+    onnx = weights_file(checkpoint, engine) == ONNX_FILE
+    loaded = OnnxEngine(checkpoint, device=device) if onnx else TorchEngine(checkpoint, device=device)
+    checkpoint.check_unchanged()
+    return loaded

@@ -18,6 +18,7 @@ from spinealign.checkpoint.files import (
 )
 from spinealign.errors import CheckpointError
 from spinealign.hub_errors import explain
+from spinealign.writing import finish_replacement
 
 DEFAULT_MODEL = "spinealign/default"
 DEFAULT_FOLDER = Path(__file__).parent.parent / "assets" / "default"
@@ -56,6 +57,13 @@ def find_checkpoint(
         return _checked(Checkpoint(DEFAULT_FOLDER, DEFAULT_MODEL))
     if os.path.isdir(model):  # unlike Path.is_dir, this never raises
         checkpoint = Checkpoint(Path(model), os.fspath(model))
+        try:
+            finish_replacement(checkpoint.folder, key=CONFIG_FILE)
+        except OSError as error:
+            raise CheckpointError(
+                f"{checkpoint.name} is being replaced, or a training was killed while it replaced it: load it once as "
+                f"a user who may write the folder ({error.strerror})."
+            ) from error
         refuse_pickles(checkpoint.folder, name=checkpoint.name)
         return _checked(checkpoint)
     model_id = os.fspath(model)

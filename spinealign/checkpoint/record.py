@@ -1,6 +1,6 @@
 """Contents of `metrics.json`: how a model was trained and evaluated.
 
-The model card is rendered from this record, and a push checks it.
+The model card is rendered from this record and the settings of the model, and a push checks it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spinealign.config import DecisionConfig, NoveltyConfig
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.folds import CrossValidation
 from spinealign.serialization import rebuild, to_plain
@@ -90,28 +89,20 @@ class ModelRecord:
     Attributes:
         evaluations: One for each collection, on its test split, or on its validation split without a test split.
         name: Name of the model; empty in files of format version 1.
-        task: Task of the model.
-        decision: Calibration and operating point, and how they were chosen.
-        novelty: When an image is rejected as unknown.
         cross_validations: One for each collection; empty if not requested.
         collections: The training collections; empty in files of format version 1.
         training: How the network was trained; None in files of format version 1.
         notes: The owner's Markdown, which the card includes.
         environment: Versions of Python and packages.
-        positive_class: Name of the class that is reported as the finding.
     """
 
     evaluations: tuple[Evaluation, ...]
     name: str = ""
-    task: str = "classification"
-    decision: DecisionConfig = field(default_factory=DecisionConfig)
-    novelty: NoveltyConfig | None = None
     cross_validations: tuple[CrossValidation, ...] = ()
     collections: tuple[CollectionRecord, ...] = ()
     training: TrainingRecord | None = None
     notes: str = ""
     environment: dict[str, str] = field(default_factory=dict)
-    positive_class: str = "fracture"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain data for JSON."""

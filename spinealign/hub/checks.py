@@ -50,7 +50,7 @@ def check_checkpoint(folder: Path) -> None:
     card = read_card(files[CARD_FILE])
     gaps = [*unfinished(f"{record.notes}\n{card}", files=files), *_metadata_gaps(card, record)]
     if predictor.checkpoint.read_json(SETTINGS_FILE)["format_version"] > 1:
-        gaps += [*_record_gaps(record, predictor.settings), *_rendering_gaps(card, record)]
+        gaps += _record_gaps(card, record, predictor.settings)
     if _DISCLAIMER not in " ".join(card.split()):
         gaps.append(f"it does not say that the model is {_DISCLAIMER}")
     if gaps:
@@ -102,25 +102,16 @@ def _read_record(checkpoint: Checkpoint) -> ModelRecord:
     return record
 
 
-def _record_gaps(record: ModelRecord, settings: ModelSettings) -> list[str]:
-    """Return what a record lacks, and where it differs from the settings, one phrase each."""
+def _record_gaps(card: str, record: ModelRecord, settings: ModelSettings) -> list[str]:
+    """Return what a record lacks, and what a card lacks of the rendered record, one phrase each."""
     needed = {"name": record.name, "training": record.training, "collections": record.collections}
-    stored = {name: getattr(settings, name) for name in ("task", "positive_class", "decision", "novelty")}
-    return [f"{METRICS_FILE} has no {name}" for name, value in needed.items() if not value] + [
-        f"{name} differs between {METRICS_FILE} and {SETTINGS_FILE}"
-        for name, value in stored.items()
-        if getattr(record, name) != value
-    ]
-
-
-def _rendering_gaps(card: str, record: ModelRecord) -> list[str]:
-    """Return which headings and table rows of the rendered record a card lacks, as one phrase with an example."""
-    if record.training is None:
-        return []
-    body = render_card(record).split("\n---\n", maxsplit=1)[-1]
-    lines = [line for line in body.splitlines() if line.startswith(("#", "|"))]
-    missing = sorted(set(lines) - set(card.splitlines()), key=lines.index)
-    return [f"it lacks {len(missing)} headings or table rows of the record, such as {missing[0]!r}"] if missing else []
+    gaps = [f"{METRICS_FILE} has no {name}" for name, value in needed.items() if not value]
+    if gaps:
+        return gaps
+    body = render_card(record, settings).split("\n---\n", maxsplit=1)[-1]
+    stated = re.findall(r"^[#|].*|\*\*[\d.]+\*\*", body, flags=re.MULTILINE)  # the numbers of the decision are bold
+    missing = [text for text in dict.fromkeys(stated) if text not in card]
+    return [f"it lacks {len(missing)} headings, table rows or numbers, such as {missing[0]!r}"] if missing else []
 
 
 def _metadata_gaps(card: str, record: ModelRecord) -> list[str]:

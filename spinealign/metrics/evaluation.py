@@ -27,7 +27,7 @@ from spinealign.metrics.scores import (
 )
 from spinealign.metrics.shortcut import Baseline, reached_by_ridge
 from spinealign.serialization import NOT_STORED, rebuild, to_plain
-from spinealign.writing import staged
+from spinealign.writing import replaced_together
 
 EVALUATION_FILE, EVALUATION_PLOT, WORST_CASES = "evaluation.json", "evaluation.png", "worst_cases.png"
 SIZE_EDGES_MM = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, inf)
@@ -221,7 +221,7 @@ class Evaluation:
         self._require_predictions()
         from spinealign.reporting.case_sheet import draw_worst_cases
 
-        with staged(Path(folder)) as staging:
+        with replaced_together(Path(folder), key=EVALUATION_FILE) as staging:
             content = json.dumps(self.to_dict(), indent=2, allow_nan=False)
             (staging / EVALUATION_FILE).write_text(content + "\n", encoding="utf-8")
             self.save_plots(staging / EVALUATION_PLOT)

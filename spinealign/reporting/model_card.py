@@ -1,12 +1,12 @@
-"""Model card, rendered from the record of a model."""
+"""Model card, rendered from the record and the settings of a model."""
 
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
-from spinealign.checkpoint.files import CARD_FILE, EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE
+from spinealign.checkpoint.files import EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE
 from spinealign.checkpoint.record import ModelRecord
+from spinealign.checkpoint.settings import ModelSettings
 from spinealign.metrics.evaluation import Evaluation, units_of
 from spinealign.metrics.registry import format_interval, format_score, hub_name, percent, score_title
 from spinealign.reporting.markdown import Markdown, escape
@@ -14,17 +14,8 @@ from spinealign.reporting.markdown import Markdown, escape
 TEMPLATE = "model_card.md.jinja"
 
 
-def write_card(folder: Path, record: ModelRecord) -> None:
-    """Write `README.md` into the folder of a checkpoint.
-
-    Raises:
-        ValueError: If the record does not say how the model was trained.
-    """
-    (folder / CARD_FILE).write_text(render_card(record), encoding="utf-8")
-
-
-def render_card(record: ModelRecord) -> str:
-    """Return the model card of a record.
+def render_card(record: ModelRecord, settings: ModelSettings) -> str:
+    """Return the model card of a model with these settings.
 
     Text of the record is escaped, so that names cannot break tables or headings; only the owner's notes and the
     command line are inserted unchanged.
@@ -47,6 +38,7 @@ def render_card(record: ModelRecord) -> str:
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     return template.render(
         record=record,
+        settings=settings,
         training=record.training,
         metadata=_metadata(record, record.training.base_model),
         summary=[

@@ -16,6 +16,8 @@ from transformers import ViTImageProcessorPil
 
 from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.files import (
+    CARD_FILE,
+    CHECKPOINT_FILES,
     CONFIG_FILE,
     EVALUATION_PLOT,
     LEARNING_CURVES,
@@ -37,13 +39,13 @@ from spinealign.metrics.folds import CrossValidation
 from spinealign.metrics.novelty import NoveltyStatistics
 from spinealign.reporting.case_sheet import draw_worst_cases
 from spinealign.reporting.evaluation_figures import plot_evaluation
-from spinealign.reporting.model_card import write_card
+from spinealign.reporting.model_card import render_card
 from spinealign.reporting.training_figures import plot_learning_curves, plot_sensitivity_by_size
 from spinealign.training.decision import choose_decision, fit_rejection
 from spinealign.training.describing import describe_training
 from spinealign.training.export import export_onnx
 from spinealign.training.setup import TrainingSetup
-from spinealign.writing import staged
+from spinealign.writing import replaced_together
 
 WORST_CASES = "worst_cases.png"
 PACKAGES = ("spinealign", "torch", "transformers", "datasets", "accelerate", "monai", "onnxruntime", "numpy")
@@ -71,21 +73,21 @@ class Training:
 def save_checkpoint(output: Path, training: Training, *, collections: Sequence[LoadedCohort]) -> ModelRecord:
     """Write a checkpoint, choose its decision, evaluate it, and add metrics, figures and card.
 
-    Old files in the folder are replaced when everything is written. The worst cases are images of patients, so they are
-    written beside the checkpoint and not into it.
+    Old files in the folder are replaced, all together, when everything is written. The worst cases are images of
+    patients, so they are written beside the checkpoint and not into it.
     """
     name = output.resolve().name
-    with staged(output) as folder:
+    with replaced_together(output, key=CONFIG_FILE, owned=CHECKPOINT_FILES) as folder:
         predictor = _save_with_decision(folder, training, collections)
         evaluations = tuple(score(predictor, item) for item in collections)
-        record = _record(name, training, predictor.settings, evaluations=evaluations, collections=collections)
+        record = _record(name, training, evaluations=evaluations, collections=collections)
         content = json.dumps(record.to_dict(), indent=2, allow_nan=False)
         (folder / METRICS_FILE).write_text(content + "\n", encoding="utf-8")
         plot_learning_curves(training.history, folder / LEARNING_CURVES)
         plot_evaluation(evaluations, folder / EVALUATION_PLOT)
         if any(item.sensitivity_by_size for item in evaluations):
             plot_sensitivity_by_size(evaluations, folder / SIZE_CURVE)
-        write_card(folder, record)
+        (folder / CARD_FILE).write_text(render_card(record, predictor.settings), encoding="utf-8")
     draw_worst_cases(evaluations, output.resolve().with_name(f"{name}-{WORST_CASES}"))
     return record
 
@@ -111,7 +113,6 @@ def _save_with_decision(folder: Path, training: Training, collections: Sequence[
 def _record(
     name: str,
     training: Training,
-    settings: ModelSettings,
     *,
     evaluations: tuple[Evaluation, ...],
     collections: Sequence[LoadedCohort],
@@ -121,9 +122,6 @@ def _record(
     return ModelRecord(
         evaluations,
         name=name,
-        positive_class=settings.positive_class,
-        decision=settings.decision,
-        novelty=settings.novelty,
         cross_validations=training.cross_validations,
         collections=tuple(
             _collection_record(item.cohort, training.verdicts.get(item.cohort.name, ())) for item in collections

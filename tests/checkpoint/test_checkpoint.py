@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,10 +13,12 @@ from loopback.versions import as_version_1
 
 from spinealign import Predictor
 from spinealign.checkpoint.checkpoint import Checkpoint
+from spinealign.checkpoint.engines import load_engine
 from spinealign.checkpoint.finding import DEFAULT_FOLDER, DEFAULT_MODEL, find_checkpoint
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
+from spinealign.writing import replaced_together
 
 
 @pytest.fixture
@@ -178,7 +184,7 @@ def test_the_record_is_read_in_both_versions(checkpoint):
     assert [item.collection for item in record.evaluations] == [item.name for item in record.collections]
     old = find_checkpoint(as_version_1(checkpoint))
     assert [item.scores for item in old.evaluations] == [item.scores for item in record.evaluations]
-    assert (old.record.training, old.record.decision) == (None, record.decision)
+    assert old.record.training is None
 
 
 DAMAGED_RECORDS = {
@@ -213,3 +219,64 @@ def test_a_record_of_format_1_has_the_same_evaluations():
     current = Checkpoint(DEFAULT_FOLDER, "default").evaluations
     assert record.evaluations == current
     assert (record.training, record.collections) == (None, ())
+
+
+def test_a_killed_replacement_is_finished_by_the_reader(checkpoint, tiny_checkpoint, gray):
+    expected = Predictor.from_pretrained(checkpoint)(gray)
+    (checkpoint / ".saved").mkdir()
+    for name in ("config.json", "model.onnx", "spinealign.json"):
+        (checkpoint / name).rename(checkpoint / ".saved" / name)
+    assert Predictor.from_pretrained(checkpoint)(gray) == expected
+    assert not (checkpoint / ".saved").exists()
+
+
+def test_an_unfinished_replacement_in_a_read_only_folder(checkpoint):
+    (checkpoint / ".saved").mkdir()
+    (checkpoint / ".saving.lock").mkdir()  # prevents writing, also for root
+    with pytest.raises(CheckpointError, match="model is being replaced, or a training was killed"):
+        find_checkpoint(checkpoint)
+
+
+def test_files_of_two_trainings_are_not_used_together(checkpoint):
+    loaded = find_checkpoint(checkpoint)
+    assert loaded.labels
+    with replaced_together(checkpoint, key="config.json") as staging:
+        shutil.copy(DEFAULT_FOLDER / "config.json", staging)
+    for read in (lambda: loaded.settings, lambda: loaded.record, lambda: load_engine(loaded)):
+        with pytest.raises(CheckpointError, match="model was replaced while it was in use; load it again"):
+            read()
+    assert find_checkpoint(checkpoint).settings
+
+
+REPLACE = """
+import itertools, json, shutil, sys, time
+from pathlib import Path
+from spinealign.writing import replaced_together
+
+folder, source = map(Path, sys.argv[1:])
+for generation in itertools.count():
+    with replaced_together(folder, key="config.json") as staging:
+        for name in ("config.json", "spinealign.json", "model.onnx", "novelty.safetensors", "preprocessor_config.json"):
+            shutil.copy(source / name, staging)
+        for name, change in (
+            ("config.json", {"id2label": {"0": f"normal {generation}", "1": "fracture"}}),
+            ("spinealign.json", {"seed": generation}),
+        ):
+            content = json.loads((staging / name).read_text()) | change
+            (staging / name).write_text(json.dumps(content))
+    time.sleep(0.1)
+"""
+
+
+def test_a_reader_beside_a_writer_sees_whole_checkpoints(checkpoint, tiny_checkpoint):
+    seen = set()
+    with subprocess.Popen([sys.executable, "-c", REPLACE, checkpoint, tiny_checkpoint]) as writer:
+        end = time.monotonic() + 20
+        while len(seen) < 5 and time.monotonic() < end:
+            with suppress(CheckpointError):
+                predictor = Predictor.from_pretrained(checkpoint)
+                seen.add((predictor.labels[0], predictor.settings.seed))
+        writer.kill()
+    seen.discard(("normal", 42))
+    assert len(seen) > 1
+    assert [pair for pair in seen if pair[0] != f"normal {pair[1]}"] == []
