@@ -48,7 +48,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    require("sklearn", "matplotlib", extra="train")
+    require("sklearn", "matplotlib", extra="evaluate")
     from spinealign.evaluation.evaluating import cross_evaluate, evaluate
     from spinealign.reporting.evaluation_text import format_cross_validation, format_evaluations
 

@@ -200,7 +200,7 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _folds(cohort: Cohort, folds: int, seed: int) -> list[list[int]]:
     """Return the sample indices of each fold: grouped by `cohort.units`, stratified by class."""
-    require("sklearn", extra="train")
+    require("sklearn", extra="evaluate")
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels = [sample.label for sample in cohort]

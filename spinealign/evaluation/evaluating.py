@@ -100,7 +100,7 @@ def _prepare(
     model: Model, data: Data, on_leakage: str, source_pattern: str | None, progress: bool
 ) -> tuple[Predictor, LoadedCohort]:
     """Load the model and the collection; one that the model was trained on is split as in the training."""
-    require("sklearn", extra="train")
+    require("sklearn", extra="evaluate")
     predictor = model if isinstance(model, Predictor) else Predictor.from_pretrained(model)
     settings = predictor.settings
     cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), source_pattern=source_pattern)

@@ -61,7 +61,7 @@ def predictions_to_dataframe(items: Iterable[Prediction | ImageError]) -> Any:
     Raises:
         MissingDependencyError: If pandas is not installed.
     """
-    require("pandas", extra="train")
+    require("pandas", extra="evaluate")
     import pandas  # type: ignore[import-untyped]
 
     rows: list[dict[str, Any]] = []

@@ -48,7 +48,7 @@ def fit_temperature(
     Raises:
         MissingDependencyError: If SciPy is not installed.
     """
-    require("scipy", extra="train")
+    require("scipy", extra="evaluate")
     from scipy.optimize import minimize_scalar
 
     signed = np.where(positive, 1.0, -1.0) * np.asarray(log_odds, float)

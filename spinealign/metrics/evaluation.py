@@ -238,7 +238,7 @@ class Evaluation:
             MissingDependencyError: If matplotlib or scikit-learn is not installed.
         """
         self._require_predictions()
-        require("matplotlib", "sklearn", extra="train")
+        require("matplotlib", "sklearn", extra="evaluate")
         from spinealign.reporting.evaluation_figures import plot_evaluation
 
         plot_evaluation([self], Path(path))

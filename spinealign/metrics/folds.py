@@ -32,7 +32,7 @@ def source_folds(
         ValueError: If there are fewer than two folds, or a class has fewer sources than folds.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    require("sklearn", extra="train")
+    require("sklearn", extra="evaluate")
     from sklearn.model_selection import StratifiedGroupKFold
 
     positive = np.asarray(positive, bool)

@@ -55,7 +55,7 @@ def fit_novelty(features: NDArray[np.floating], groups: Sequence[Hashable]) -> N
         ValueError: If there are fewer than two images.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    require("sklearn", extra="train")
+    require("sklearn", extra="evaluate")
     from sklearn.covariance import LedoitWolf
 
     features = np.asarray(features, np.float64)

@@ -44,7 +44,7 @@ def thumbnail_ridge_calls(
     Raises:
         MissingDependencyError: If scikit-learn is not installed.
     """
-    require("sklearn", extra="train")
+    require("sklearn", extra="evaluate")
     from sklearn.linear_model import RidgeClassifier
 
     return np.asarray(

@@ -61,5 +61,5 @@ def test_a_dataframe_of_nothing_has_its_columns():
 def test_a_dataframe_without_pandas_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     monkeypatch.setattr("spinealign.errors.find_spec", lambda name: None)
-    with pytest.raises(MissingDependencyError, match=r"spinealign\[train\]"):
+    with pytest.raises(MissingDependencyError, match=r"spinealign\[evaluate\]"):
         predictions_to_dataframe([])

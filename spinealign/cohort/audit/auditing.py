@@ -46,7 +46,7 @@ def audit(
         ValueError: If the pattern is invalid, or the loaded cohort is a part of one.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    require("sklearn", extra="train")
+    require("sklearn", extra="evaluate")
     if not isinstance(data, LoadedCohort):
         cohort = data if isinstance(data, Cohort) else index_cohort(data, source_pattern=source_pattern)
         data = read_cohort(cohort, progress=progress)

@@ -72,7 +72,7 @@ def property_findings(
     """
     if positive is None:
         return ()
-    require("sklearn", extra="train")
+    require("sklearn", extra="evaluate")
     from sklearn.metrics import roc_auc_score
 
     keys = [(sample.source, sample.label) for sample in cohort]
