@@ -9,7 +9,7 @@ SpineAlignError
 │   └── LeakageError               a source or patient is in two splits
 ├── CheckpointError            this model is incomplete or unsafe
 ├── HubError                   the Hub refused a request or could not be reached
-└── MissingDependencyError     an extra is not installed; also an ImportError
+└── MissingDependencyError     an extra is not installed, or not in the version it needs; also an ImportError
 ```
 
 A poor or unfamiliar image is a result (`Prediction.accepted` is false), not an exception. Wrong arguments raise
@@ -19,8 +19,14 @@ ValueError or TypeError.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+_DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn"}  # by name of the import, where they differ
 
 
 class SpineAlignError(Exception):
@@ -80,27 +86,66 @@ class HubError(SpineAlignError):
 
 
 class MissingDependencyError(SpineAlignError, ImportError):
-    """A package of an optional extra is not installed.
+    """A package of an optional extra is not installed, or not in a version that works.
 
     Attributes:
-        package: Name of the package.
+        problem: What is missing.
         extra: Name of the extra, as in `pip install "spinealign[extra]"`.
     """
 
-    def __init__(self, package: str, extra: str) -> None:
-        self.package, self.extra = package, extra
-        super().__init__(f'not installed: {package}. Run: pip install "spinealign[{extra}]"')
+    def __init__(self, problem: str, extra: str) -> None:
+        self.problem, self.extra = problem, extra
+        super().__init__(f'{problem}. Run: pip install "spinealign[{extra}]"')
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.package, self.extra)
+        return type(self), (self.problem, self.extra)
 
 
 def require(*packages: str, extra: str) -> None:
-    """Check that packages, given by import name, are installed, without importing them; `extra` installs them.
+    """Check that packages of an extra are installed in the versions that it needs, without importing them.
+
+    Args:
+        *packages: Names of the packages as they are imported.
+        extra: Name of the extra.
 
     Raises:
-        MissingDependencyError: If a package is not installed.
+        MissingDependencyError: If a package is not installed, or has another version.
     """
     missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise MissingDependencyError(", ".join(missing), extra)
+    problems = [f"not installed: {', '.join(missing)}"] if missing else []
+    problems += [found for package in packages if package not in missing and (found := _outdated(package, extra))]
+    if problems:
+        raise MissingDependencyError("; ".join(problems), extra)
+
+
+@lru_cache
+def requirements(extra: str = "") -> dict[str, Requirement]:
+    """Return the requirements of this package with an extra, by name, from the metadata of its installation.
+
+    Without metadata (in a source tree that is not installed) there are none.
+    """
+    from importlib import metadata
+
+    try:
+        lines = metadata.requires("spinealign") or ()
+    except metadata.PackageNotFoundError:
+        return {}
+    from packaging.requirements import Requirement
+
+    found = (Requirement(line) for line in lines)
+    return {item.name: item for item in found if item.marker is None or item.marker.evaluate({"extra": extra})}
+
+
+@lru_cache
+def _outdated(package: str, extra: str) -> str | None:
+    """Return a phrase on an installed package with another version than an extra needs, or None."""
+    from importlib import metadata
+
+    needed = requirements(extra).get(_DISTRIBUTIONS.get(package, package))
+    try:
+        installed = metadata.version(needed.name) if needed else ""
+    except metadata.PackageNotFoundError:  # a package without metadata
+        return None
+    if not needed or needed.specifier.contains(installed, prereleases=True):
+        return None
+    return f"{needed.name} {installed} is installed, spinealign[{extra}] needs {needed.name}{needed.specifier}"

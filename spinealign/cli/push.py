@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from spinealign.hub.pushing import PlannedFile
 
 
 def add_push(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +24,13 @@ def add_push(parser: argparse.ArgumentParser) -> None:
 def _push(options: argparse.Namespace) -> int:
     from spinealign.hub.pushing import plan_push, push_to_hub
     from spinealign.hub.repository import Repository
+    from spinealign.reporting.terminal import align
 
     if options.dry_run:
-        Repository(options.repo_id, revision=options.revision).check_name()
-        print(f"{_listing(plan_push(options.checkpoint))}\nNothing was sent to {options.repo_id}.")
+        Repository(options.repo_id, revision=options.revision)  # checks the names
+        sizes = plan_push(options.checkpoint)
+        rows = [(name, f"{size / 1e6:.3f} MB") for name, size in {**sizes, "total": sum(sizes.values())}.items()]
+        print("\n".join([*align(rows, right=(1,)), f"Nothing was sent to {options.repo_id}."]))
         return 0
     commit = push_to_hub(
         options.checkpoint,
@@ -42,10 +41,3 @@ def _push(options: argparse.Namespace) -> int:
     )
     print(commit.summary)
     return 0
-
-
-def _listing(files: tuple[PlannedFile, ...]) -> str:
-    from spinealign.reporting.terminal import align
-
-    rows = [*((file.name, file.size) for file in files), ("total", sum(file.size for file in files))]
-    return "\n".join(align([(name, f"{size / 1e6:.3f} MB") for name, size in rows], right=(1,)))

@@ -26,7 +26,7 @@ def _space(options: argparse.Namespace) -> int:
     from spinealign.hub.space import build_space, push_space
 
     if options.output:
-        Repository(options.repo_id, kind="space").check_name()
+        Repository(options.repo_id, kind="space")  # checks the name
         title = options.repo_id.rsplit("/", maxsplit=1)[-1]
         folder = build_space(options.output, model=options.model, revision=options.revision, title=title)
         print(f"Wrote {folder}\nTo try it, run in that folder: pip install -r requirements.txt, then python app.py")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,30 +31,34 @@ _DISCLAIMER = "not a medical device"
 _PLACEHOLDERS = ("More Information Needed", "TODO", "TBD", "FIXME")
 
 
-def check_checkpoint(folder: Path) -> None:
-    """Check that a checkpoint is complete, safe, evaluated and documented.
+def check_checkpoint(folder: Path) -> Checkpoint:
+    """Check that a checkpoint is complete, safe, evaluated and documented, and return it.
 
     Raises:
         CheckpointError: If a file is missing or damaged, a file is a pickle, there is no evaluation, or the card has
             gaps; the message lists all gaps of the card.
     """
+    if not folder.is_dir():
+        raise CheckpointError(f"There is no folder {folder}. Pass a checkpoint that spinealign train wrote.")
+    checkpoint = Predictor.from_pretrained(folder).checkpoint  # refuses pickles
     files = checkpoint_files(folder)
-    predictor = Predictor.from_pretrained(folder)  # refuses pickles and reads the weights of the default engine
     missing = [name for name in NEEDED if name not in files]
     if missing:
         raise CheckpointError(f"{folder} has no {', '.join(missing)}. Run spinealign train, which writes all files.")
-    _check_tensors(folder)
-    _check_onnx(folder)
-    _check_plots(files)
-    record = _read_record(predictor.checkpoint)
+    for name, path in files.items():
+        _check_file(path, name)
+    record = checkpoint.record
+    if not record.evaluations:
+        raise CheckpointError(f"{METRICS_FILE} of {checkpoint.name} has no evaluation. Train it again.")
     card = read_card(files[CARD_FILE])
     gaps = [*unfinished(f"{record.notes}\n{card}", files=files), *_metadata_gaps(card, record)]
-    if predictor.checkpoint.read_json(SETTINGS_FILE)["format_version"] > 1:
-        gaps += _record_gaps(card, record, predictor.settings)
+    if checkpoint.read_json(SETTINGS_FILE)["format_version"] > 1:
+        gaps += _record_gaps(card, record, checkpoint.settings)
     if _DISCLAIMER not in " ".join(card.split()):
         gaps.append(f"it does not say that the model is {_DISCLAIMER}")
     if gaps:
         raise CheckpointError(f"The card {files[CARD_FILE]} has gaps: {'; '.join(gaps)}. Fill them, then try again.")
+    return checkpoint
 
 
 def check_before_training(folder: Path, notes: Path | None) -> None:
@@ -88,18 +92,6 @@ def unfinished(text: str, *, files: Collection[str]) -> list[str]:
     gaps = [f"it contains {word!r}" for word in _PLACEHOLDERS if re.search(rf"\b{word}\b", text)]
     shown = dict.fromkeys(re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text))
     return gaps + [f"its picture {name} is missing" for name in shown if name not in files and "://" not in name]
-
-
-def _read_record(checkpoint: Checkpoint) -> ModelRecord:
-    try:
-        record = ModelRecord.from_dict(checkpoint.read_json(METRICS_FILE))
-    except ValueError as error:
-        raise CheckpointError(
-            f"{METRICS_FILE} of {checkpoint.name} cannot be used: {error}. Train it again."
-        ) from error
-    if not record.evaluations:
-        raise CheckpointError(f"{METRICS_FILE} of {checkpoint.name} has no evaluation. Train it again.")
-    return record
 
 
 def _record_gaps(card: str, record: ModelRecord, settings: ModelSettings) -> list[str]:
@@ -139,34 +131,27 @@ def _metadata_gaps(card: str, record: ModelRecord) -> list[str]:
     return gaps
 
 
-def _check_onnx(folder: Path) -> None:
-    """Check that the network has no weights in other files, which would not be published."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    content = (folder / ONNX_FILE).read_bytes()
-    with TemporaryDirectory() as empty:  # otherwise ONNX Runtime searches the current folder
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
-        try:
-            onnxruntime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # one class for each status code
-            raise CheckpointError(
-                f"{ONNX_FILE} in {folder} is damaged or has weights in another file; save it as a single file."
-            ) from error
-
-
-def _check_plots(files: Mapping[str, Path]) -> None:
-    for name in PLOTS:
-        if name in files and suffix_of(files[name].read_bytes()) != ".png":
-            raise CheckpointError(f"{files[name]} is not a PNG file. Train the model again.")
-
-
-def _check_tensors(folder: Path) -> None:
-    from safetensors import safe_open
-
+def _check_file(path: Path, name: str) -> None:
+    """Check that weights can be read, that they are not in other files, which are not published, and plots are PNG."""
     try:
-        with safe_open(folder / WEIGHTS_FILE, "np") as tensors:
-            tensors.keys()
-    except Exception as error:  # a class that safetensors does not export
-        raise CheckpointError(f"{WEIGHTS_FILE} in {folder} is damaged. Copy it again or train it again.") from error
+        if name == WEIGHTS_FILE:
+            from safetensors import safe_open
+
+            with safe_open(path, "np") as tensors:
+                tensors.keys()
+        elif name == ONNX_FILE:
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 4
+            with TemporaryDirectory() as empty:  # otherwise ONNX Runtime searches the current folder
+                options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
+                onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        elif name in PLOTS and suffix_of(path.read_bytes()) != ".png":
+            raise CheckpointError(f"{path} is not a PNG file. Train the model again.")
+    except CheckpointError:
+        raise
+    except Exception as error:  # classes that safetensors and ONNX Runtime do not export
+        raise CheckpointError(
+            f"{name} in {path.parent} is damaged or has weights in another file. Train the model again."
+        ) from error

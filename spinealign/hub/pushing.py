@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from spinealign.checkpoint.files import CARD_FILE, CHECKPOINT_FILES, checkpoint_files
-from spinealign.errors import CheckpointError
 from spinealign.hub.checks import check_checkpoint, read_card
 from spinealign.hub.repository import Commit, Content, Repository
 
 MESSAGE = "Upload with spinealign"
 
 
-@dataclass(frozen=True)
-class PlannedFile:
-    """A file of a push.
-
-    Attributes:
-        name: Name in the repository.
-        size: Size in bytes.
-    """
-
-    name: str
-    size: int
-
-
-def plan_push(folder: str | os.PathLike[str]) -> tuple[PlannedFile, ...]:
-    """Check a checkpoint and list the files that a push would upload, without network access.
+def plan_push(folder: str | os.PathLike[str]) -> dict[str, int]:
+    """Check a checkpoint, and return the files that a push would upload with their sizes in bytes, without network.
 
     Raises:
         CheckpointError: If the checkpoint cannot be published; the message names the cause.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CheckpointError(f"There is no folder {folder}. Pass a checkpoint that spinealign train wrote.")
-    check_checkpoint(folder)
-    return tuple(PlannedFile(name, path.stat().st_size) for name, path in checkpoint_files(folder).items())
+    check_checkpoint(Path(folder))
+    return {name: path.stat().st_size for name, path in checkpoint_files(Path(folder)).items()}
 
 
 def push_to_hub(
@@ -65,11 +47,20 @@ def push_to_hub(
         HubError: If the Hub refuses or cannot be reached. A push is never applied in part.
         ValueError: If the revision or the message is empty.
     """
-    plan_push(folder)
+    checkpoint = check_checkpoint(Path(folder))
     repository = Repository(repo_id, revision=revision, private=private, token=token).checked()
-    files: dict[str, Content] = {**checkpoint_files(Path(folder))}
-    files[CARD_FILE] = card_for(repository.repo_id, read_card(Path(folder) / CARD_FILE)).encode()
-    return repository.push(files, message=message, owned=CHECKPOINT_FILES)
+    files: dict[str, Content] = {
+        name: path.read_bytes() if path.suffix == ".json" else path
+        for name, path in checkpoint_files(checkpoint.folder).items()
+        if name != CARD_FILE
+    }
+    text = read_card(checkpoint.folder / CARD_FILE)
+
+    def card(_: bytes | None) -> bytes:
+        checkpoint.check_unchanged()  # the other files are hashed by now
+        return card_for(repository.repo_id, text).encode()
+
+    return repository.push({**files, CARD_FILE: card}, message=message, owned=CHECKPOINT_FILES)
 
 
 def card_for(repo_id: str, text: str) -> str:

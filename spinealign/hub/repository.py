@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from spinealign._version import __version__
-from spinealign.errors import HubError
+from spinealign.errors import HubError, SpineAlignError
 from spinealign.hub_errors import explain
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class Repository:
         revision: Branch; it is created from the main branch if missing.
         private: Whether the repository must be private.
         token: Access token; None uses `hf auth login` or HF_TOKEN.
+
+    Raises:
+        HubError: If `repo_id` is not a repository name.
+        ValueError: If the revision is empty.
     """
 
     repo_id: str
@@ -64,17 +68,10 @@ class Repository:
     def __post_init__(self) -> None:
         if self.revision == "":
             raise ValueError("revision is empty: name a branch, or omit it for the main branch.")
-
-    def check_name(self) -> None:
-        """Check the syntax of the name, without network access.
-
-        Raises:
-            HubError: If it is not a repository name.
-        """
         from huggingface_hub import hf_hub_url
 
         with self._explained():
-            hf_hub_url(self.repo_id, "README.md")
+            hf_hub_url(self.repo_id, "README.md")  # checks the name
 
     def checked(self) -> Repository:
         """Check token, owner and visibility before a push, and return the repository with its owner.
@@ -83,9 +80,8 @@ class Repository:
             HubError: If there is no token, it is invalid or read-only, its account cannot write for the owner, or the
                 repository is public but must be private.
         """
-        self.check_name()
-        with self._explained():
-            account = self._api().whoami()
+        with self._explained() as api:
+            account = api.whoami()
             user = account["name"]
         if account.get("auth", {}).get("accessToken", {}).get("role") == "read":
             raise HubError(f"The token of {user} is read-only. Log in with a token that has write permission.")
@@ -97,20 +93,14 @@ class Repository:
                 f"{', '.join(owners)}."
             )
         found = replace(self, repo_id=f"{owner or user}/{name}")
-        found._refuse_public()
+        with found._explained() as api:
+            found._main_branch(api)
         return found
-
-    def _refuse_public(self) -> None:
-        if not self.private:
-            return
-        api = self._api()
-        with self._explained():
-            exists = api.repo_exists(self.repo_id, repo_type=self.kind)
-            if exists and not api.repo_info(self.repo_id, repo_type=self.kind).private:
-                raise HubError(f"{self.repo_id} is public. Make it private in its settings, or choose another name.")
 
     def push(self, files: Mapping[str, Content], *, message: str, owned: Collection[str] = ()) -> Commit:
         """Write files in a single commit; the repository is created if missing.
+
+        `HfApi.upload_folder` is not used, because since huggingface_hub 2 it may divide a push into several commits.
 
         Args:
             files: Name in the repository, and a path, the content, or a function from the current content (None if
@@ -121,81 +111,73 @@ class Repository:
         Raises:
             HubError: If the Hub refuses or cannot be reached, or the repository was changed at the same time. The push
                 is then applied completely (if only the response was lost) or not at all. The message says if this push
-                created a repository and left it empty.
+                created the repository.
             ValueError: If the message is empty.
         """
         if not message.strip():
             raise ValueError("message is empty: pass a title for the commit.")
-        api = self._api()
-        with self._explained():
-            created = not api.repo_exists(self.repo_id, repo_type=self.kind)
-            if created:
+        note = ""
+        with self._explained() as api:
+            if self._main_branch(api) is None:
                 sdk = "gradio" if self.kind == "space" else None
                 api.create_repo(
                     self.repo_id, repo_type=self.kind, private=self.private or None, exist_ok=True, space_sdk=sdk
                 )
-        try:
-            with self._explained():
-                return self._commit(api, files, message=message, owned=owned)
-        except HubError as error:
-            if not created:
-                raise
-            raise HubError(f"{error}{self._left_behind(api, files)}") from error
+                note = f" {self.repo_id} was created and may be empty: push again, or delete it in its settings."
+        with self._explained(note) as api:
+            head = self._main_branch(api)
+            if self.revision:
+                api.create_branch(self.repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
+                head = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)
+            commit = api.create_commit(
+                self.repo_id,
+                self._operations(api, files, head=head, owned=owned),
+                commit_message=message,
+                repo_type=self.kind,
+                revision=self.revision,
+                parent_commit=head.sha,
+            )
+        return Commit(self.repo_id, str(commit.commit_url), commit.oid, changed=commit.oid != head.sha)
 
-    def _left_behind(self, api: HfApi, files: Mapping[str, Content]) -> str:
-        """Return a sentence on the repository that a failed push created; empty if the push was applied."""
-        try:
-            name = next(iter(files))
-            if api.file_exists(self.repo_id, name, repo_type=self.kind, revision=self.revision):
-                return ""
-            state = "is empty"
-        except Exception:  # errors of the client and of the transport
-            state = "may be empty"
-        return f" {self.repo_id} was created and {state}: push again, or delete it in its settings."
+    def _main_branch(self, api: HfApi) -> Any:
+        """Return the state of the main branch, or None if there is no repository; refuse one that must be private."""
+        from huggingface_hub.errors import RepositoryNotFoundError
 
-    def _commit(self, api: HfApi, files: Mapping[str, Content], *, message: str, owned: Collection[str]) -> Commit:
+        try:
+            found: Any = api.repo_info(self.repo_id, repo_type=self.kind)
+        except RepositoryNotFoundError:
+            return None
+        if self.private and not found.private:
+            raise HubError(f"{self.repo_id} is public. Make it private in its settings, or choose another name.")
+        return found
+
+    def _operations(
+        self, api: HfApi, files: Mapping[str, Content], *, head: Any, owned: Collection[str]
+    ) -> Iterator[Any]:
+        """Yield the additions and deletions of a commit on top of `head`."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        self._refuse_public()
-        if self.revision:
-            api.create_branch(self.repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
-        head: Any = api.repo_info(self.repo_id, repo_type=self.kind, revision=self.revision)
         present = {item.rfilename for item in head.siblings or ()}
-        stale = {name for name in present - files.keys() if any(fnmatch(name, pattern) for pattern in owned)}
-        written = {
-            name: content(self._read(api, name, head.sha) if name in present else None)
-            if callable(content)
-            else content
-            for name, content in files.items()
-        }
-        commit = api.create_commit(
-            self.repo_id,
-            [
-                *(CommitOperationAdd(name, content) for name, content in written.items()),
-                *(CommitOperationDelete(name) for name in sorted(stale)),
-            ],
-            commit_message=message,
-            repo_type=self.kind,
-            revision=self.revision,
-            parent_commit=head.sha,
-        )
-        return Commit(self.repo_id, str(commit.commit_url), commit.oid, changed=commit.oid != head.sha)
+        for name, content in files.items():
+            current = self._read(api, name, head.sha) if callable(content) and name in present else None
+            yield CommitOperationAdd(name, content(current) if callable(content) else content)
+        for name in sorted(present - files.keys()):
+            if any(fnmatch(name, pattern) for pattern in owned):
+                yield CommitOperationDelete(name)
 
     def _read(self, api: HfApi, name: str, commit: str) -> bytes:
         with TemporaryDirectory() as folder:
             path = api.hf_hub_download(self.repo_id, name, repo_type=self.kind, revision=commit, local_dir=folder)
             return Path(path).read_bytes()
 
-    def _api(self) -> HfApi:
+    @contextmanager
+    def _explained(self, note: str = "") -> Iterator[HfApi]:
+        """Yield a client, and raise HubError for its errors; `note` ends the message."""
         from huggingface_hub import HfApi
 
-        return HfApi(token=self.token, library_name="spinealign", library_version=__version__)
-
-    @contextmanager
-    def _explained(self) -> Iterator[Any]:
         try:
-            yield
-        except HubError:
+            yield HfApi(token=self.token, library_name="spinealign", library_version=__version__)
+        except SpineAlignError:
             raise
         except Exception as error:  # errors of the client and of the transport, ValueError, OSError
-            raise HubError(explain(error, self.repo_id, revision=self.revision)) from error
+            raise HubError(f"{explain(error, self.repo_id, revision=self.revision)}{note}") from error

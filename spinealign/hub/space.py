@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from importlib.metadata import requires, version
-from pathlib import Path, PurePosixPath
+from importlib.metadata import version
+from pathlib import Path
 
 from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE, checkpoint_files
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
-from spinealign.errors import CheckpointError, require
+from spinealign.errors import CheckpointError, MissingDependencyError, require, requirements
 from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.repository import Commit, Repository
 from spinealign.inference.predictor import Predictor
@@ -48,7 +48,8 @@ def build_space(
     Raises:
         CheckpointError: If the model does not exist, has no ONNX weights, or is a folder that cannot be published.
         FileExistsError: If the folder is not empty.
-        MissingDependencyError: If Gradio is not installed; the Space requires the same version.
+        MissingDependencyError: If Gradio is not installed, of which the Space requires the same version, or spinealign
+            itself.
     """
     files = space_files(model, revision=revision, title=title)
     with new_folder(Path(folder)) as staging:
@@ -91,58 +92,40 @@ def space_files(
 ) -> dict[str, Path | bytes]:
     """Return the content of each file of a Space by name; the arguments are those of `build_space`."""
     require("gradio", extra="app")
+    if not requirements():
+        raise MissingDependencyError("not installed: spinealign", "app")
     folder = Path(model) if model is not None and os.path.isdir(model) else None
-    if folder is not None:
-        check_checkpoint(folder)
+    checked = check_checkpoint(folder) if folder is not None else None
     predictor = Predictor.from_pretrained(model, revision=revision)
     checkpoint = predictor.checkpoint
     if checkpoint.path(ONNX_FILE) is None:
         raise CheckpointError(f"{predictor.model} has no {ONNX_FILE}, and a Space runs without torch.")
-    if folder is not None:
-        about_model = render_space_card(title, _place(folder).name, models=[])
-        app, carried = _app_with_folder(folder)
-    else:
-        about_model = render_space_card(title, predictor.model, models=[model] if model is not None else [])
-        app, carried = _app_of_hub(model, checkpoint.folder.name), {}
+    imports, arguments, name, files = "", "", predictor.model, {}
+    if checked is not None and folder is not None:
+        # without characters that have a meaning in code, Markdown or git
+        name = re.sub(r"^\.|[^\w.-]", "_", folder.resolve().name)
+        imports, arguments = "from pathlib import Path\n\n", f'Path(__file__).parent / "checkpoints/{name}"'
+        stored = checkpoint_files(folder)
+        del stored[WEIGHTS_FILE]
+        files = {f"checkpoints/{name}/{file}": path.read_bytes() for file, path in stored.items()}
+        checked.check_unchanged()
+    elif model is not None:
+        arguments = f'"{model}", revision="{checkpoint.folder.name}"'
+    card = render_space_card(title, name, models=[model] if model is not None and folder is None else [])
     return {
-        "README.md": about_model.encode(),
+        "README.md": card.encode(),
         "requirements.txt": "".join(f"{line}\n" for line in _requirements(predictor)).encode(),
-        "app.py": app.encode(),
-        **carried,
+        "app.py": _APP.format(imports=imports, arguments=arguments).encode(),
+        **files,
         **dict(_package(with_default=model is None)),
     }
 
 
-def _app_of_hub(model: str | None, commit: str) -> str:
-    arguments = f'"{model}", revision="{commit}"' if model is not None else ""
-    return _APP.format(imports="", arguments=arguments)
-
-
-def _app_with_folder(folder: Path) -> tuple[str, dict[str, Path]]:
-    """Return the app and the files of a checkpoint that is stored in the Space."""
-    place = _place(folder).as_posix()
-    files = {f"{place}/{name}": path for name, path in checkpoint_files(folder).items() if name != WEIGHTS_FILE}
-    arguments = f'Path(__file__).parent / "{place}"'
-    return _APP.format(imports="from pathlib import Path\n\n", arguments=arguments), files
-
-
-def _place(folder: Path) -> PurePosixPath:
-    """Return the path of a folder in the Space, without characters that have a meaning in code, Markdown or git."""
-    return PurePosixPath("checkpoints") / re.sub(r"^\.|[^\w.-]", "_", folder.resolve().name)
-
-
 def _requirements(predictor: Predictor) -> Iterator[str]:
     """Yield the requirements of the page, with the installed version of Gradio and without torch."""
-    from packaging.requirements import Requirement
-
     enhanced = predictor.preprocessing.denoise != "none" or predictor.preprocessing.equalize != "none"
-    extras = ("", "app", "filters") if enhanced else ("", "app")
-    for line in requires("spinealign") or ():
-        needed = Requirement(line)
-        if needed.name != "spinealign" and any(
-            needed.marker is None or needed.marker.evaluate({"extra": extra}) for extra in extras
-        ):
-            yield f"gradio=={version('gradio')}" if needed.name == "gradio" else f"{needed.name}{needed.specifier}"
+    for name, needed in {**requirements("app"), **(requirements("filters") if enhanced else {})}.items():
+        yield f"gradio=={version('gradio')}" if name == "gradio" else f"{name}{needed.specifier}"
 
 
 def _package(*, with_default: bool) -> Iterator[tuple[str, Path]]:

@@ -13,6 +13,7 @@ from spinealign.checkpoint.files import CHECKPOINT_FILES
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.errors import CheckpointError, HubError
 from spinealign.hub.pushing import plan_push, push_to_hub
+from spinealign.writing import replaced_together
 
 ALL = set(CHECKPOINT_FILES) | {".gitattributes"}
 
@@ -90,7 +91,7 @@ def test_a_refused_first_push_says_the_repository_is_empty(local_hub, loopback, 
     repo_id = local_hub.new_id()
     card = (checkpoint / "README.md").read_text()
     (checkpoint / "README.md").write_text(card.replace("      type: phantoms\n", "      type: ''\n"))
-    with pytest.raises(HubError, match=f"{repo_id} was created and is empty: push again"):
+    with pytest.raises(HubError, match=f"{repo_id} was created and may be empty: push again"):
         push_to_hub(checkpoint, repo_id, private=True, revision="trial")
     assert files_of(local_hub, repo_id) == {".gitattributes"}
     with pytest.raises(HubError, match="Invalid metadata") as caught:
@@ -214,7 +215,7 @@ def test_an_interrupted_upload_is_retried(local_hub, loopback, checkpoint):
 def test_an_interrupted_commit_changes_nothing(local_hub, loopback, checkpoint):
     loopback.cuts = [Cut("POST", "/commit/")]
     repo_id = local_hub.new_id()
-    with pytest.raises(HubError, match=r"interrupted.* was created and is empty"):
+    with pytest.raises(HubError, match=r"interrupted.* was created and may be empty"):
         push_to_hub(checkpoint, repo_id)
     assert files_of(local_hub, repo_id) == {".gitattributes"}
     push_to_hub(checkpoint, repo_id)
@@ -225,9 +226,8 @@ def test_an_interrupted_commit_changes_nothing(local_hub, loopback, checkpoint):
 def test_a_push_with_a_lost_response_is_complete(local_hub, loopback, checkpoint):
     loopback.cuts = [Cut("POST", "/commit/", answer=True)]
     repo_id = local_hub.new_id()
-    with pytest.raises(HubError, match="interrupted") as caught:
+    with pytest.raises(HubError, match="interrupted"):
         push_to_hub(checkpoint, repo_id)
-    assert "empty" not in str(caught.value)
     assert files_of(local_hub, repo_id) == ALL
     assert not push_to_hub(checkpoint, repo_id).changed
     assert len(titles_of(local_hub, repo_id)) == 2
@@ -273,9 +273,21 @@ def test_of_two_simultaneous_pushes_one_succeeds(local_hub, loopback, checkpoint
 
 def test_a_dry_run_lists_files_without_network(local_hub, loopback, checkpoint):
     planned = plan_push(checkpoint)
-    assert [file.name for file in planned] == list(CHECKPOINT_FILES)
-    assert all(file.size == (checkpoint / file.name).stat().st_size for file in planned)
+    assert planned == {name: (checkpoint / name).stat().st_size for name in CHECKPOINT_FILES}
     assert not loopback.requests
+
+
+def test_a_checkpoint_that_is_replaced_during_a_push_is_refused(local_hub, loopback, checkpoint):
+    def retrain(method, path):
+        if path == "/api/repos/create":  # after the checks
+            with replaced_together(checkpoint, key="config.json") as staging:
+                shutil.copy(DEFAULT_FOLDER / "config.json", staging)
+
+    loopback.before = retrain
+    repo_id = local_hub.new_id()
+    with pytest.raises(CheckpointError, match="tiny was replaced while it was in use"):
+        push_to_hub(checkpoint, repo_id)
+    assert files_of(local_hub, repo_id) == {".gitattributes"}
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
