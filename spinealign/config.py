@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 POSITIVE_LABEL, NEGATIVE_LABEL = "fracture", "normal"
@@ -21,6 +21,10 @@ class EnhancementConfig:
 
     window_center: float = field(default=300.0, metadata={"help": "Center of the CT window in HU."})
     window_width: float = field(default=1500.0, metadata={"help": "Width of the CT window in HU."})
+    white: float | None = field(
+        default=None,
+        metadata={"help": "Value shown as white in gray images of 16 bits that use fewer, such as 4095 for 12 bits."},
+    )
     denoise: str = field(default="none", metadata={"help": "Noise filter.", "choices": list(DENOISE_METHODS)})
     equalize: str = field(
         default="none", metadata={"help": "Contrast equalization.", "choices": list(EQUALIZE_METHODS)}
@@ -32,6 +36,8 @@ class EnhancementConfig:
                 f"Expected a finite window_center and a positive window_width, got {self.window_center} and "
                 f"{self.window_width}."
             )
+        if self.white is not None and not 0 < self.white < inf:
+            raise ValueError(f"white must be positive, got {self.white}.")
         if self.denoise not in DENOISE_METHODS:
             raise ValueError(f"denoise must be one of {', '.join(DENOISE_METHODS)}, got {self.denoise!r}.")
         if self.equalize not in EQUALIZE_METHODS:

@@ -116,7 +116,8 @@ class Cohort:
     ) -> Commit:
         """Push the collection as a dataset in one commit; `load_cohort(repo_id)` and `datasets` can load it.
 
-        Image files are uploaded unchanged, with label, source, series, split, patient and size.
+        Images are rewritten from their pixels without metadata, as PNG or DICOM, and uploaded with label, source,
+        series, split, patient and size.
 
         Args:
             repo_id: `owner/name`, or `name` for your own account; the repository is created if missing.
@@ -126,8 +127,8 @@ class Cohort:
             message: Title of the commit.
 
         Raises:
-            CohortError: If the collection is empty, an image is in an unknown split, or a file is not an image or may
-                identify a patient.
+            CohortError: If the collection is empty, an image is in an unknown split, or a file cannot be read or
+                declares text in its pixels.
             UnreadableImageError: If a file cannot be opened.
             HubError: If the Hub refuses or cannot be reached. A push is never applied in part.
             MissingDependencyError: If datasets is not installed.

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
+import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.sample import SPLITS, Sample
 from spinealign.config import POSITIVE_LABEL
-from spinealign.errors import CohortError, require
+from spinealign.errors import CohortError, ImageError, require
 from spinealign.hub.repository import Commit, Content, Repository
-from spinealign.privacy.identifiers import identifiers_in
+from spinealign.privacy.rewriting import rewrite
 from spinealign.reading.kinds import suffix_of
 from spinealign.reporting.dataset_card import ALL_SPLITS, card_after, data_files, hub_split, splits_of
 
+logger = logging.getLogger(__name__)
+
 MESSAGE = "Upload with spinealign"
 SHARD_BYTES = 400 * 1024**2
-GROUP_ROWS = 100  # rows of a Parquet row group, which readers load as a whole
+GROUP_ROWS = 100  # images of a Parquet row group, which readers load as a whole
 LISTED = 10  # files that a message lists
 
 
@@ -39,14 +45,11 @@ def push_dataset(
     require("datasets", extra="train")
     repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
     _check(cohort)
-    samples = _without_file_names(cohort.samples)
+    salt = _digest(cohort)
     repository = repository.checked()
+    samples = _without_file_names(cohort.samples)
     with tempfile.TemporaryDirectory(prefix="spinealign-") as folder:
-        files: dict[str, Content] = {}
-        features = _features(samples)
-        for split in splits_of(samples):
-            part = [item for item in samples if hub_split(item) == split]
-            files |= _write_split(Path(folder), split, samples=part, features=features)
+        files: dict[str, Content] = {**_write(samples, Path(folder), salt)}
         files["README.md"] = partial(card_after, samples=samples, name=cohort.name, repo_id=repository.repo_id)
         return repository.push(files, message=message, owned=[data_files(split) for split in ALL_SPLITS])
 
@@ -57,15 +60,14 @@ def _check(cohort: Cohort) -> None:
     unknown = sorted({str(sample.split) for sample in cohort if sample.split not in (None, *SPLITS)})
     if unknown:
         raise CohortError(f"{cohort.name} has images in {', '.join(unknown)}; the splits are {', '.join(SPLITS)}.")
-    found = {sample.name: names for sample in cohort if (names := identifiers_in(sample.read()))}
-    if found:
-        listed = "; ".join(f"{name} ({', '.join(names)})" for name, names in list(found.items())[:LISTED])
-        more = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
-        raise CohortError(
-            f"{len(found)} of {len(cohort)} files may identify a patient or are not images, and nothing was pushed: "
-            f"{listed}{more}. De-identify DICOM files, save PNG and JPEG files without metadata, remove files that are "
-            "not images, index the collection again, then push."
-        )
+
+
+def _digest(cohort: Cohort) -> bytes:
+    """Return a digest of the original files, as a salt: it is secret like them, and equal if they are pushed again."""
+    digest = hashlib.blake2b(digest_size=32)
+    for sample in cohort:
+        digest.update(sample.read())
+    return digest.digest()
 
 
 def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:
@@ -80,55 +82,66 @@ def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:
     return [replace(sample, source=number.get(sample.source, sample.source)) for sample in samples]
 
 
-def _features(samples: Sequence[Sample]) -> Any:
+def _write(samples: Sequence[Sample], folder: Path, salt: bytes) -> dict[str, Path]:
+    """Write the rewritten images and their labels as Parquet files.
+
+    Returns:
+        Name in the repository and path of each file.
+
+    Raises:
+        CohortError: If an image cannot be rewritten.
+    """
     from datasets import ClassLabel, Features, Image, Value
 
     labels = sorted({sample.label for sample in samples}, key=lambda label: (label == POSITIVE_LABEL, label))
     text = {column: Value("string") for column in ("source", "series", "split", "patient")}
-    return Features({"image": Image(), "label": ClassLabel(names=labels), **text, "size_mm": Value("float64")})
+    features = Features({"image": Image(), "label": ClassLabel(names=labels), **text, "size_mm": Value("float64")})
+    problems: list[str] = []
+    changed: Counter[str] = Counter()
+    bar = tqdm(desc="rewriting images", total=len(samples), unit="image", disable=None)
+
+    def rows(split: str) -> Iterator[dict[str, Any]]:
+        for index, sample in enumerate(item for item in samples if hub_split(item) == split):
+            bar.update()
+            content = sample.read()
+            try:
+                image = rewrite(content, salt, origin=sample.name)
+            except ImageError as error:
+                problems.append(str(error))
+                continue
+            changed[str(suffix_of(content))] += image != content
+            columns = {name: getattr(sample, name) for name in (*text, "size_mm")}
+            # The name of a file may contain that of a patient, so images are numbered.
+            path = f"{split}-{index:06d}{suffix_of(image)}"
+            yield {"image": {"bytes": image, "path": path}, "label": labels.index(sample.label), **columns}
+
+    files: dict[str, Path] = {}
+    with bar:
+        for split in splits_of(samples):
+            files |= _write_split(folder, split, rows=rows(split), schema=features.arrow_schema)
+    if problems:
+        more = f" And {len(problems) - LISTED} more." if len(problems) > LISTED else ""
+        raise CohortError(
+            f"{len(problems)} of {len(samples)} files cannot be pushed, and nothing was pushed: "
+            f"{' '.join(problems[:LISTED])}{more}"
+        )
+    kinds = ", ".join(f"{number} {suffix}" for suffix, number in sorted(changed.items()) if number)
+    logger.info("Rewrote %d of %d files without metadata (%s).", changed.total(), len(samples), kinds or "none")
+    return files
 
 
-def _write_split(folder: Path, split: str, *, samples: Sequence[Sample], features: Any) -> dict[str, Content]:
+def _write_split(folder: Path, split: str, *, rows: Iterator[dict[str, Any]], schema: Any) -> dict[str, Path]:
     """Write a split as Parquet files of limited size, with few images in memory at a time."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    schema = features.arrow_schema  # with the column types of datasets
-    shards = list(_shards(samples))
-    written: dict[str, Content] = {}
-    for number, shard in enumerate(shards):
-        name = f"{split}-{number:05d}-of-{len(shards):05d}"
-        with ParquetWriter(folder / name, schema) as writer:
-            for start in range(0, len(shard), GROUP_ROWS):
-                part = enumerate(shard[start : start + GROUP_ROWS], start)
-                # The name of a file may contain that of a patient, so images are numbered.
-                rows = [_row(sample, f"{name}-{place}", features["label"]) for place, sample in part]
-                writer.write_table(pa.Table.from_pylist(rows, schema))
-        written[f"data/{name}.parquet"] = folder / name
-    return written
-
-
-def _shards(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
-    shard: list[Sample] = []
-    size = 0
-    for sample in samples:
-        shard.append(sample)
-        size += len(sample.image) if isinstance(sample.image, bytes) else os.stat(sample.image).st_size
-        if size >= SHARD_BYTES:
-            yield shard
-            shard, size = [], 0
-    if shard:
-        yield shard
-
-
-def _row(sample: Sample, name: str, labels: Any) -> dict[str, Any]:
-    content = sample.read()
-    return {
-        "image": {"bytes": content, "path": f"{name}{suffix_of(content)}"},
-        "label": labels.str2int(sample.label),
-        "source": sample.source,
-        "series": sample.series,
-        "split": sample.split,
-        "patient": sample.patient,
-        "size_mm": sample.size_mm,
-    }
+    paths: list[Path] = []
+    while group := list(islice(rows, GROUP_ROWS)):
+        paths.append(folder / f"{split}-{len(paths)}")
+        size = 0
+        with ParquetWriter(paths[-1], schema) as writer:
+            while group:
+                writer.write_table(pa.Table.from_pylist(group, schema))
+                size += sum(len(row["image"]["bytes"]) for row in group)
+                group = list(islice(rows, GROUP_ROWS)) if size < SHARD_BYTES else []
+    return {f"data/{split}-{index:05d}-of-{len(paths):05d}.parquet": path for index, path in enumerate(paths)}

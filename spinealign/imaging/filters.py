@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.errors import require
-from spinealign.imaging.muting import quiet
+from spinealign.imaging.muting import muted
 
 Intensity: TypeAlias = NDArray[np.floating]
 Filter: TypeAlias = Callable[[Intensity], Intensity]
@@ -38,7 +38,7 @@ def wavelet(intensity: Intensity) -> Intensity:
     """Shrink wavelet coefficients by BayesShrink (Chang et al., IEEE TIP 9, 2000, 1532)."""
     from skimage import restoration
 
-    with quiet():  # the noise estimate warns if an image has no detail, and the result is NaN
+    with muted():  # the noise estimate warns if an image has no detail, and the result is NaN
         result = restoration.denoise_wavelet(intensity, method="BayesShrink", rescale_sigma=True)
     return result if np.isfinite(result).all() else intensity
 

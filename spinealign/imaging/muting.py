@@ -1,4 +1,8 @@
-"""Muted warnings and logs of decoders, which may quote the header and so name the patient."""
+"""Muted warnings and logs of decoders, which may quote the header and so name the patient.
+
+Filters of `warnings` and of loggers are shared by all threads. The filters here match in a muted context only, so that
+threads neither wait for each other nor lose warnings of their own.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,34 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock
+from contextvars import ContextVar
 
-_LOCK = RLock()  # the filters of `warnings` are global to the process
+_LOGGERS = ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils")
+_muted: ContextVar[bool] = ContextVar("muted", default=False)
+
+
+class _AnyWarningIfMuted(type):
+    def __subclasscheck__(cls, category: type) -> bool:
+        return _muted.get()
+
+
+class _MutedWarning(Warning, metaclass=_AnyWarningIfMuted):
+    """A category that contains every warning in a muted context, and no warning in another."""
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    return not _muted.get()
 
 
 @contextmanager
-def quiet(*loggers: str) -> Iterator[None]:
-    """Mute warnings and the given loggers inside the block, in one thread at a time."""
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        muted = [logger for logger in map(logging.getLogger, loggers) if not logger.disabled]
-        for logger in muted:
-            logger.disabled = True
-        try:
-            yield
-        finally:
-            for logger in muted:
-                logger.disabled = False
+def muted() -> Iterator[None]:
+    """Mute warnings and decoder logs of this thread inside the block."""
+    if not warnings.filters or warnings.filters[0][2] is not _MutedWarning:
+        warnings.simplefilter("ignore", _MutedWarning)
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_is_heard)
+    token = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(token)

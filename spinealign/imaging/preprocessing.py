@@ -55,6 +55,7 @@ def render(image: Slice, config: EnhancementConfig | None = None) -> NDArray[np.
     if image.unit == "HU":
         intensity = apply_window(image.pixels, config.window_center, config.window_width)
     else:
+        image = image.with_white(config.white) if config.white else image
         intensity = np.clip(image.pixels / np.float32(255), 0.0, 1.0)
     intensity = equalize(denoise(intensity, config.denoise), config.equalize)
     return np.round(intensity * 255).astype(np.uint8)

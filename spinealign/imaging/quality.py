@@ -9,20 +9,25 @@ from PIL import Image, ImageFilter
 from spinealign.config import QualityConfig
 
 _SIDE = 224  # sharpness is measured after resizing to this side, so that limits apply to images of any size
+_UNUSED = 64  # images with at most 14 of 16 bits are darker than this
 
 
-def quality_reasons(gray: NDArray[np.uint8], limits: QualityConfig, *, color: float = 0.0) -> tuple[str, ...]:
+def quality_reasons(
+    gray: NDArray[np.uint8], limits: QualityConfig, *, color: float = 0.0, assumed_white: float | None = None
+) -> tuple[str, ...]:
     """Return the reasons why an image is not good enough for prediction.
 
     Args:
         gray: The windowed image without filters, shape (H, W).
         limits: Limits of each property.
         color: Color of the original, see `Slice.color`.
+        assumed_white: See `Slice.assumed_white`; None if `gray` was scaled by a known value.
 
     Returns:
         One phrase with value and limit for each property out of its limits; empty for a good image.
     """
     height, width = gray.shape
+    brightest = int(gray.max())
     aspect = max(height, width) / min(height, width)
     brightness, information, sharpness = float(gray.mean()), entropy_bits(gray), relative_sharpness(gray)
     checks = (
@@ -38,6 +43,9 @@ def quality_reasons(gray: NDArray[np.uint8], limits: QualityConfig, *, color: fl
         (sharpness < limits.min_sharpness, f"blurry: sharpness {sharpness:.3f} (limit {limits.min_sharpness:g})"),
         (color > limits.max_color,
          f"colored: channels differ by {color:.1f} gray levels (limit {limits.max_color:g})"),
+        (assumed_white is not None and brightest < _UNUSED,
+         f"unclear scale: brightest gray level {brightest} (limit {_UNUSED}), because white is assumed to be "
+         f"{assumed_white or 0:g}; set white, for example to 4095 for 12 bits, or scale the file to its full depth"),
     )  # fmt: skip
     return tuple(reason for failed, reason in checks if failed)
 

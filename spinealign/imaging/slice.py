@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,6 +26,8 @@ class Slice:
         origin: Where the pixels came from: the path as given, or the kind of object.
         color: Mean difference between the brightest and the darkest color channel of the source, in gray levels
             (0 to 255); 0 for gray images.
+        assumed_white: Stored value that became white, if it is only the largest value that the file can store, such as
+            65535; None if the scale is known.
 
     Raises:
         UnsupportedFormatError: If `pixels` is not a 2-D array of real numbers with at least one pixel.
@@ -39,6 +41,7 @@ class Slice:
     modality: str | None = None
     origin: str = "array"
     color: float = 0.0
+    assumed_white: float | None = None
 
     def __post_init__(self) -> None:
         pixels = np.asarray(self.pixels)
@@ -65,6 +68,13 @@ class Slice:
         """Height and width in pixels."""
         height, width = self.pixels.shape
         return height, width
+
+    def with_white(self, white: float) -> Slice:
+        """Return the slice with another stored value as white; unchanged if its scale is known."""
+        if self.assumed_white is None:
+            return self
+        pixels = np.clip(self.pixels * np.float32(self.assumed_white / white), 0, 255)
+        return replace(self, pixels=pixels, assumed_white=None)
 
 
 def check_size(height: int, width: int, *, origin: str) -> None:

@@ -253,7 +253,12 @@ class Predictor:
         config = self.preprocessing
         output = self.run(np.stack([normalize(item.gray / np.float32(255), config) for item in images]))
         reasons = [
-            (*quality_reasons(item.window_gray, self.settings.quality, color=item.color), *unknown)
+            (
+                *quality_reasons(
+                    item.window_gray, self.settings.quality, color=item.color, assumed_white=item.assumed_white
+                ),
+                *unknown,
+            )
             for item, unknown in zip(images, self._explain_novelty(output))
         ]
         predictions = []

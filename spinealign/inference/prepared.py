@@ -19,12 +19,14 @@ class PreparedImage:
     Attributes:
         source: Path of the image as given, or the kind of object.
         color: Color of the original, see `Slice.color`.
+        assumed_white: See `Slice.assumed_white`; None if the model's settings name the white.
         window_gray: The slice in the model's window, without filters, uint8 of shape (H, W).
         gray: The slice in the model's window, filtered and resized, uint8 of shape (S, S).
     """
 
     source: str
     color: float
+    assumed_white: float | None
     window_gray: NDArray[np.uint8]
     gray: NDArray[np.uint8]
 
@@ -35,7 +37,8 @@ def prepare(image: Slice, config: PreprocessingConfig) -> PreparedImage:
     Raises:
         MissingDependencyError: If a filter needs a package that is not installed.
     """
+    image = image.with_white(config.white) if config.white else image
     window_gray = render(image, EnhancementConfig(config.window_center, config.window_width))
     filtered = config.denoise != "none" or config.equalize != "none"
     gray = resize(render(image, config) if filtered else window_gray, config)
-    return PreparedImage(image.origin, image.color, window_gray, gray)
+    return PreparedImage(image.origin, image.color, image.assumed_white, window_gray, gray)

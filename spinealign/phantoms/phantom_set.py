@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +43,8 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
     with new_folder(Path(folder)) as staging:
         for split in counts:
             (staging / split).mkdir()
-        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:  # fork is unsafe with threads
-            tasks = pool.map(_write_phantom, [staging] * len(jobs), jobs, seeds, [size] * len(jobs), chunksize=16)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            tasks = pool.map(lambda job, seed: _write_phantom(staging, job, seed, size), jobs, seeds)
             rows = list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image", disable=None))
         with (staging / MANIFEST_FILE).open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, COLUMNS)

@@ -1,6 +1,4 @@
-"""Patient privacy: detection of identifying metadata in image files, and pseudonyms.
+"""Patient privacy: `rewriting.rewrite` removes identifying metadata from image files, and `pseudonyms` replaces names.
 
-`identifiers.identifiers_in` lists what may identify a patient, in DICOM headers (`identifiers.py`) and in PNG and JPEG
-metadata (`metadata.py`). `pseudonyms.read_identity` and `numbered` replace patient and series identifiers. No function
-here returns text of a header.
+No function here returns text of a header.
 """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-from spinealign.imaging.muting import quiet
+from spinealign.imaging.muting import muted
 from spinealign.reading.kinds import is_dicom
 
 
@@ -39,7 +39,7 @@ def read_identity(content: bytes, salt: bytes) -> Identity:
     import pydicom
 
     try:
-        with quiet("pydicom"):
+        with muted():
             header = pydicom.dcmread(BytesIO(content), force=True, stop_before_pixels=True)
             values = [str(header.get(name) or "").strip() for name in ("PatientID", "SeriesInstanceUID")]
     except Exception:  # damaged headers raise many types; reading the pixels reports them

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -9,21 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
-from spinealign.imaging.muting import quiet
+from spinealign.imaging.muting import muted
 from spinealign.imaging.slice import Slice, check_size
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 # Defined terms for images (DICOM PS3.3 C.7.3.1.1.1). Other text is not passed on: it could be a name.
-_MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "PX", "RF", "RG", "US", "XA"})
+MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "PX", "RF", "RG", "US", "XA"})
 
 
 def read_dicom(content: bytes, origin: str) -> Slice:
     """Decode a single-frame image.
 
     CT is rescaled to HU (DICOM PS3.3 C.7.6.16.2.9, C.11.1) and not inverted for MONOCHROME1, which concerns the display
-    only. Images of other modalities are windowed by their header, and inverted for MONOCHROME1.
+    only. Images of other modalities are windowed by their header or, without a window, scaled from 0 to the largest
+    value of `BitsStored`, and inverted for MONOCHROME1.
 
     Args:
         content: Bytes of the file.
@@ -36,11 +39,26 @@ def read_dicom(content: bytes, origin: str) -> Slice:
         UnreadableImageError: If the file is damaged.
         UnsupportedFormatError: If it contains no image, several frames, or color.
     """
+    with open_dicom(content, origin) as dataset:
+        return _slice_from(dataset, origin)
+
+
+@contextmanager
+def open_dicom(content: bytes, origin: str) -> Iterator[Dataset]:
+    """Open a single-frame gray image; in the block, pydicom is muted and its errors become those of `read_dicom`."""
     import pydicom
 
     try:
-        with quiet("pydicom"):
-            return _slice_from(pydicom.dcmread(BytesIO(content), force=True), origin)
+        with muted():
+            dataset = pydicom.dcmread(BytesIO(content), force=True)
+            if "PixelData" not in dataset:
+                raise UnsupportedFormatError(f"{origin} is a DICOM object without an image; pass an image file.")
+            if int(dataset.get("NumberOfFrames") or 1) > 1:
+                raise UnsupportedFormatError(f"{origin} has several frames; pass one frame as an array.")
+            if int(dataset.get("SamplesPerPixel") or 1) != 1:
+                raise UnsupportedFormatError(f"{origin} is a color image; pass a gray image.")
+            check_size(int(dataset.Rows), int(dataset.Columns), origin=origin)
+            yield dataset
     except ImageError:
         raise
     except Exception as error:  # pydicom raises many types for damaged files; the text may quote the header
@@ -52,23 +70,18 @@ def read_dicom(content: bytes, origin: str) -> Slice:
 def _slice_from(dataset: Dataset, origin: str) -> Slice:
     from pydicom.pixels import apply_modality_lut
 
-    if "PixelData" not in dataset:
-        raise UnsupportedFormatError(f"{origin} is a DICOM object without an image; pass an image file.")
-    if int(dataset.get("NumberOfFrames") or 1) > 1:
-        raise UnsupportedFormatError(f"{origin} has several frames; pass one frame as an array.")
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise UnsupportedFormatError(f"{origin} is a color image; pass a gray image.")
-    check_size(int(dataset.Rows), int(dataset.Columns), origin=origin)
     values = np.asarray(apply_modality_lut(dataset.pixel_array, dataset), np.float32)
     spacing_mm = _spacing(dataset)
     if _is_ct(dataset):
         return Slice(values, unit="HU", spacing_mm=spacing_mm, modality="CT", origin=origin)
     modality = str(dataset.get("Modality") or "")
+    levels, assumed_white = _displayed(dataset, values)
     return Slice(
-        _displayed(dataset, values),
+        levels,
         spacing_mm=spacing_mm,
-        modality=modality if modality in _MODALITIES else None,
+        modality=modality if modality in MODALITIES else None,
         origin=origin,
+        assumed_white=assumed_white,
     )
 
 
@@ -91,14 +104,23 @@ def _is_ct(dataset: Dataset) -> bool:
     )
 
 
-def _displayed(dataset: Dataset, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return gray levels as a viewer shows them: by the header's window, or else stretched to the full range."""
-    from pydicom.pixels import apply_windowing
+def _displayed(dataset: Dataset, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], float | None]:
+    """Return gray levels as a viewer shows them, and the value of white if it is not known from a window."""
+    from pydicom.pixels import apply_modality_lut, apply_windowing
 
-    values = np.asarray(apply_windowing(values, dataset), np.float32)
-    low, high = float(values.min()), float(values.max())
-    levels = (values - low) * np.float32(255 / max(high - low, 1e-6))
-    return 255 - levels if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else levels
+    windowed = dataset.get("WindowCenter") not in (None, "") and dataset.get("WindowWidth") not in (None, "")
+    if windowed:
+        black, white = apply_windowing(np.array([-1e9, 1e9]), dataset)  # beyond both ends of any window
+        values = apply_windowing(values, dataset)
+    elif table := dataset.get("ModalityLUTSequence"):
+        black, white = 0, 2 ** int(table[0].LUTDescriptor[2]) - 1
+    else:
+        largest = 2 ** (int(dataset.BitsStored) - int(dataset.PixelRepresentation)) - 1
+        black, white = apply_modality_lut(np.array([0, largest]), dataset)
+    levels = np.clip((values - float(black)) * (255 / float(white - black)), 0, 255).astype(np.float32)
+    inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
+    assumed = not windowed and int(dataset.BitsStored) > 8
+    return (255 - levels if inverted else levels), (float(abs(white - black)) if assumed else None)
 
 
 def _spacing(dataset: Dataset) -> tuple[float, float] | None:

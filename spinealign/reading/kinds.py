@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from spinealign.errors import UnreadableImageError, UnsupportedFormatError
+
 Suffix = Literal[".png", ".jpg", ".dcm"]
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -34,9 +36,19 @@ def suffix_of(content: bytes) -> Suffix | None:
     return ".jpg" if content.startswith(_JPEG_SIGNATURE) else None
 
 
-def other_format(content: bytes) -> str | None:
-    """Return the name of a known format that `read_slice` does not accept, or None for other content."""
-    return next((name for signature, name in _OTHER_FORMATS.items() if content.startswith(signature)), None)
+def accepted_suffix(content: bytes, origin: str) -> Suffix:
+    """Return `suffix_of` a file; `origin` names it in messages.
+
+    Raises:
+        UnsupportedFormatError: If it is of a known format that is not accepted.
+        UnreadableImageError: If it is of another format.
+    """
+    if suffix := suffix_of(content):
+        return suffix
+    for signature, name in _OTHER_FORMATS.items():
+        if content.startswith(signature):
+            raise UnsupportedFormatError(f"{origin} is a {name}; save the slice as PNG, JPEG or DICOM.")
+    raise UnreadableImageError(f"{origin} is not a PNG, JPEG or DICOM image; check the file.")
 
 
 def is_dicom(content: bytes) -> bool:

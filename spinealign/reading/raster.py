@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
-from spinealign.errors import ImageError, UnreadableImageError
-from spinealign.imaging.muting import quiet
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
+from spinealign.imaging.muting import muted
 from spinealign.imaging.slice import MAX_PIXELS, Slice, Unit, check_size
-from spinealign.reading.deep_color import is_deep_color, read_deep_gray
+from spinealign.reading.kinds import PNG_SIGNATURE
 
 _FORMATS = ("PNG", "JPEG")
+_PNG_DEPTH = slice(24, 26)  # bits per channel and color type in the header
+_DEEP_COLOR = (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # RGB, gray with opacity and RGB with opacity of 16 bits
 
 
 def read_raster(content: bytes, origin: str) -> Slice:
@@ -23,13 +25,9 @@ def read_raster(content: bytes, origin: str) -> Slice:
 
     Raises:
         UnreadableImageError: If the file is damaged or too large.
+        UnsupportedFormatError: If it has 16 bits per color channel.
     """
-    with _typed_errors(origin):
-        with quiet():  # Pillow warns about large images, which check_size rejects
-            image = Image.open(BytesIO(content), formats=_FORMATS)
-        with image:
-            check_size(image.height, image.width, origin=origin)
-            return read_pillow(read_deep_gray(content) if is_deep_color(image) else image, origin)
+    return _slice_from(decode_raster(content, origin), origin)
 
 
 def read_pillow(image: Image.Image, origin: str) -> Slice:
@@ -39,42 +37,61 @@ def read_pillow(image: Image.Image, origin: str) -> Slice:
         UnreadableImageError: If the image cannot be decoded or is too large.
     """
     with _typed_errors(origin):
-        check_size(image.height, image.width, origin=origin)
-        with quiet():  # Pillow warns about malformed EXIF data
-            image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I") or image.mode == "F":
-            return read_array(np.asarray(image), origin)
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-        color = image.convert("RGB")
-        return Slice(np.asarray(color.convert("L"), np.float32), origin=origin, color=_channel_spread(color))
+        return _slice_from(_displayed(image, origin), origin)
 
 
-def read_array(array: NDArray[np.generic], origin: str, *, unit: Unit | None = None) -> Slice:
-    """Convert an array to HU or gray levels.
+def decode_raster(content: bytes, origin: str) -> Image.Image:
+    """Decode a PNG or JPEG file as it is displayed: upright, and black where it is transparent.
 
-    Args:
-        array: Real numbers, of shape (H, W).
-        origin: Name of the image.
-        unit: Unit of the values; None guesses `HU` if a value is negative, else `display`.
+    Returns:
+        Image of mode `L`, `I;16` or `RGB`.
 
     Raises:
-        ImageError: If the array is not an image.
+        UnreadableImageError: If the file is damaged or too large.
+        UnsupportedFormatError: If it has 16 bits per color channel.
     """
-    raw = Slice(np.asarray(array), origin=origin)
-    if unit == "HU" or (unit is None and raw.pixels.min() < 0):
-        return Slice(raw.pixels, unit="HU", origin=origin)
-    if array.dtype == np.uint8:
-        return raw
-    return Slice(_gray_levels(raw.pixels, whole_numbers=array.dtype.kind in "bui"), origin=origin)
+    if content.startswith(PNG_SIGNATURE) and content[_PNG_DEPTH] in _DEEP_COLOR:
+        raise UnsupportedFormatError(
+            f"{origin} has 16 bits per color channel; save it as gray with 16 bits or as color with 8 bits."
+        )
+    with _typed_errors(origin), Image.open(BytesIO(content), formats=_FORMATS) as image:
+        return _displayed(image, origin)
+
+
+def read_array(array: NDArray[np.generic], origin: str, *, unit: Unit | None, white: float | None) -> Slice:
+    """Convert an array of shape (H, W) to HU or gray levels, by the rules of `read_slice`.
+
+    Raises:
+        ImageError: If the array is not an image, or the meaning of its values is unclear.
+        ValueError: If the values are HU and `white` is given.
+    """
+    pixels = Slice(np.asarray(array), origin=origin).pixels
+    if unit == "HU" or (unit is None and white is None and pixels.min() < 0):
+        if white is not None:
+            raise ValueError("white applies to gray levels; omit it for Hounsfield units.")
+        return Slice(pixels, unit="HU", origin=origin)
+    assumed = None
+    if white is None:
+        if unit == "display" or array.dtype == np.uint8:
+            white = 255.0
+        elif array.dtype.kind == "b" or (array.dtype.kind == "f" and pixels.max() <= 1):
+            white = 1.0
+        elif array.dtype.kind == "u" and array.dtype.itemsize == 2:
+            white = assumed = 65535.0
+        else:
+            raise UnsupportedFormatError(
+                f"The scale of {array.dtype} values from {pixels.min():g} to {pixels.max():g} is unclear. Pass "
+                "unit='HU' for Hounsfield units, or white, the value shown as white, such as 255 or, for 12 bits, 4095."
+            )
+    return Slice(np.clip(pixels * np.float32(255 / white), 0, 255), origin=origin, assumed_white=assumed)
 
 
 @contextmanager
 def _typed_errors(origin: str) -> Iterator[None]:
-    """Turn any exception into an `ImageError`: Pillow raises many types for damaged files."""
+    """Mute Pillow, and turn any exception into an `ImageError`: Pillow raises many types for damaged files."""
     try:
-        yield
+        with muted():
+            yield
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -83,28 +100,30 @@ def _typed_errors(origin: str) -> Iterator[None]:
         raise UnreadableImageError(f"{origin} is damaged or truncated; copy or export it again.") from error
 
 
+def _displayed(image: Image.Image, origin: str) -> Image.Image:
+    check_size(image.height, image.width, origin=origin)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F" or (image.mode == "L" and not image.has_transparency_data):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return image.convert("RGB")
+
+
+def _slice_from(image: Image.Image, origin: str) -> Slice:
+    if image.mode == "L":
+        return Slice(np.asarray(image), origin=origin)
+    if image.mode != "RGB":
+        return read_array(np.asarray(image), origin, unit=None, white=None)
+    return Slice(np.asarray(image.convert("L")), origin=origin, color=_channel_spread(image))
+
+
 def _channel_spread(image: Image.Image) -> float:
     """Return the mean difference between the brightest and the darkest channel, in gray levels."""
     red, green, blue = image.split()
     brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
     return float(ImageStat.Stat(ImageChops.subtract(brightest, darkest)).mean[0])
-
-
-def _gray_levels(values: NDArray[np.float32], *, whole_numbers: bool) -> NDArray[np.float32]:
-    """Scale intensities of any depth to gray levels from 0 to 255.
-
-    Args:
-        values: Non-negative intensities, of any shape.
-        whole_numbers: Whether they are integers. Other values are fractions of white if none exceeds 1.
-
-    Returns:
-        Gray levels of the same shape, not rounded. White is the largest value of the smallest common bit depth (8, 10,
-        12, 14, 16 or 32) that holds the brightest pixel.
-    """
-    brightest = float(values.max())
-    if not whole_numbers and brightest <= 1:
-        white = 1.0
-    else:
-        white = next((2.0**bits - 1 for bits in (8, 10, 12, 14, 16, 32) if brightest < 2.0**bits), brightest)
-    return np.clip(values * np.float32(255 / white), 0, 255).astype(np.float32)

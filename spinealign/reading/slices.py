@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spinealign.errors import UnreadableImageError, UnsupportedFormatError
+from spinealign.errors import UnreadableImageError
 from spinealign.imaging.slice import Slice, Unit
 from spinealign.reading.dicom import read_dicom
-from spinealign.reading.kinds import other_format, suffix_of
+from spinealign.reading.kinds import accepted_suffix
 from spinealign.reading.raster import read_array, read_pillow, read_raster
 
 SliceSource: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[np.generic] | Slice
@@ -23,17 +23,22 @@ MAX_BYTES = 512 * 1024**2
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".dcm", ".dicom"})
 
 
-def read_slice(source: SliceSource, *, unit: Unit | None = None) -> Slice:
+def read_slice(source: SliceSource, *, unit: Unit | None = None, white: float | None = None) -> Slice:
     """Read one gray image.
 
-    PNG and JPEG become gray levels: color is converted to luma, palettes and EXIF rotation are applied, transparent
-    pixels turn black, and more than 8 bits are scaled down from the smallest common depth (8, 10, 12, 14 or 16 bits)
-    that holds the brightest pixel. CT DICOM becomes HU. Arrays of uint8 are gray levels. Other arrays are HU if they
-    have a negative value, and gray levels if not; floats in [0, 1] are scaled to 255.
+    PNG and JPEG become gray levels from 0 to 255: color is converted to luma, palettes and EXIF rotation are applied,
+    and transparent pixels turn black. White is the largest value of the file's depth, which is 65535 for a PNG with 16
+    bits per pixel, as the PNG standard demands also for fewer significant bits. CT DICOM becomes HU; other DICOM images
+    are windowed by their header or, without a window, scaled by `BitsStored`. No scale depends on the brightest pixel.
+
+    Arrays are scaled by their type: bool is black and white, uint8 are gray levels, and white is 65535 for uint16 and 1
+    for floats in [0, 1]. Other arrays are HU if they have a negative value; if not, pass `unit` or `white`.
 
     Args:
         source: Path, content of a file, open binary file, Pillow image, array of shape (H, W), or `Slice`.
-        unit: Unit of the values of an array, if the rule above would guess wrong.
+        unit: Unit of the values of an array: `HU`, or `display` for gray levels from 0 to 255.
+        white: Value shown as white, for an array or for a file whose values do not use its full depth, such as 4095
+            for CT of 12 bits in a PNG of 16 bits.
 
     Returns:
         The slice, without anything that identifies the patient.
@@ -42,7 +47,8 @@ def read_slice(source: SliceSource, *, unit: Unit | None = None) -> Slice:
         UnreadableImageError: If the file is missing, damaged, too large or not an image.
         UnsupportedFormatError: If it is an image, but not of an accepted kind.
         TypeError: If `source` is not of an accepted type.
-        ValueError: If `unit` is unknown, or `source` is not an array.
+        ValueError: If `unit` is unknown or `source` is not an array, or if `white` is not positive or the scale of
+            `source` is already known.
 
     Example:
         >>> read_slice(np.zeros((64, 64), np.uint8)).unit
@@ -52,10 +58,21 @@ def read_slice(source: SliceSource, *, unit: Unit | None = None) -> Slice:
         raise ValueError(f"unit must be 'HU' or 'display', got {unit!r}.")
     if unit is not None and not isinstance(source, np.ndarray):
         raise ValueError("unit applies to arrays only; omit it for other sources.")
+    if white is not None and not white > 0:
+        raise ValueError(f"white must be positive, got {white}.")
+    if isinstance(source, np.ndarray):
+        return read_array(source, "array", unit=unit, white=white)
+    image = _read(source)
+    if white is None:
+        return image
+    if image.assumed_white is None:
+        raise ValueError("white applies to arrays and to gray images with more than 8 bits per pixel; omit it.")
+    return image.with_white(white)
+
+
+def _read(source: SliceSource) -> Slice:
     if isinstance(source, Slice):
         return source
-    if isinstance(source, np.ndarray):
-        return read_array(source, "array", unit=unit)
     if isinstance(source, Image.Image):
         return read_pillow(source, "image")
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -88,9 +105,4 @@ def _read_content(content: bytes, origin: str) -> Slice:
         raise UnreadableImageError(f"{origin} is empty; copy or export the image again.")
     if len(content) > MAX_BYTES:
         raise UnreadableImageError(f"{origin} is larger than {MAX_BYTES // 1024**2} MiB; pass a single image.")
-    suffix = suffix_of(content)
-    if suffix is None:
-        if name := other_format(content):
-            raise UnsupportedFormatError(f"{origin} is a {name}; save the slice as PNG, JPEG or DICOM.")
-        raise UnreadableImageError(f"{origin} is not a PNG, JPEG or DICOM image; check the file.")
-    return read_dicom(content, origin) if suffix == ".dcm" else read_raster(content, origin)
+    return read_dicom(content, origin) if accepted_suffix(content, origin) == ".dcm" else read_raster(content, origin)

@@ -20,6 +20,8 @@ Labeled images for research. **Do not base any decision about a person on them.*
 
 {begin}{end}
 
+The images were rewritten from their pixels, without the metadata of the original files.
+
 Images with the same `source` are copies of one slice: they belong in the same split, and intervals must count sources,
 not images. `series`, `patient` and `size_mm` (of the finding) are empty if they are not known; `split` is empty if the
 collection was not split.

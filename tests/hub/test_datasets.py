@@ -5,15 +5,22 @@ import shutil
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
 from huggingface_hub import DatasetCard, HfApi
 from loopback.store import File
+from PIL import Image
 from pyarrow import parquet
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.indexing import index_cohort
 from spinealign.errors import CohortError, HubError, UnreadableImageError
 from spinealign.hub import datasets
+from spinealign.privacy.pseudonyms import read_identity
+from spinealign.reading.slices import read_slice
 
 LOAD = """
 import json, sys
@@ -91,6 +98,7 @@ def test_collections_are_sharded_and_old_shards_deleted(local_hub, loopback, pha
     cohort = index_cohort(phantom_folder)
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "SHARD_BYTES", 8_000)
+        patch.setattr(datasets, "GROUP_ROWS", 2)
         cohort.push_to_hub("hospital/set")
     head = loopback.store.repos["dataset", "hospital/set"]
     assert len([name for name in head.at("main").files if name.startswith("data/train-")]) > 1
@@ -133,7 +141,7 @@ def test_the_end_of_a_name_is_not_taken_for_a_suffix(local_hub, loopback, slice_
     )
     Cohort("set", samples).push_to_hub("hospital/set")
     assert [row["image"]["path"] for row in published(loopback, "hospital/set")] == [
-        f"train-00000-of-00001-{index}.png" for index in range(3)
+        f"train-{index:06d}.png" for index in range(3)
     ]
 
 
@@ -196,63 +204,64 @@ def test_an_unreadable_card_is_not_overwritten(local_hub, loopback, slice_png):
         cohort.push_to_hub("hospital/set")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "found"),
-    [
-        ("a.dcm", b"junk" * 9 + b"Doe^Jane", "not a PNG, JPEG or DICOM file"),
-        ("b.png", b"%PDF Doe^Jane", "not a PNG, JPEG or DICOM file"),
-        ("c.png", b"\x89PNG\r\n\x1a\nDoe^Jane", "unreadable header"),
-    ],
-)
-def test_files_that_are_not_images_are_refused(local_hub, loopback, slice_png, name, content, found):
-    fine = Sample(slice_png.read_bytes(), "normal", "s1", split="train", name="fine.png")
-    with pytest.raises(CohortError, match=rf"1 of 2 files .*: {name} \({found}\)\. De-identify") as caught:
-        Cohort("set", (fine, Sample(content, "normal", "s2", split="train", name=name))).push_to_hub("hospital/set")
+def ct_slice(**elements) -> bytes:
+    dataset = pydicom.Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = CTImageStorage, "1.2.3", "CT"
+    dataset.Rows = dataset.Columns = 8
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PixelRepresentation = 1, "MONOCHROME2", 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
+    dataset.RescaleSlope, dataset.RescaleIntercept = 1, -1024
+    dataset.PixelData = np.arange(64, dtype="<u2").tobytes()
+    for name, value in elements.items():
+        setattr(dataset, name, value)
+    stream = BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def test_unusable_files_are_named_and_nothing_is_pushed(local_hub, loopback, slice_png):
+    contents = {
+        "fine.png": slice_png.read_bytes(),
+        "a.dcm": b"junk" * 9 + b"Doe^Jane",
+        "b.png": b"%PDF Doe^Jane",
+        "c.png": b"\x89PNG\r\n\x1a\nDoe^Jane",
+        "d.dcm": ct_slice(PatientName="Doe^Jane", BurnedInAnnotation="YES"),
+    }
+    samples = [Sample(content, "normal", name, split="train", name=name) for name, content in contents.items()]
+    with pytest.raises(CohortError, match="4 of 5 files cannot be pushed") as caught:
+        Cohort("set", tuple(samples)).push_to_hub("hospital/set")
+    for words in (
+        "nothing was pushed: a.dcm is not a PNG",
+        "b.png is a PDF document",
+        "c.png is damaged",
+        "d.dcm has text in its pixels",
+    ):
+        assert words in str(caught.value)
     assert "Doe" not in str(caught.value)
-    assert not loopback.requests
+    assert ("dataset", "hospital/set") not in loopback.store.repos
 
 
-@pytest.fixture
-def identifiable(tmp_path):
-    """Three DICOM files, two of them with patient identifiers."""
-    import pydicom
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-
-    samples = []
-    for index, name in enumerate(("Doe^Jane", "", "Roe^Richard")):
-        dataset = pydicom.Dataset()
-        dataset.PatientName, dataset.PatientID = name, "4711" if name else ""
-        dataset.file_meta = FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
-        dataset.PixelData = b"\0\0"
-        dataset["PixelData"].VR = "OW"
-        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, f"1.2.{index + 1}"
-        path = tmp_path / f"slice{index}.dcm"
-        dataset.save_as(path, enforce_file_format=True)
-        samples.append(Sample(str(path), "normal", f"s{index}", split="train", name=path.name))
-    return Cohort("scans", tuple(samples))
-
-
-def test_dicom_files_with_identifiers_are_refused(local_hub, loopback, identifiable):
-    with pytest.raises(CohortError) as caught:
-        identifiable.push_to_hub("hospital/scans")
-    message = str(caught.value)
-    assert "2 of 3 files" in message
-    assert "slice0.dcm (PatientID, PatientName)" in message
-    assert "slice2.dcm" in message
-    assert "slice1.dcm" not in message
-    assert "Doe" not in message
-    assert "4711" not in message
-    assert not loopback.requests, "no request was sent"
-
-
-def test_dicom_files_without_identifiers_are_unchanged(local_hub, loopback, identifiable):
-    clean = Cohort("scans", identifiable.samples[1:2])
-    clean.push_to_hub("hospital/scans")
-    (row,) = answer(local_hub.start_python(LOAD, "hospital/scans"))[2]
-    assert row[-1] == image_size(clean.samples[0])
+def test_files_are_rewritten_without_identifiers_and_counted(local_hub, loopback, caplog, slice_png):
+    stream = BytesIO()
+    Image.open(slice_png).save(stream, "JPEG", comment=b"Doe^Jane")
+    headers = [
+        {"PatientName": "Doe^Jane", "PatientID": who, "SeriesInstanceUID": "1.2.9"} for who in ("P1", "P1", "P2")
+    ]
+    contents = [stream.getvalue(), slice_png.read_bytes(), *(ct_slice(**header) for header in headers)]
+    samples = [Sample(content, "normal", str(place), split="train") for place, content in enumerate(contents)]
+    with caplog.at_level("INFO", "spinealign"):
+        Cohort("set", tuple(samples)).push_to_hub("hospital/set")
+    assert "Rewrote 4 of 5 files without metadata (3 .dcm, 1 .jpg)." in caplog.text
+    rows = published(loopback, "hospital/set")
+    for row, content in zip(rows, contents):
+        assert b"Doe" not in row["image"]["bytes"]
+        np.testing.assert_array_equal(read_slice(row["image"]["bytes"]).pixels, read_slice(content).pixels)
+    patients = [read_identity(row["image"]["bytes"], b"s").patient for row in rows[2:]]
+    assert patients[0] == patients[1] != patients[2]
+    commit = Cohort("set", tuple(samples)).push_to_hub("hospital/set")
+    assert not commit.changed
 
 
 def test_a_collection_that_cannot_be_pushed_is_an_error(local_hub, slice_png, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from spinealign.config import QualityConfig
+from spinealign.config import EnhancementConfig, QualityConfig
 from spinealign.imaging.preprocessing import render
 from spinealign.imaging.quality import entropy_bits, quality_reasons, relative_sharpness
 from spinealign.imaging.slice import Slice
@@ -48,6 +48,15 @@ def test_phantom_passes_all_checks(phantom):
 def test_each_reason_has_value_and_limit(phantom, change, expected):
     found = reasons(change(phantom))
     assert any(reason.startswith(expected) and "(limit" in reason for reason in found), found
+
+
+def test_unscaled_12_bit_image_is_refused_with_a_remedy(phantom):
+    image = read_slice(phantom.astype(np.uint16) * 16)
+    found = quality_reasons(render(image), QualityConfig(), assumed_white=image.assumed_white)
+    assert any("white is assumed to be 65535; set white, for example to 4095" in reason for reason in found), found
+    scaled = read_slice(phantom.astype(np.uint16) * 16, white=4080)
+    np.testing.assert_array_equal(render(scaled), phantom)
+    np.testing.assert_array_equal(render(image, EnhancementConfig(white=4080)), phantom)
 
 
 def test_limits_can_be_changed(phantom):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,6 @@ from PIL import Image
 
 from spinealign.cohort.indexing import index_cohort
 from spinealign.imaging.preprocessing import render
-from spinealign.phantoms import phantom_set
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.phantoms.phantom_set import write_phantoms
 
@@ -44,12 +45,16 @@ def test_invalid_counts_raise(tmp_path, counts):
         write_phantoms(tmp_path / "new", counts)
 
 
-def test_interrupted_run_leaves_no_files(tmp_path, monkeypatch):
-    class Interrupted:
-        def __init__(self, *arguments):
-            raise KeyboardInterrupt
+def test_a_script_without_main_guard_can_write_phantoms(tmp_path):
+    script = tmp_path / "draw.py"
+    script.write_text(
+        "from spinealign.phantoms.phantom_set import write_phantoms\nwrite_phantoms('new', {'train': 2}, size=64)\n"
+    )
+    subprocess.run([sys.executable, script], cwd=tmp_path, check=True, timeout=120)
+    assert len(list((tmp_path / "new" / "train").glob("*.png"))) == 2
 
-    monkeypatch.setattr(phantom_set, "ProcessPoolExecutor", Interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_phantoms(tmp_path / "new", {"train": 2})
+
+def test_failed_run_leaves_no_files(tmp_path):
+    with pytest.raises(ValueError, match="size"):
+        write_phantoms(tmp_path / "new", {"train": 2}, size=8)
     assert list(tmp_path.iterdir()) == []

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import csv
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from threading import Barrier, Event
 
 import numpy as np
 import pydicom
@@ -13,6 +15,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from spinealign import read_slice
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
+from spinealign.imaging.muting import muted
 
 PATIENT = "Smith^Jane"
 
@@ -62,8 +65,19 @@ def test_monochrome1_of_another_modality_is_inverted_for_display():
     plain = read_slice(ct_slice(STORED, Modality="DX"))
     inverted = read_slice(ct_slice(STORED, Modality="DX", PhotometricInterpretation="MONOCHROME1"))
     assert plain.unit == "display"
-    assert plain.pixels.min() == 0
     np.testing.assert_allclose(inverted.pixels, 255 - plain.pixels, atol=1e-3)
+
+
+@pytest.mark.parametrize("window", [{}, {"WindowCenter": 400, "WindowWidth": 800}], ids=["depth", "window"])
+def test_scale_of_other_modalities_comes_from_the_header(window):
+    changes = {"Modality": "MR", "RescaleIntercept": 0, "BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0}
+    bright = STORED.copy()
+    bright[0, 0] = 4000
+    one, other = (read_slice(ct_slice(stored, **changes, **window)) for stored in (STORED, bright))
+    np.testing.assert_array_equal(one.pixels[1:], other.pixels[1:])
+    expected = STORED / 4095 * 255 if not window else (STORED - 399.5) / 799 * 255 + 127.5
+    np.testing.assert_allclose(one.pixels, np.clip(expected, 0, 255), atol=1e-3)
+    assert one.assumed_white == (None if window else 4095)
 
 
 def test_ct_without_modality_is_recognized_by_its_rescale():
@@ -121,11 +135,36 @@ def test_screenshot_of_a_ct_is_not_in_hounsfield_units():
     assert (image.unit, image.modality) == ("display", "CT")
 
 
-def test_reading_in_threads_keeps_the_warning_filters():
-    before = list(warnings.filters)
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(read_slice, [ct_slice(STORED)] * 60))
-    assert list(warnings.filters) == before
+def test_warnings_of_other_threads_are_seen_while_files_are_read():
+    damaged = ct_slice(STORED, SpecificCharacterSet="ISO_IR 100").replace(b"ISO_IR 100", b"Smith_Jane")
+    done = Event()
+
+    def read_until_done() -> None:
+        while not done.is_set():
+            read_slice(damaged)
+
+    with warnings.catch_warnings(record=True) as seen, ThreadPoolExecutor(2) as pool:
+        warnings.simplefilter("always")
+        readers = [pool.submit(read_until_done) for _ in range(2)]
+        for number in range(200):
+            warnings.warn(f"mine {number}", UserWarning, stacklevel=1)
+            time.sleep(0.0005)
+        done.set()
+        for reader in readers:
+            reader.result()
+    assert [str(warning.message) for warning in seen] == [f"mine {number}" for number in range(200)]
+
+
+def test_muted_threads_do_not_wait_for_each_other():
+    meeting = Barrier(2, timeout=10)
+
+    def meet() -> None:
+        with muted():
+            meeting.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        for meeter in [pool.submit(meet) for _ in range(2)]:
+            meeter.result()
 
 
 def test_truncated_file_is_read_or_raises_a_typed_error():

@@ -78,43 +78,65 @@ def test_exif_rotation_is_applied(gray):
     np.testing.assert_array_equal(upright, np.rot90(gray, -1))
 
 
-@pytest.mark.parametrize(("top", "white"), [(4000, 4095), (65000, 65535), (900, 1023)])
-def test_16_bit_gray_is_scaled_by_its_depth(top, white):
+@pytest.mark.parametrize("top", [900, 4000, 65000])
+def test_16_bit_gray_is_scaled_by_its_depth(top):
     deep = np.linspace(0, top, 48 * 40).reshape(48, 40).astype(np.uint16)
-    pixels = read_slice(saved(Image.fromarray(deep))).pixels
-    np.testing.assert_allclose(pixels, deep * (255 / white), atol=1e-3)
-    np.testing.assert_array_equal(read_slice(deep).pixels, pixels)
+    image = read_slice(saved(Image.fromarray(deep)))
+    np.testing.assert_allclose(image.pixels, deep * (255 / 65535), atol=1e-3)
+    np.testing.assert_array_equal(read_slice(deep).pixels, image.pixels)
+    assert image.assumed_white == 65535
+
+
+@pytest.mark.parametrize("make", [lambda deep: saved(Image.fromarray(deep)), lambda deep: deep, Image.fromarray])
+def test_brightest_pixel_does_not_change_the_others(make):
+    plain = np.full((8, 8), 900, np.uint16)
+    bright = plain.copy()
+    bright[0, 0] = 60_000
+    for options in ({}, {"white": 4095}):
+        one, other = read_slice(make(plain), **options), read_slice(make(bright), **options)
+        np.testing.assert_array_equal(one.pixels[1:], other.pixels[1:])
+
+
+def test_white_sets_the_scale_of_deep_images_and_arrays():
+    deep = np.linspace(0, 5000, 48 * 40).reshape(48, 40).astype(np.uint16)
+    expected = np.clip(deep / 4095 * 255, 0, 255)
+    for source in (saved(Image.fromarray(deep)), deep, deep.astype(float), deep.astype(np.int64), read_slice(deep)):
+        image = read_slice(source, white=4095)
+        np.testing.assert_allclose(image.pixels, expected, atol=1e-3)
+        assert image.assumed_white is None
+
+
+def test_white_of_a_known_scale_raises(slice_png):
+    with pytest.raises(ValueError, match="more than 8 bits"):
+        read_slice(slice_png, white=4095)
+    with pytest.raises(ValueError, match="omit it for Hounsfield"):
+        read_slice(np.zeros((4, 4)), unit="HU", white=4095)
+    with pytest.raises(ValueError, match="positive"):
+        read_slice(np.zeros((4, 4)), white=0)
 
 
 @pytest.mark.parametrize(("channels", "color_type"), [(3, 2), (4, 6), (2, 4)], ids=["RGB", "RGBA", "gray and alpha"])
-@pytest.mark.parametrize("white", [4095, 65535])
-def test_16_bit_color_keeps_its_lower_bits(channels, color_type, white):
-    deep = np.linspace(0, white, 48 * 40).reshape(48, 40).astype(np.uint16)
-    planes = [deep] * (3 if channels > 2 else 1) + [np.full_like(deep, 65535)] * (channels in (2, 4))
-    pixels = read_slice(png_bytes(np.stack(planes, axis=-1), color_type)).pixels
-    np.testing.assert_allclose(pixels, deep * (255 / white), atol=0.1)
-    assert len(np.unique(np.round(pixels))) > 250
+def test_16_bit_color_is_refused_with_a_remedy(channels, color_type):
+    with pytest.raises(UnsupportedFormatError, match="16 bits per color channel; save it as gray"):
+        read_slice(png_bytes(np.zeros((6, 4, channels), np.uint16), color_type))
 
 
-def test_16_bit_color_with_exif_rotation_is_rotated():
-    deep = np.zeros((6, 4, 3), np.uint16)
-    deep[0] = 65535
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    plain = png_bytes(deep, 2)
-    body = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    pixels = read_slice(plain[:33] + chunk + plain[33:]).pixels
-    assert pixels.shape == (4, 6)
-    assert (pixels[:, -1] == 255).all()
-
-
-def test_unit_of_an_array_is_guessed_from_its_range():
+def test_unit_of_an_array_follows_its_type_and_sign():
     assert read_slice(np.full((4, 4), 0.5)).pixels.max() == 127.5
     assert read_slice(np.array([[-1000.0, 400.0]])).unit == "HU"
     assert read_slice(np.array([[0.0, 400.0]]), unit="HU").pixels.max() == 400
     assert read_slice(Image.fromarray(np.array([[-1000.0, 400.0]], np.float32))).unit == "HU"
-    assert read_slice(np.array([[True, False]])).pixels.tolist() == [[1.0, 0.0]]
+    assert read_slice(np.array([[0.0, 40.0]]), unit="display").pixels.max() == 40
+
+
+def test_boolean_mask_is_black_and_white():
+    assert read_slice(np.array([[True, False]])).pixels.tolist() == [[255.0, 0.0]]
+
+
+@pytest.mark.parametrize("kind", [float, np.int16, np.int64, np.uint32])
+def test_array_of_unclear_scale_is_refused_with_a_remedy(kind):
+    with pytest.raises(UnsupportedFormatError, match=r"from 0 to 4000 is unclear\. Pass unit='HU' .* or white"):
+        read_slice(np.array([[0, 4000]], kind))
 
 
 def test_invalid_unit_raises(slice_png):

@@ -1,0 +1,139 @@
+"""Rewriting of image files from their pixels, so that nothing that may identify the patient is left.
+
+A PNG or JPEG becomes a PNG of the decoded pixels. A DICOM file becomes an uncompressed one with the decoded pixels and
+the header elements listed here: numbers, defined terms, a pseudonym of the patient and new UIDs, and no other text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from spinealign.errors import UnsupportedFormatError
+from spinealign.privacy.pseudonyms import read_identity
+from spinealign.reading.dicom import MODALITIES, open_dicom
+from spinealign.reading.kinds import accepted_suffix
+from spinealign.reading.raster import decode_raster
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_NUMBERS = (
+    "AcquisitionNumber", "EchoTime", "EchoTrainLength", "Exposure", "ExposureTime", "FlipAngle",
+    "GantryDetectorTilt", "ImageOrientationPatient", "ImagePositionPatient", "ImagerPixelSpacing", "InstanceNumber",
+    "InversionTime", "KVP", "MagneticFieldStrength", "PixelSpacing", "ReconstructionDiameter", "RepetitionTime",
+    "RescaleIntercept", "RescaleSlope", "SeriesNumber", "SliceLocation", "SliceThickness", "SpacingBetweenSlices",
+    "WindowCenter", "WindowWidth", "XRayTubeCurrent",
+)  # fmt: skip
+_NUMBER = re.compile(r"[-+0-9.eE]{1,64}")
+_TERMS = {
+    "BodyPartExamined": {"CHEST", "CSPINE", "CTSPINE", "HEAD", "HEADNECK", "LSPINE", "LSSPINE", "NECK", "PELVIS",
+                         "SPINE", "SSPINE", "TLSPINE", "TSPINE"},
+    "BurnedInAnnotation": {"NO"},
+    "ImageLaterality": {"B", "L", "R", "U"},
+    "ImageType": {"AXIAL", "DERIVED", "LOCALIZER", "MPR", "ORIGINAL", "PRIMARY", "REFORMATTED", "SECONDARY"},
+    "LossyImageCompression": {"00", "01"},
+    "MRAcquisitionType": {"2D", "3D"},
+    "Modality": MODALITIES,
+    "PatientPosition": {"FFDL", "FFDR", "FFP", "FFS", "HFDL", "HFDR", "HFP", "HFS"},
+    "PhotometricInterpretation": {"MONOCHROME1", "MONOCHROME2"},
+    "RescaleType": {"HU", "US"},
+    "ScanningSequence": {"EP", "GR", "IR", "RM", "SE"},
+    "ViewPosition": {"AP", "LL", "LLD", "LLO", "PA", "RL", "RLD", "RLO"},
+    "VOILUTFunction": {"LINEAR", "LINEAR_EXACT", "SIGMOID"},
+}  # fmt: skip
+_UIDS = ("FrameOfReferenceUID", "SeriesInstanceUID", "StudyInstanceUID")
+
+
+def rewrite(content: bytes, salt: bytes, *, origin: str) -> bytes:
+    """Return an image file with the same pixels and without anything that may identify the patient.
+
+    `read_slice` returns the same pixels for both. Text that is visible in the pixels is not found.
+
+    Args:
+        content: Bytes of a PNG, JPEG or DICOM file.
+        salt: Secret bytes from which the pseudonyms of the patient, study and series are derived. Under one salt, files
+            of one patient or series stay together.
+        origin: Name of the image in messages.
+
+    Returns:
+        Bytes of a PNG or DICOM file.
+
+    Raises:
+        ImageError: If the file cannot be read, or its header declares text in the pixels.
+    """
+    if accepted_suffix(content, origin) == ".dcm":
+        return _rewrite_dicom(content, salt, origin)
+    shown = decode_raster(content, origin)
+    stream = BytesIO()
+    Image.fromarray(np.asarray(shown)).save(stream, "PNG")  # a new image, which has no metadata
+    return stream.getvalue()
+
+
+def _rewrite_dicom(content: bytes, salt: bytes, origin: str) -> bytes:
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.pixels import apply_modality_lut
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, UID_dictionary, generate_uid
+
+    patient = read_identity(content, salt).patient
+    with open_dicom(content, origin) as source:
+        if str(source.get("BurnedInAnnotation") or "").strip().upper() == "YES":
+            raise UnsupportedFormatError(
+                f"{origin} has text in its pixels (BurnedInAnnotation is YES); remove the text or leave the file out."
+            )
+        pixels = source.pixel_array
+        bits = int(source.BitsStored)
+        if table := source.get("ModalityLUTSequence"):
+            pixels, bits = apply_modality_lut(pixels, source), int(table[0].LUTDescriptor[2])
+        target = _allowed(source, salt)
+        target.Rows, target.Columns = pixels.shape
+        target.SamplesPerPixel, target.BitsAllocated, target.BitsStored = 1, 8 * pixels.dtype.itemsize, bits
+        target.HighBit, target.PixelRepresentation = bits - 1, int(pixels.dtype.kind == "i")
+        target.add_new("PixelData", "OW", pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
+        target.SOPInstanceUID = generate_uid(entropy_srcs=[salt.hex(), hashlib.sha256(content).hexdigest()])
+        target.SOPClassUID = source.get("SOPClassUID")
+        if target.SOPClassUID not in UID_dictionary:
+            target.SOPClassUID = SecondaryCaptureImageStorage
+        if patient:
+            target.PatientID = patient[:16]
+        target.PatientIdentityRemoved, target.DeidentificationMethod = "YES", "rewritten by spinealign"
+        target.file_meta = FileMetaDataset()
+        target.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        stream = BytesIO()
+        target.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def _allowed(source: Dataset, salt: bytes) -> Dataset:
+    """Return the numbers and terms of a header, with new UIDs."""
+    from pydicom import Dataset
+    from pydicom.datadict import dictionary_VR
+    from pydicom.uid import generate_uid
+    from pydicom.valuerep import DSfloat
+
+    target = Dataset()
+    for name in _NUMBERS:
+        values = _texts(source.get(name))
+        if values and all(map(_NUMBER.fullmatch, values)):
+            whole = dictionary_VR(name) == "IS"
+            setattr(target, name, [int(float(v)) if whole else DSfloat(v, auto_format=True) for v in values])
+    for name, terms in _TERMS.items():
+        if values := [value for value in _texts(source.get(name)) if value in terms]:
+            setattr(target, name, values)
+    for name, default in (("Modality", "OT"), ("PhotometricInterpretation", "MONOCHROME2")):
+        if source.get(name) and name not in target:
+            setattr(target, name, default)
+    for name in _UIDS:
+        if source.get(name):
+            setattr(target, name, generate_uid(entropy_srcs=[salt.hex(), str(source[name].value)]))
+    return target
+
+
+def _texts(value: Any) -> list[str]:
+    values = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else value
+    return [str(item).strip() for item in values if item is not None]
