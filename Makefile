@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 DEFAULT := spinealign/assets/default
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-slow check default-model default-figures screenshots wheel clean
+.PHONY: help demo app test test-slow check default-model default-card default-figures screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -42,6 +42,10 @@ default-model: build/phantoms/manifest.csv | $(VENV)/dev  ## Rebuild the embedde
 	  --use_cpu --weights_dtype bfloat16
 	@mkdir -p $(DEFAULT)
 	@cd build/spinealign-default && cp README.md *.json *.png *.onnx *.safetensors ../../$(DEFAULT)/
+	@sed 's#](\([a-z_]*\.png\))#]($(DEFAULT)/\1)#' $(DEFAULT)/README.md > model_card.md
+
+default-card: build/phantoms/manifest.csv | $(VENV)/dev  ## Score the embedded model again and render its card, without training (needs DATA)
+	@$(BIN)/python benchmarks/rescore_default.py "$(DATA)/cervical fracture" build/phantoms
 	@sed 's#](\([a-z_]*\.png\))#]($(DEFAULT)/\1)#' $(DEFAULT)/README.md > model_card.md
 
 default-figures: $(VENV)/dev  ## Measure the embedded model again (needs DATA)

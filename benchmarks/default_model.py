@@ -23,6 +23,7 @@ from spinealign.metrics.evaluation import Evaluation
 from spinealign.phantoms.phantom_set import write_phantoms
 from spinealign.reading.discovery import expand_paths
 from spinealign.reading.slices import read_slice
+from spinealign.reporting.evaluation_tables import size_table
 from spinealign.reporting.evaluation_text import format_evaluations
 
 FIRST_SEED = 10_000_000  # seed of the first phantom; none of these was used for training
@@ -54,9 +55,7 @@ def _print_scores(evaluations: list[Evaluation]) -> None:
     print(format_evaluations(evaluations))
     phantoms = evaluations[1]
     print("\nsensitivity by size of the break, held-out phantoms")
-    for entry in phantoms.sensitivity_by_size:
-        print(f"  from {entry.from_mm:.0f} mm  {entry.sensitivity:7.2%}  of {entry.count}")
-    print(f"  3 mm and more  {phantoms.sensitivity_from(3.0):.2%}")
+    print(size_table(phantoms).text())
 
 
 def _agreement(first: Evaluation, second: Evaluation) -> float:

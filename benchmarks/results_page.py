@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.registry import format_interval, format_score, percent
+from spinealign.reporting.tables import Table
 from spinealign.writing import new_file
 
 NUMBERS_FILE = "numbers.json"
@@ -134,7 +135,7 @@ def _where(rows: Sequence[Row]) -> str:
 def _accuracies(rows: Sequence[Row]) -> str:
     header = ("model", "initial weights", "accuracy", "naive 95 %", "95 % over sources", "thumbnail ridge", "AUROC")
     header += ("sensitivity", "specificity", "epochs", "training")
-    return _table(header, [_accuracy_cells(row) for row in rows])
+    return Table(header, [_accuracy_cells(row) for row in rows]).markdown()
 
 
 def _accuracy_cells(row: Row) -> tuple[str, ...]:
@@ -155,7 +156,7 @@ def _accuracy_cells(row: Row) -> tuple[str, ...]:
 
 
 def _published() -> str:
-    return "Published elsewhere for this set:\n\n" + _table(("model", "accuracy", "split by"), PUBLISHED)
+    return "Published elsewhere for this set:\n\n" + Table(("model", "accuracy", "split by"), PUBLISHED).markdown()
 
 
 def _costs(rows: Sequence[Row], latencies: Mapping[str, tuple[float, float]]) -> str:
@@ -173,18 +174,11 @@ def _costs(rows: Sequence[Row], latencies: Mapping[str, tuple[float, float]]) ->
         )
         for row in newest.values()
     ]
-    table = _table(
-        ("model", "parameters", "trained parameters", "model.onnx", "one image", "relative time", "one heat map"),
-        cells,
-    )
+    head = ("model", "parameters", "trained parameters", "model.onnx", "one image", "relative time", "one heat map")
+    table = Table(head, cells).markdown()
     cores = " or ".join(str(count) for count in sorted({row.cores for row in rows}))
     return (
         f"{table}\n\nOne image: ONNX Runtime after warm-up, batch size 1, median of 50 runs, all networks in turn in "
         f"one process on {os.cpu_count()} CPU cores.\nTraining times above are wall times of the whole command, "
         f"including audit, evaluation and export, with {cores} CPU threads."
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -165,8 +165,8 @@ def test_modules_import_each_other_without_a_cycle():
     [
         ("imaging.filters", "from spinealign import Predictor, errors"),
         ("imaging.filters", "import importlib\nimportlib.import_module('spinealign.hub.pushing')"),
-        ("metrics.evaluation", "import spinealign.reporting.terminal"),
-        ("metrics.evaluation", "if True:\n    from spinealign.reporting import terminal"),
+        ("metrics.evaluation", "import spinealign.reporting.tables"),
+        ("metrics.evaluation", "if True:\n    from spinealign.reporting import tables"),
         ("metrics.evaluation", "def show():\n    from spinealign import reporting"),
         ("cohort.cohort", "def push_to_hub_later():\n    from spinealign.hub import space"),
     ],

@@ -88,7 +88,7 @@ def test_evaluate_prints_accuracy_with_interval_and_baseline(capsys, phantom_fol
     status, out, _ = run(capsys, *words)
     assert status == 0
     assert "thumbnail ridge" in out
-    assert "naive (images)" in out
+    assert "naive 95 %" in out
     stored = json.loads((tiny_checkpoint / "metrics.json").read_text())["evaluations"][0]
     assert json.loads(run(capsys, *words, "--json")[1]) == stored
 

@@ -19,12 +19,8 @@ def add_info(parser: argparse.ArgumentParser) -> None:
 def _info(options: argparse.Namespace) -> int:
     from spinealign.checkpoint.finding import find_checkpoint
     from spinealign.reporting.installation import describe
-    from spinealign.reporting.terminal import align
+    from spinealign.reporting.tables import Table
 
     content = describe(find_checkpoint(options.model, revision=options.revision, engine=options.engine), options.engine)
-    print(
-        json.dumps(content, indent=2)
-        if options.json
-        else "\n".join(align([(key, str(value)) for key, value in content.items()]))
-    )
+    print(json.dumps(content, indent=2) if options.json else Table((), list(content.items())).text())
     return 0

@@ -24,13 +24,13 @@ def add_push(parser: argparse.ArgumentParser) -> None:
 def _push(options: argparse.Namespace) -> int:
     from spinealign.hub.pushing import plan_push, push_to_hub
     from spinealign.hub.repository import Repository
-    from spinealign.reporting.terminal import align
+    from spinealign.reporting.tables import Table
 
     if options.dry_run:
         Repository(options.repo_id, revision=options.revision)  # checks the names
         sizes = plan_push(options.checkpoint)
         rows = [(name, f"{size / 1e6:.3f} MB") for name, size in {**sizes, "total": sum(sizes.values())}.items()]
-        print("\n".join([*align(rows, right=(1,)), f"Nothing was sent to {options.repo_id}."]))
+        print(f"{Table((), rows, numbers=(1,)).text()}\nNothing was sent to {options.repo_id}.")
         return 0
     commit = push_to_hub(
         options.checkpoint,

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,13 @@ from numpy.typing import NDArray
 
 from spinealign.errors import require
 from spinealign.metrics.intervals import Intervals, cluster_bootstrap
-from spinealign.metrics.registry import Interval, format_score
-from spinealign.metrics.scores import (
-    Confusion,
-    Scores,
-    SizeBin,
-    binary_scores,
-    complete_scores,
-    confusion_of,
-    sensitivity_by_size,
-)
-from spinealign.metrics.shortcut import Baseline, reached_by_ridge
+from spinealign.metrics.registry import format_score
+from spinealign.metrics.scores import Confusion, Scores, SizeBin, binary_scores, confusion_of, sensitivity_by_size
+from spinealign.metrics.shortcut import Baseline, reached_by_ridge, require_same_scores
 from spinealign.serialization import NOT_STORED, rebuild, to_plain
 from spinealign.writing import replaced_together
 
 EVALUATION_FILE, EVALUATION_PLOT, WORST_CASES = "evaluation.json", "evaluation.png", "worst_cases.png"
-SIZE_EDGES_MM = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +46,12 @@ class Evidence:
 
     def part(self, members: NDArray[np.bool_], *, split: str) -> Evidence:
         """Return the evidence of a subset, a mask of shape (N,), with another name of the split."""
-        chosen = np.flatnonzero(members).tolist()
-        return replace(
-            self,
-            split=split,
-            sources=[self.sources[index] for index in chosen],
-            patients=None if self.patients is None else [self.patients[index] for index in chosen],
-            size_mm=None if self.size_mm is None else self.size_mm[members],
-            ridge_called=None if self.ridge_called is None else self.ridge_called[members],
-        )
+        parts: dict[str, Any] = {
+            name: np.asarray(values)[members]
+            for name in ("sources", "patients", "size_mm", "ridge_called")
+            if (values := getattr(self, name)) is not None
+        }
+        return replace(self, split=split, **parts)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,7 +117,7 @@ class Evaluation:
         cells = astuple(self.confusion)
         if min(self.sources, self.units, *cells) < 0 or not 0 < self.images == sum(cells):
             raise ValueError("the counts contradict each other")
-        complete_scores(self, intervals=("intervals", "naive_intervals"))
+        require_same_scores(self.scores, self.intervals, self.naive_intervals)
 
     def __repr__(self) -> str:
         shown = [f"{name}={format_score(name, self.scores.get(name))}" for name in ("accuracy", "auroc")]
@@ -165,13 +152,12 @@ class Evaluation:
         positive = np.asarray(positive, bool)
         scores = binary_scores(positive, probability, threshold=threshold)
         called = np.asarray(probability) >= threshold
+        sampling = {"draws": draws, "seed": seed}
 
         def intervals(drawn: Sequence[str | int]) -> Intervals:
-            return cluster_bootstrap(positive, probability, groups=drawn, threshold=threshold, draws=draws, seed=seed)
+            return cluster_bootstrap(positive, probability, groups=drawn, threshold=threshold, **sampling)
 
-        ridge = None
-        if evidence.ridge_called is not None:
-            ridge = Baseline.of(positive, evidence.ridge_called, groups=groups, draws=draws, seed=seed)
+        ridge, sizes = evidence.ridge_called, evidence.size_mm
         return cls(
             collection=evidence.collection,
             split=evidence.split,
@@ -184,15 +170,15 @@ class Evaluation:
             confusion=confusion_of(positive, called),
             intervals=intervals(groups),
             naive_intervals=intervals(range(len(positive))),
-            thumbnail_ridge=ridge,
-            sensitivity_by_size=_size_curve(positive, called, evidence.size_mm),
+            thumbnail_ridge=None if ridge is None else Baseline.of(positive, ridge, groups=groups, **sampling),
+            sensitivity_by_size=() if sizes is None else sensitivity_by_size(sizes[positive], called[positive]),
         )
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
         """Build an evaluation from the output of `to_dict`, also after JSON.
 
-        Files of other releases can be read: unknown scores are kept, and missing scores are None.
+        Files of other releases can be read; their scores may differ from those of the registry.
 
         Raises:
             ValueError: If the content is damaged: fields are missing, have the wrong type, or contradict each other.
@@ -218,7 +204,7 @@ class Evaluation:
             ValueError: If the evaluation has no predictions, because it was read from a file.
             MissingDependencyError: If matplotlib or scikit-learn is not installed.
         """
-        self._require_predictions()
+        self.require_predictions()
         from spinealign.reporting.case_sheet import draw_worst_cases
 
         with replaced_together(Path(folder), key=EVALUATION_FILE) as staging:
@@ -237,15 +223,22 @@ class Evaluation:
             ValueError: If the evaluation has no predictions, because it was read from a file.
             MissingDependencyError: If matplotlib or scikit-learn is not installed.
         """
-        self._require_predictions()
+        self.require_predictions()
         require("matplotlib", "sklearn", extra="evaluate")
         from spinealign.reporting.evaluation_figures import plot_evaluation
 
         plot_evaluation([self], Path(path))
 
-    def _require_predictions(self) -> None:
+    def require_predictions(self) -> Predictions:
+        """Return the predictions.
+
+        Raises:
+            ValueError: If the evaluation has none, because it was read from a file.
+        """
         if self.predictions is None:
-            raise ValueError("This evaluation has no predictions to draw. Evaluate the model again.")
+            where = f"{self.collection} ({self.split})"
+            raise ValueError(f"The evaluation of {where} has no predictions to draw. Evaluate the model again.")
+        return self.predictions
 
     @property
     def distinct(self) -> str:
@@ -254,19 +247,9 @@ class Evaluation:
         return f"{self.sources:,} distinct sources{patients}"
 
     @property
-    def accuracy_interval(self) -> Interval:
-        """95 % interval of the accuracy over units."""
-        return self.intervals["accuracy"] or (0.0, 1.0)
-
-    @property
     def thumbnail_ridge_accuracy(self) -> float | None:
         """Accuracy of the shortcut baseline; None if there were too few images to train it."""
         return self.thumbnail_ridge.scores["accuracy"] if self.thumbnail_ridge else None
-
-    @property
-    def thumbnail_ridge_interval(self) -> Interval | None:
-        """95 % interval of the accuracy of the shortcut baseline, over units."""
-        return self.thumbnail_ridge.intervals["accuracy"] if self.thumbnail_ridge else None
 
     @property
     def shortcut_warning(self) -> str | None:
@@ -275,9 +258,8 @@ class Evaluation:
         if ridge is None or not ridge.tells_the_classes:
             return None
         share = (self.confusion.tp + self.confusion.fn) / self.images
-        reached = reached_by_ridge(
-            ridge.scores["accuracy"] or 0.0, ridge.scores["balanced_accuracy"], majority=max(share, 1 - share)
-        )
+        accuracy, balanced = ridge.scores["accuracy"] or 0.0, ridge.scores["balanced_accuracy"]
+        reached = reached_by_ridge(accuracy, balanced, majority=max(share, 1 - share))
         return (
             f"A linear model on 16x16 thumbnails reaches {reached} on {self.collection} ({self.split}): accuracy on "
             "this split says nothing about fractures."
@@ -293,12 +275,3 @@ class Evaluation:
 def units_of(evaluations: Sequence[Evaluation]) -> str:
     """Return what the intervals of the evaluations draw: `sources`, `patients`, or both."""
     return " or ".join(sorted({f"{item.unit}s" for item in evaluations}))
-
-
-def _size_curve(
-    positive: NDArray[np.bool_], called: NDArray[np.bool_], size_mm: NDArray[np.floating] | None
-) -> tuple[SizeBin, ...]:
-    if size_mm is None:
-        return ()
-    known = np.isfinite(size_mm) & positive
-    return tuple(sensitivity_by_size(size_mm[known], called[known], edges_mm=SIZE_EDGES_MM))

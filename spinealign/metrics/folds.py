@@ -91,7 +91,7 @@ class CrossValidation:
 
         The folds share training images, so the deviation is not a standard error; use the intervals of `pooled`.
         """
-        values = [value for item in self.folds if (value := item.scores[score]) is not None]
+        values = [value for item in self.folds if (value := item.scores.get(score)) is not None]
         if not values:
             return None, None
         return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None

@@ -8,8 +8,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.metrics.registry import METRICS, Interval, Scale, Trials, weighted_scores
-from spinealign.metrics.scores import binary_scores, checked
+from spinealign.metrics.registry import METRICS, Interval, WeightedPredictions, weighted_scores
 
 Intervals = dict[str, Interval | None]
 
@@ -42,6 +41,19 @@ def wilson_interval(share: float, count: float) -> Interval:
     center = (share + z * z / (2 * count)) / (1 + z * z / count)
     spread = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
     return max(0.0, center - spread), min(1.0, center + spread)
+
+
+def unseen_share(count: float) -> float:
+    """Return the 95 % upper bound of the share of a kind of trial that did not occur in `count` trials.
+
+    This is the one-sided bound of Clopper and Pearson (Biometrika 26, 1934, 404) for 0 events, about 3 / `count`
+    (the rule of three: Hanley and Lippman-Hand, JAMA 249, 1983, 1743).
+
+    Example:
+        >>> round(unseen_share(20), 3)
+        0.139
+    """
+    return float(1 - 0.05 ** (1 / count))
 
 
 def effective_number(groups: NDArray[np.intp], members: NDArray[np.bool_]) -> float:
@@ -78,15 +90,17 @@ def cluster_bootstrap(
     """Return a bootstrap 95 % interval of every score that draws whole groups, such as sources or patients.
 
     Groups are drawn with replacement, separately among those of positives, of negatives and of both, so every draw has
-    both classes; the ends are percentiles of the draws. A bootstrap cannot show errors that did not occur: if every
-    image is classified correctly, every draw is perfect, and from few groups its intervals are too narrow. Each
-    interval is therefore widened to include the observed score and Wilson's interval with the effective number of
-    groups as trials (`_least_interval`). This assumes that all images of a group are classified alike; if they are
-    not, the interval is wider than necessary. An estimate from the spread within groups would be narrower, but near a
-    score of 1 too few groups show a spread. The ECE of a draw is on average larger than that of the sample, so the
-    interval of the ECE is shifted upwards.
+    both classes; the ends are percentiles of the draws. With each image as its own group, this is the usual, naive
+    interval over images.
 
-    With each image as its own group, this is the usual, naive interval over images.
+    A bootstrap cannot show errors that did not occur, and from few groups its intervals are too narrow. The interval of
+    a share (accuracy, sensitivity, specificity, PPV, NPV) therefore includes Wilson's interval with the effective
+    number of groups as trials. If all draws of another score agree, its ends are moved towards its limits by
+    `unseen_share` for the effective number of groups of the rarer class, so a perfect score has a lower bound: an AUROC
+    of 1 may fall by this share, if a kind of group that did not occur is ranked entirely wrong.
+
+    The ECE of a draw is on average larger than that of the sample, so its interval is shifted upwards; every interval
+    is extended to include the observed score.
 
     Args:
         positive: Whether each image shows the finding, shape (N,).
@@ -102,24 +116,28 @@ def cluster_bootstrap(
     Raises:
         ValueError: If the shapes differ, there are no images, or a probability is not in [0, 1].
     """
-    positive, probability = checked(positive, probability)
+    sample = WeightedPredictions(positive, probability, threshold=threshold)
+    positive, probability = sample.positive, sample.probability
     if len(groups) != len(positive):
         raise ValueError(f"Expected one group for each of {len(positive)} images, got {len(groups)}.")
     _, group = np.unique(np.asarray(groups), return_inverse=True)
-    observed = binary_scores(positive, probability, threshold=threshold)
     drawn = [
-        weighted_scores(positive, probability, weights=counts[:, group], threshold=threshold)
+        weighted_scores(WeightedPredictions(positive, probability, weights=counts[:, group], threshold=threshold))
         for counts in _draw_counts(positive, group, draws, np.random.default_rng(seed))
     ]
-    trials = _trials(positive, probability >= threshold, group)
+    unseen = unseen_share(min(effective_number(group, positive == kind) for kind in np.unique(positive)))
     intervals: Intervals = {}
-    for name, value in observed.items():
-        if value is None:
-            intervals[name] = None
-            continue
-        low, high = np.nanpercentile(np.concatenate([scores[name] for scores in drawn]), (2.5, 97.5))
-        least = _least_interval(METRICS[name].scale, value, trials[METRICS[name].trials])
-        intervals[name] = (float(min(low, value, least[0])), float(max(high, value, least[1])))
+    for name, (value,) in weighted_scores(sample).items():
+        intervals[name] = None
+        if np.isfinite(value):
+            metric = METRICS[name]
+            low, high = np.nanpercentile(np.concatenate([scores[name] for scores in drawn]), (2.5, 97.5))
+            least, most = value, value
+            if metric.trials:
+                least, most = wilson_interval(value, effective_number(group, metric.trials(sample)))
+            elif high - low < 1e-9:
+                least, most = (value + unseen * (end - value) for end in metric.limits)
+            intervals[name] = (float(min(low, value, least)), float(max(high, value, most)))
     return intervals
 
 
@@ -138,47 +156,3 @@ def _draw_counts(
             drawn += len(members) * np.arange(len(counts))[:, None]  # a separate range of numbers for each draw
             counts[:, members] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
         yield counts
-
-
-def _trials(positive: NDArray[np.bool_], called: NDArray[np.bool_], group: NDArray[np.intp]) -> dict[Trials, float]:
-    """Return the effective number of groups for each kind of trials; 0 if there are none."""
-    members: dict[Trials, NDArray[np.bool_]] = {
-        "images": np.ones_like(positive),
-        "positives": positive,
-        "negatives": ~positive,
-        "predicted positives": called,
-        "predicted negatives": ~called,
-        "positives or predicted positives": called | positive,
-    }
-    trials = {kind: effective_number(group, images) for kind, images in members.items()}
-    positives, negatives = trials["positives"], trials["negatives"]
-    # Trials of a mean over the two classes.
-    trials["both classes"] = 4 / (1 / positives + 1 / negatives) if positives and negatives else 0.0
-    return trials
-
-
-def _least_interval(scale: Scale, value: float, trials: float) -> Interval:
-    """Return Wilson's interval of a score, read as a share of correct trials.
-
-    Accuracy, sensitivity, specificity, PPV and NPV are shares. F1 = 2 q / (1 + q) for the share q of true positives
-    among images that are positive or classified as positive. AUPRC is a mean over the positives of values in [0, 1],
-    which Boyd, Eng and Page (ECML PKDD 2013) treat as a share. For classes of equal size, the MCC is 2 s - 1 for the
-    share s of correct trials, and near 1 the variance of the AUROC by Hanley and McNeil (Radiology 143, 1982, 29)
-    equals that of a balanced accuracy.
-
-    Errors (Brier score, ECE) are not shares but small means, whose spread the bootstrap shows. It cannot show a kind of
-    group that is entirely wrong and not in the sample; the upper end of Wilson's interval for 0 in n trials limits how
-    common it may be. Other scores keep the interval of the bootstrap.
-    """
-    if scale == "other":
-        return value, value
-    if scale == "error":
-        unseen = wilson_interval(0.0, trials)[1]
-        return value, value + (1 - value) * unseen
-    if scale == "correlation":
-        low, high = wilson_interval((1 + value) / 2, trials)
-        return 2 * low - 1, 2 * high - 1
-    if scale == "f1":
-        low, high = wilson_interval(value / (2 - value), trials)
-        return 2 * low / (1 + low), 2 * high / (1 + high)
-    return wilson_interval(value, trials)

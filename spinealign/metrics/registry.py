@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,41 +12,55 @@ from numpy.typing import NDArray
 CALIBRATION_BINS = 15
 
 Interval = tuple[float, float]
-Trials = Literal[
-    "images",
-    "positives",
-    "negatives",
-    "predicted positives",
-    "predicted negatives",
-    "positives or predicted positives",
-    "both classes",
-]
-Scale = Literal["share", "error", "correlation", "f1", "other"]
 _Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
 class WeightedPredictions:
-    """Predictions under D weightings of the images; what several scores need is computed once.
+    """Predictions under D weightings of the images.
 
-    Attributes:
+    A weight of 3 has the same effect as three copies of the image. One bootstrap draw is one row of weights, so a
+    thousand draws cost one sort and a few matrix products.
+
+    Args:
         positive: Whether each image shows the finding, shape (N,).
         probability: Predicted probability of the finding in [0, 1], shape (N,).
-        weights: Weights of the images, at least 0, shape (D, N).
+        weights: Weights of the images, at least 0, shape (D, N); None weights all equally, with D = 1.
         threshold: Smallest probability that is classified as positive.
+
+    Attributes:
+        called: Whether each image is classified as positive, shape (N,).
+        total: Sum of the weights, shape (D,).
+        tp: Weight of the true positives, shape (D,); so are `fp`, `tn` and `fn`.
+        sensitivity: Share of the positives that are classified as positive, shape (D,).
+        specificity: Share of the negatives that are classified as negative, shape (D,).
+
+    Raises:
+        ValueError: If the shapes differ, there are no images, or a probability is not in [0, 1].
     """
 
-    positive: NDArray[np.bool_]
-    probability: NDArray[np.floating]
-    weights: _Floats
-    threshold: float
-
-    @cached_property
-    def confusion(self) -> _Floats:
-        """Weights of true positives, false positives, true negatives and false negatives, shape (4, D)."""
-        called, positive = self.probability >= self.threshold, self.positive
-        cells = np.stack([called & positive, called & ~positive, ~called & ~positive, ~called & positive], axis=1)
-        return (self.weights @ cells.astype(float)).T
+    def __init__(
+        self,
+        positive: NDArray[np.bool_],
+        probability: NDArray[np.floating],
+        *,
+        weights: NDArray[np.number] | None = None,
+        threshold: float = 0.5,
+    ) -> None:
+        self.positive, self.probability = np.asarray(positive, bool), np.asarray(probability, np.float64)
+        if self.positive.shape != self.probability.shape or self.positive.ndim != 1 or not len(self.positive):
+            shapes = f"{self.positive.shape} and {self.probability.shape}"
+            raise ValueError(f"Expected two lists of the same length, got shapes {shapes}.")
+        if not ((self.probability >= 0) & (self.probability <= 1)).all():  # NaN fails too
+            raise ValueError("Expected probabilities in [0, 1], not logits.")
+        self.weights = np.ones((1, len(self.positive))) if weights is None else np.asarray(weights, np.float64)
+        self.called = self.probability >= threshold
+        self.total = self.weights.sum(axis=1)
+        right, called = self.called == self.positive, self.called
+        cells = np.stack([called & right, called & ~right, ~called & right, ~called & ~right], axis=1)
+        self.tp, self.fp, self.tn, self.fn = (self.weights @ cells.astype(float)).T
+        with np.errstate(invalid="ignore"):
+            self.sensitivity = self.tp / (self.tp + self.fn)
+            self.specificity = self.tn / (self.tn + self.fp)
 
     @cached_property
     def ranking(self) -> tuple[_Floats, _Floats]:
@@ -59,41 +72,6 @@ class WeightedPredictions:
         positives = np.add.reduceat(sorted_weights * self.positive[order], first_of_rank, axis=1)
         return positives, at_rank - positives
 
-    @property
-    def total(self) -> _Floats:
-        """Sum of the weights, shape (D,)."""
-        return self.weights.sum(axis=1)
-
-    @property
-    def tp(self) -> _Floats:
-        """True positives, shape (D,)."""
-        return self.confusion[0]
-
-    @property
-    def fp(self) -> _Floats:
-        """False positives, shape (D,)."""
-        return self.confusion[1]
-
-    @property
-    def tn(self) -> _Floats:
-        """True negatives, shape (D,)."""
-        return self.confusion[2]
-
-    @property
-    def fn(self) -> _Floats:
-        """False negatives, shape (D,)."""
-        return self.confusion[3]
-
-    @property
-    def sensitivity(self) -> _Floats:
-        """True positives among positives, shape (D,)."""
-        return self.tp / (self.tp + self.fn)
-
-    @property
-    def specificity(self) -> _Floats:
-        """True negatives among negatives, shape (D,)."""
-        return self.tn / (self.tn + self.fp)
-
 
 @dataclass(frozen=True)
 class Metric:
@@ -103,10 +81,10 @@ class Metric:
         name: Key of the score in results and files.
         title: Name of the score in tables and figures.
         function: Computes the score of each weighting, shape (D,); NaN where the score is undefined.
-        trials: The images that the score is a mean over; their groups are the trials of its interval.
-        scale: Kind of score, which decides its smallest interval: `share` (of trials), `f1`, `correlation` (in
-            [-1, 1]), `error` (lower is better), or `other` (only the bootstrap).
-        number_format: How the score is printed.
+        trials: For a share of images, such as the sensitivity, a function that returns which images are its trials,
+            shape (N,). Their sources are the trials of its Wilson interval.
+        limits: Smallest and largest value of the score.
+        in_percent: Whether the score is printed in percent.
         hub_name: Name of the metric in the `model-index` of the Hub, if it differs from `name`.
         needs_probability: Whether the score is undefined for class labels without probabilities.
         in_summary: Whether one-line summaries show the score.
@@ -115,9 +93,9 @@ class Metric:
     name: str
     title: str
     function: Callable[[WeightedPredictions], _Floats]
-    trials: Trials = "images"
-    scale: Scale = "share"
-    number_format: Literal["percent", "decimal"] = "decimal"
+    trials: Callable[[WeightedPredictions], NDArray[np.bool_]] | None = None
+    limits: Interval = (0.0, 1.0)
+    in_percent: bool = False
     hub_name: str = ""
     needs_probability: bool = False
     in_summary: bool = False
@@ -138,8 +116,7 @@ def _auroc(p: WeightedPredictions) -> _Floats:
     positives, negatives = p.ranking
     above = np.cumsum(positives, axis=1)
     pairs_won = (negatives * (above - positives / 2)).sum(axis=1)
-    negatives_in_all = np.cumsum(positives + negatives, axis=1)[:, -1] - above[:, -1]
-    return pairs_won / (above[:, -1] * negatives_in_all)
+    return pairs_won / (positives.sum(axis=1) * negatives.sum(axis=1))
 
 
 def _auprc(p: WeightedPredictions) -> _Floats:
@@ -158,68 +135,43 @@ def _ece(p: WeightedPredictions) -> _Floats:
     return np.abs(p.weights @ gap_of_bin).sum(axis=1) / p.total
 
 
-_ENTRIES: Sequence[Metric] = (
+_ENTRIES = (
     Metric(
-        "accuracy", "accuracy", lambda p: (p.tp + p.tn) / (p.tp + p.fp + p.tn + p.fn),
-        number_format="percent", in_summary=True,
+        "accuracy", "accuracy", lambda p: (p.tp + p.tn) / p.total,
+        trials=lambda p: np.ones_like(p.positive), in_percent=True, in_summary=True,
     ),
     Metric(
         "sensitivity", "sensitivity", lambda p: p.sensitivity,
-        trials="positives", number_format="percent", hub_name="recall", in_summary=True,
+        trials=lambda p: p.positive, in_percent=True, hub_name="recall", in_summary=True,
     ),
     Metric(
         "specificity", "specificity", lambda p: p.specificity,
-        trials="negatives", number_format="percent", in_summary=True,
+        trials=lambda p: ~p.positive, in_percent=True, in_summary=True,
     ),
     Metric(
         "ppv", "PPV", lambda p: p.tp / (p.tp + p.fp),
-        trials="predicted positives", number_format="percent", hub_name="precision",
+        trials=lambda p: p.called, in_percent=True, hub_name="precision",
     ),
-    Metric(
-        "npv", "NPV", lambda p: p.tn / (p.tn + p.fn),
-        trials="predicted negatives", number_format="percent",
-    ),
-    Metric(
-        "f1", "F1", lambda p: 2 * p.tp / (2 * p.tp + p.fp + p.fn),
-        trials="positives or predicted positives", scale="f1",
-    ),
-    Metric(
-        "balanced_accuracy", "balanced accuracy", lambda p: (p.sensitivity + p.specificity) / 2,
-        trials="both classes", number_format="percent",
-    ),
-    Metric("mcc", "MCC", _mcc, trials="both classes", scale="correlation", hub_name="matthews_correlation"),
-    Metric(
-        "auroc", "AUROC", _auroc,
-        trials="both classes", hub_name="roc_auc", needs_probability=True, in_summary=True,
-    ),
-    Metric("auprc", "AUPRC", _auprc, trials="positives", hub_name="average_precision", needs_probability=True),
+    Metric("npv", "NPV", lambda p: p.tn / (p.tn + p.fn), trials=lambda p: ~p.called, in_percent=True),
+    Metric("f1", "F1", lambda p: 2 * p.tp / (2 * p.tp + p.fp + p.fn)),
+    Metric("balanced_accuracy", "balanced accuracy", lambda p: (p.sensitivity + p.specificity) / 2, in_percent=True),
+    Metric("mcc", "MCC", _mcc, limits=(-1.0, 1.0), hub_name="matthews_correlation"),
+    Metric("auroc", "AUROC", _auroc, hub_name="roc_auc", needs_probability=True, in_summary=True),
+    Metric("auprc", "AUPRC", _auprc, hub_name="average_precision", needs_probability=True),
     Metric(
         "brier", "Brier", lambda p: p.weights @ (p.probability - p.positive) ** 2 / p.total,
-        scale="error", hub_name="brier_score", needs_probability=True,
+        hub_name="brier_score", needs_probability=True,
     ),
-    Metric("ece", "ECE", _ece, scale="error", hub_name="expected_calibration_error", needs_probability=True),
+    Metric("ece", "ECE", _ece, hub_name="expected_calibration_error", needs_probability=True),
 )  # fmt: skip
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ENTRIES}
 
 
-def weighted_scores(
-    positive: NDArray[np.bool_], probability: NDArray[np.floating], *, weights: NDArray[Any], threshold: float
-) -> dict[str, _Floats]:
-    """Compute every score under several weightings of the same images.
+def weighted_scores(predictions: WeightedPredictions) -> dict[str, _Floats]:
+    """Return an array of shape (D,) for each metric, NaN where a weighting does not define the score.
 
-    A weight of 3 has the same effect as three copies of the image. One bootstrap draw is one row of weights, so a
-    thousand draws cost one sort and a few matrix products. The values equal those of scikit-learn with `sample_weight`.
-
-    Args:
-        positive: Whether each image shows the finding, shape (N,).
-        probability: Predicted probability of the finding in [0, 1], shape (N,).
-        weights: Weights of the images, at least 0, shape (D, N).
-        threshold: Smallest probability that is classified as positive.
-
-    Returns:
-        One array of shape (D,) for each metric, NaN where a weighting does not define the score.
+    The values equal those of scikit-learn with `sample_weight`.
     """
-    predictions = WeightedPredictions(positive, probability, np.asarray(weights, np.float64), threshold)
     with np.errstate(divide="ignore", invalid="ignore"):
         return {name: metric.function(predictions) for name, metric in METRICS.items()}
 
@@ -253,4 +205,4 @@ def percent(share: float | None) -> str:
 
 
 def _in_percent(name: str) -> bool:
-    return name in METRICS and METRICS[name].number_format == "percent"
+    return name in METRICS and METRICS[name].in_percent

@@ -12,7 +12,7 @@ from PIL import Image
 from spinealign.errors import require
 from spinealign.metrics.intervals import Intervals, cluster_bootstrap
 from spinealign.metrics.registry import METRICS, percent
-from spinealign.metrics.scores import Scores, binary_scores, complete_scores
+from spinealign.metrics.scores import Scores, binary_scores
 
 THUMBNAIL_SIZE = 16
 SHORTCUT_MARGIN = 0.05  # above chance, from which the balanced accuracy of the thumbnail ridge raises a warning
@@ -79,7 +79,7 @@ class Baseline:
     intervals: Intervals
 
     def __post_init__(self) -> None:
-        complete_scores(self, intervals=("intervals",))
+        require_same_scores(self.scores, self.intervals)
 
     @classmethod
     def of(
@@ -100,8 +100,14 @@ class Baseline:
     @property
     def tells_the_classes(self) -> bool:
         """Whether the interval of the balanced accuracy is above chance; for thumbnails it never should be."""
-        interval = self.intervals["balanced_accuracy"]
+        interval = self.intervals.get("balanced_accuracy")
         return interval is not None and interval[0] > 0.5 + SHORTCUT_MARGIN
+
+
+def require_same_scores(scores: Scores, *intervals: Intervals) -> None:
+    """Raise a ValueError if scores and intervals have different names, or lack the accuracy."""
+    if "accuracy" not in scores or any(item.keys() != scores.keys() for item in intervals):
+        raise ValueError("scores and intervals have different names, or lack the accuracy")
 
 
 def reached_by_ridge(accuracy: float, balanced: float | None, *, majority: float) -> str:

@@ -6,8 +6,8 @@ from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.config import DISCLAIMER
 from spinealign.errors import CheckpointError
 from spinealign.inference.predictor import Predictor
-from spinealign.metrics.registry import format_interval, percent
-from spinealign.reporting.html import escape, table
+from spinealign.reporting.evaluation_tables import summary_table
+from spinealign.reporting.html import escape
 
 _IS_NOT = (
     "Not a diagnosis: the scores below are all that is known about its accuracy.",
@@ -48,30 +48,9 @@ def _numbers(checkpoint: Checkpoint) -> str:
             "<p>This model has no measured scores, so its accuracy is unknown. "
             "<code>spinealign evaluate</code> measures it.</p>"
         )
-    head = (
-        "collection",
-        "images",
-        "distinct sources",
-        "accuracy",
-        "95 % over sources",
-        "naive 95 %",
-        "thumbnail ridge",
-    )
-    rows = [
-        (
-            escape(f"{item.collection} ({item.split})"),
-            f"{item.images:,}",
-            f"{item.sources:,}",
-            percent(item.scores["accuracy"]),
-            format_interval("accuracy", item.accuracy_interval),
-            format_interval("accuracy", item.naive_intervals["accuracy"]),
-            percent(item.thumbnail_ridge_accuracy),
-        )
-        for item in evaluations
-    ]
     warnings = "".join(f"<li>{escape(item.shortcut_warning)}</li>" for item in evaluations if item.shortcut_warning)
     return (
-        f"{table(head, rows, numbers=range(1, 7))}"
+        f"{summary_table(evaluations).html()}"
         "<p>The naive interval treats each image as an independent patient; it is too narrow if images are copies of "
         "one slice. The thumbnail ridge is a linear model on 16 x 16 pixels: if its accuracy is close to that of the "
         f"model, the classes can be separated without looking at bone.</p>{f'<ul>{warnings}</ul>' if warnings else ''}"

@@ -10,7 +10,6 @@ import numpy as np
 from spinealign.imaging.drawing import Tile, draw_sheet, save_picture
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.failures import worst_cases
-from spinealign.reporting.evaluation_figures import predictions_of
 
 COLUMNS, SIDE = 5, 288
 NAME_LENGTH, COLLECTION_LENGTH = 24, 17  # together the width of a tile
@@ -37,7 +36,7 @@ def draw_worst_cases(evaluations: Sequence[Evaluation], path: Path) -> None:
 
 def _cases(evaluation: Evaluation) -> Iterator[tuple[Tile, bool]]:
     """Yield the tile of each case, and whether its prediction is right."""
-    found, threshold = predictions_of(evaluation), evaluation.threshold
+    found, threshold = evaluation.require_predictions(), evaluation.threshold
     worst = worst_cases(found.positive, found.probability, sources=found.sources, threshold=threshold)
     for index in worst.tolist():
         probability = float(found.probability[index])

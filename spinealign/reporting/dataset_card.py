@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from spinealign.cohort.sample import SPLITS, Sample
-from spinealign.reporting.markdown import escape, table
+from spinealign.reporting.markdown import escape
+from spinealign.reporting.tables import Table
 
 _HUB_SPLITS = {"val": "validation"}  # names of splits in datasets
 ALL_SPLITS = tuple(_HUB_SPLITS.get(split, split) for split in SPLITS)
@@ -92,4 +93,4 @@ def _counts(samples: Sequence[Sample]) -> str:
         for label in sorted({item.label for item in items}):
             part = [item for item in items if item.label == label]
             rows.append((split, label, len(part), len({item.source for item in part})))
-    return table(("split", "label", "images", "distinct sources"), rows)
+    return Table(("split", "label", "images", "distinct sources"), rows).markdown()

@@ -15,20 +15,6 @@ from spinealign.writing import new_file
 _MODEL, _RIDGE, _CHANCE = "#2f6f9f", "#d55e00", "0.6"  # blue and vermilion, distinct for every kind of color vision
 
 
-def predictions_of(evaluation: Evaluation) -> Predictions:
-    """Return the predictions of an evaluation.
-
-    Raises:
-        ValueError: If it has none.
-    """
-    if evaluation.predictions is None:
-        raise ValueError(
-            f"The evaluation of {evaluation.collection} ({evaluation.split}) has no predictions to draw; evaluate the "
-            "model again."
-        )
-    return evaluation.predictions
-
-
 def plot_evaluation(evaluations: Sequence[Evaluation], path: Path) -> None:
     """Plot ROC, precision-recall, reliability and confusion, two rows for each evaluation, as PNG.
 
@@ -40,7 +26,7 @@ def plot_evaluation(evaluations: Sequence[Evaluation], path: Path) -> None:
     figure = Figure(figsize=(9, 9 * len(evaluations)), layout="constrained")
     rows = figure.subfigures(len(evaluations), 1, squeeze=False)[:, 0]
     for row, item in zip(rows, evaluations):
-        found = predictions_of(item)
+        found = item.require_predictions()
         row.suptitle(_caption(item), fontsize=11, x=0.01, ha="left")
         roc, precision, reliability, confusion = row.subplots(2, 2).ravel()
         _plot_roc(roc, item, found)

@@ -1,9 +1,8 @@
-"""Markdown text and tables."""
+"""Text in Markdown."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
 
 class Markdown(str):
@@ -22,9 +21,3 @@ def escape(text: object) -> Markdown:
     if isinstance(text, Markdown):
         return text
     return Markdown(re.sub(r"([\\`*\[\]<>|])", r"\\\1", re.sub(r"\s+", " ", str(text))))
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
-    """Return a table; cells that are not `Markdown` are escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    return Markdown("\n".join(f"| {' | '.join(map(escape, line))} |" for line in lines))

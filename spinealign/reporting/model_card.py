@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from spinealign.checkpoint.files import EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.metrics.evaluation import Evaluation, units_of
 from spinealign.metrics.registry import format_interval, format_score, hub_name, percent, score_title
-from spinealign.reporting.markdown import Markdown, escape
-
-TEMPLATE = "model_card.md.jinja"
+from spinealign.reporting.evaluation_tables import scores_table, size_table, summary_table
+from spinealign.reporting.templates import render
 
 
 def render_card(record: ModelRecord, settings: ModelSettings) -> str:
@@ -23,34 +20,24 @@ def render_card(record: ModelRecord, settings: ModelSettings) -> str:
     Raises:
         ValueError: If the record does not say how the model was trained.
     """
-    import jinja2
-
     if record.training is None:
         raise ValueError("The record does not say how the model was trained, so it has no model card.")
-    environment = jinja2.Environment(  # noqa: S701 - Markdown is escaped by `finalize`
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=escape,
-    )
-    environment.filters |= {"percent": percent, "unescaped": Markdown}
-    template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
-    return template.render(
+    summary = [
+        *record.evaluations,
+        *(item.accepted for item in record.evaluations if item.accepted),
+        *(item.pooled for item in record.cross_validations),
+    ]
+    return render(
+        "model_card.md.jinja",
         record=record,
         settings=settings,
         training=record.training,
         metadata=_metadata(record, record.training.base_model),
-        summary=[
-            *record.evaluations,
-            *(item.accepted for item in record.evaluations if item.accepted),
-            *(item.pooled for item in record.cross_validations),
-        ],
+        summary=summary_table(summary),
+        scores_table=scores_table,
+        size_table=size_table,
         units=units_of(record.evaluations),
         folder=f"path/to/{record.name.rsplit('/', maxsplit=1)[-1]}",
-        score_title=score_title,
-        format_score=format_score,
-        format_interval=format_interval,
         evaluation_plot=EVALUATION_PLOT,
         size_curve=SIZE_CURVE,
         learning_curves=LEARNING_CURVES,
@@ -88,7 +75,7 @@ def _metadata(record: ModelRecord, base_model: str | None) -> str:
 
 def _evidence(item: Evaluation, score: str) -> str:
     """Return sample size, interval and baseline of a score."""
-    ridge = item.thumbnail_ridge.scores[score] if item.thumbnail_ridge else None
+    ridge = item.thumbnail_ridge.scores.get(score) if item.thumbnail_ridge else None
     return (
         f"{item.images} images of {item.distinct}, 95 % interval over {item.unit}s "
         f"{format_interval(score, item.intervals[score])}, thumbnail ridge {format_score(score, ridge)}, "

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from spinealign.errors import ImageError
 from spinealign.inference.prediction import Prediction
-from spinealign.reporting.terminal import align
+from spinealign.reporting.tables import Table
 
 
 def format_predictions(items: Iterable[Prediction | ImageError]) -> str:
     """Return a table with one line for each prediction or error."""
-    return "\n".join(align([("file", "finding", "confidence", "accepted"), *map(_row, items)]))
+    return Table(("file", "finding", "confidence", "accepted"), [*map(_row, items)]).text()
 
 
 def _row(item: Prediction | ImageError) -> tuple[str, ...]:

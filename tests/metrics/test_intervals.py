@@ -5,8 +5,12 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from spinealign.metrics.intervals import cluster_bootstrap, effective_number, wilson_interval
+from spinealign.metrics.intervals import cluster_bootstrap, effective_number, unseen_share, wilson_interval
+from spinealign.metrics.registry import METRICS
 from spinealign.metrics.scores import binary_scores
+
+SHARES = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
+OTHERS = ("balanced_accuracy", "mcc", "auroc")
 
 
 def test_19_of_20_is_76_to_99_percent():
@@ -26,6 +30,11 @@ def test_impossible_counts_are_refused(share, count):
         wilson_interval(share, count)
 
 
+@pytest.mark.parametrize("count", [1, 5, 20, 300])
+def test_what_is_more_frequent_than_the_bound_occurs(count):
+    assert (1 - unseen_share(count)) ** count == pytest.approx(0.05)
+
+
 def test_copies_do_not_add_to_the_effective_number():
     groups = np.repeat(np.arange(4), [10, 10, 10, 10])
     assert effective_number(groups, np.ones(40, bool)) == pytest.approx(4)
@@ -35,44 +44,61 @@ def test_copies_do_not_add_to_the_effective_number():
 
 
 def clustered(accuracy: float, sources: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return label, probability and source of 20 copies of each source; copies share 80 % of the variance."""
+    """Return label, probability and source of 8 copies of each source; copies share 80 % of the variance."""
     rng = np.random.default_rng(seed)
-    source = np.repeat(np.arange(sources), 20)
+    source = np.repeat(np.arange(sources), 8)
     positive = source % 2 == 0
     noise = np.sqrt(0.8) * rng.standard_normal(sources)[source] + np.sqrt(0.2) * rng.standard_normal(len(source))
     distance = NormalDist().inv_cdf(accuracy)
     return positive, 1 / (1 + np.exp(-np.where(positive, distance, -distance) - noise)), source
 
 
-@pytest.mark.parametrize("accuracy", [0.8, 0.95])
-def test_intervals_over_sources_cover_the_true_accuracy(accuracy):
-    held = {"sources": 0, "images": 0}
+# With symmetric errors and equal classes, all shares and the balanced accuracy have the same true value.
+@pytest.mark.parametrize(
+    ("accuracy", "sources", "names", "least"),
+    [(0.8, 20, SHARES, 0.9), (0.99, 20, SHARES, 0.9), (0.8, 50, SHARES + OTHERS, 0.85)],
+)
+def test_intervals_over_sources_cover_the_true_score(accuracy, sources, names, least):
+    auroc = NormalDist().cdf(NormalDist().inv_cdf(accuracy) * np.sqrt(2))
+    truth = {**dict.fromkeys(SHARES + OTHERS, accuracy), "mcc": 2 * accuracy - 1, "auroc": auroc}
+    held = dict.fromkeys(names, 0)
     for seed in range(40):
-        positive, probability, source = clustered(accuracy, 20, seed)
-        for unit, groups in (("sources", source), ("images", np.arange(len(source)))):
-            low, high = cluster_bootstrap(positive, probability, groups=groups, draws=200)["accuracy"]
-            held[unit] += low <= accuracy <= high
-    assert held["sources"] >= 0.90 * 40
-    assert held["images"] < 0.75 * 40
+        positive, probability, source = clustered(accuracy, sources, seed)
+        intervals = cluster_bootstrap(positive, probability, groups=source, draws=100)
+        for name in names:
+            held[name] += intervals[name][0] <= truth[name] <= intervals[name][1]
+    assert min(held.values()) >= least * 40, held
 
 
-def test_near_perfect_scores_of_few_sources_keep_coverage():
-    held = dict.fromkeys(("accuracy", "sensitivity", "specificity", "ppv", "npv", "balanced_accuracy"), 0)
+def test_intervals_over_copies_are_too_narrow():
+    held = 0
     for seed in range(40):
-        positive, probability, source = clustered(0.99, 20, seed)
-        intervals = cluster_bootstrap(positive, probability, groups=source, draws=200)
-        for name in held:  # symmetric errors and equal classes: all of these have the same true value
-            held[name] += intervals[name][0] <= 0.99 <= intervals[name][1]
-    assert min(held.values()) >= 0.90 * 40, held
+        positive, probability, source = clustered(0.8, 20, seed)
+        low, high = cluster_bootstrap(positive, probability, groups=range(len(source)), draws=100)["accuracy"]
+        held += low <= 0.8 <= high
+    assert held < 0.75 * 40
 
 
-def test_a_perfect_sample_does_not_prove_perfection():
-    positive = np.arange(400) < 200
-    intervals = cluster_bootstrap(positive, positive * 1.0, groups=np.arange(400) // 20)
-    assert intervals["accuracy"] == pytest.approx(wilson_interval(1.0, 20))
-    assert intervals["sensitivity"] == intervals["ppv"] == pytest.approx(wilson_interval(1.0, 10))
-    for name, (low, high) in intervals.items():
-        assert high - low > 0.1, name
+@pytest.mark.parametrize("sources", [2, 20, 100])
+def test_a_perfect_sample_does_not_prove_perfection(sources):
+    source = np.repeat(np.arange(sources), 20)
+    positive = source % 2 == 0
+    intervals = cluster_bootstrap(positive, positive * 1.0, groups=source, draws=50)
+    unseen = unseen_share(sources / 2)
+    assert intervals["accuracy"] == pytest.approx(wilson_interval(1.0, sources))
+    assert intervals["sensitivity"] == intervals["ppv"] == pytest.approx(wilson_interval(1.0, sources / 2))
+    assert intervals["auroc"] == intervals["f1"] == pytest.approx((1 - unseen, 1))
+    assert intervals["mcc"] == pytest.approx((1 - 2 * unseen, 1))
+    assert intervals["brier"] == pytest.approx((0, unseen))
+
+
+def test_equal_draws_below_the_best_score_widen_both_ends():
+    positive = np.arange(40) < 30
+    intervals = cluster_bootstrap(positive, np.full(40, 0.7), groups=range(40), draws=50)
+    unseen = unseen_share(10)
+    assert intervals["auroc"] == pytest.approx((0.5 - unseen / 2, 0.5 + unseen / 2))
+    ranked_wrong = cluster_bootstrap(positive, 1 - positive, groups=range(40), draws=50)
+    assert ranked_wrong["auroc"] == pytest.approx((0, unseen))
 
 
 def test_many_independent_images_give_the_plain_bootstrap():
@@ -107,7 +133,7 @@ def test_intervals_include_the_score_and_depend_on_the_seed():
     assert first == again != other
     assert high_threshold["sensitivity"][1] < first["sensitivity"][1]
     for name, value in binary_scores(positive, probability).items():
-        assert first[name][0] <= value <= first[name][1]
+        assert METRICS[name].limits[0] <= first[name][0] <= value <= first[name][1] <= METRICS[name].limits[1]
 
 
 def test_chunked_draws_agree_with_fewer_draws():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 
 from spinealign.reporting.audit_page import render_audit_page, write_audit_page
 
@@ -54,3 +55,25 @@ def test_writing_leaves_only_the_page(findings, tmp_path):
     path = write_audit_page(findings, tmp_path / "audit.html")
     assert path.read_text(encoding="utf-8") == render_audit_page(findings)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_with_lone_surrogates_can_be_written(findings, tmp_path):
+    path = write_audit_page(replace(findings, name="x\udcff"), tmp_path / "audit.html")
+    assert "Audit of x?" in path.read_text(encoding="utf-8")
+
+
+def test_tags_are_balanced_and_alarms_are_named(findings):
+    opened: list[str] = []
+
+    class Checker(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            if tag not in ("meta", "img"):
+                opened.append(tag)
+
+        def handle_endtag(self, tag):
+            assert opened.pop() == tag
+
+    content = render_audit_page(findings)
+    Checker().feed(content)
+    assert opened == []
+    assert "<td>alarm</td>" in content.split("<h2>Shortcut baseline</h2>")[1].split("<h2>")[0]

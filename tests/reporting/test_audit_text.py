@@ -10,11 +10,11 @@ def test_the_verdict_comes_before_all_findings(findings):
     text = format_audit(findings)
     assert text.splitlines()[:2] == ["Audit of set & co", "  - The first sentence."]
     for words in (
-        "patients not known",
+        "Patients: not known",
         "97.75%",
         "81.0% to 99.0%",
         "not possible: a class",
-        "by similarity",
+        "similarity",
         "bad.png",
     ):
         assert words in text

@@ -27,7 +27,7 @@ def test_every_score_has_both_intervals_and_the_baseline(measured):
     lines = format_evaluations([measured]).splitlines()
     assert "400 images of 20 distinct sources" in lines[0]
     header = lines[1]
-    assert [header.index(title) for title in ("model", "95 % over sources", "naive (images)", "thumbnail ridge")]
+    assert [header.index(title) for title in ("model", "95 % over sources", "naive 95 %", "thumbnail ridge")]
     accuracy = next(line for line in lines if line.startswith("accuracy"))
     for value in ("99.00 %", "91.00 %"):
         assert value in accuracy
@@ -68,7 +68,7 @@ def test_the_summary_has_one_line_per_evaluation(measured):
     header, row, warning = format_summary([measured]).splitlines()
     for title in ("sources", "95 % over sources", "thumbnail ridge"):
         assert title in header
-    for cell in ("99.00 %", "  20 ", format_interval("accuracy", measured.accuracy_interval), "91.00 %"):
+    for cell in ("99.00 %", "  20 ", format_interval("accuracy", measured.intervals["accuracy"]), "91.00 %"):
         assert cell in row
     assert "reaches 91.00 %" in warning
 
@@ -78,6 +78,6 @@ def test_a_cross_validation_shows_folds_spread_and_pool():
     evidence = Evidence("set", "all", SOURCES, ridge_called=RIDGE)
     result = CrossValidation.of(POSITIVE, PROBABILITY, fold=fold, evidence=evidence)
     table = format_cross_validation(result)
-    assert table.count("\nset  ") == 2
+    assert table.count("\nset (fold ") + table.startswith("set (fold") == 2
     assert "accuracy over 2 folds: 99.00 %, standard deviation 1.41 %" in table
     assert "set (2 folds): 400 images of 20 distinct sources" in table
