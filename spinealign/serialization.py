@@ -45,59 +45,24 @@ def rebuild(kind: Any, content: Any) -> Any:
         >>> rebuild(tuple[float, float] | None, [0, 0.5])
         (0.0, 0.5)
     """
-    try:
-        return _rebuild(kind, content)
-    except RecursionError as error:
-        raise ValueError("the content is nested too deeply") from error
-
-
-def _rebuild(kind: Any, content: Any) -> Any:
-    parts = get_args(kind)
-    if kind is Any:
+    parts, origin = get_args(kind), get_origin(kind)
+    if kind is Any or (content is None and NoneType in parts):
         return content
-    if is_dataclass(kind):
-        return _rebuild_dataclass(kind, content)
     if NoneType in parts:
-        return None if content is None else _rebuild(parts[0], content)
-    if get_origin(kind) in (dict, Mapping):
-        return {name: _rebuild(parts[1], value) for name, value in _mapping(content).items()}
-    if get_origin(kind) is tuple:
+        return rebuild(parts[0], content)
+    if origin is tuple:
         if not isinstance(content, list | tuple):
             raise ValueError(f"expected a list, got {type(content).__name__}")
-        kinds_of_items = parts[:1] * len(content) if parts[-1] is ... else parts
-        return tuple(_rebuild(part, item) for part, item in zip(kinds_of_items, content, strict=True))
-    return _plain(kind, content)
-
-
-@lru_cache
-def _type_hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _rebuild_dataclass(kind: Any, content: Any) -> Any:
-    kinds, given = _type_hints(kind), _mapping(content)
-    items = [item for item in fields(kind) if item.init and _is_stored(item)]
-    missing = [
-        item.name
-        for item in items
-        if item.name not in given and item.default is MISSING and item.default_factory is MISSING
-    ]
-    if missing:
-        raise ValueError(f"missing fields: {', '.join(missing)}")
-    return kind(**{item.name: _rebuild(kinds[item.name], given[item.name]) for item in items if item.name in given})
-
-
-def _is_stored(item: Field[Any]) -> bool:
-    return bool(item.metadata.get("stored", True))
-
-
-def _mapping(content: Any) -> Mapping[str, Any]:
-    if not isinstance(content, Mapping):
-        raise ValueError(f"expected an object, got {type(content).__name__}")
-    return content
-
-
-def _plain(kind: Any, content: Any) -> Any:
+        kinds = parts[:1] * len(content) if parts[-1] is ... else parts
+        return tuple(rebuild(part, item) for part, item in zip(kinds, content, strict=True))
+    if is_dataclass(kind) or origin in (dict, Mapping):
+        if not isinstance(content, Mapping):
+            raise ValueError(f"expected an object, got {type(content).__name__}")
+        return (
+            _rebuild_dataclass(kind, content)
+            if is_dataclass(kind)
+            else {name: rebuild(parts[1], value) for name, value in content.items()}
+        )
     if kind is float and isinstance(content, int) and not isinstance(content, bool) and abs(content) < 2**53:
         content = float(content)  # JSON has one type of number
     if not isinstance(content, kind) or (isinstance(content, bool) and kind is not bool):
@@ -105,3 +70,25 @@ def _plain(kind: Any, content: Any) -> Any:
     if kind is float and not isfinite(content):
         raise ValueError("a number is not finite")
     return content
+
+
+def _rebuild_dataclass(kind: Any, content: Mapping[str, Any]) -> Any:
+    kinds = _type_hints(kind)
+    items = [item for item in fields(kind) if item.init and _is_stored(item)]
+    needed = [item.name for item in items if item.default is MISSING and item.default_factory is MISSING]
+    if missing := [name for name in needed if name not in content]:
+        raise ValueError(f"missing fields: {', '.join(missing)}")
+    try:
+        given = {item.name: rebuild(kinds[item.name], content[item.name]) for item in items if item.name in content}
+    except RecursionError as error:
+        raise ValueError("the content is nested too deeply") from error
+    return kind(**given)
+
+
+@lru_cache
+def _type_hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _is_stored(item: Field[Any]) -> bool:
+    return bool(item.metadata.get("stored", True))

@@ -248,6 +248,6 @@ def test_reprs_are_short(tiny_checkpoint, phantom_folder):
     predictor = spinealign.Predictor.from_pretrained(tiny_checkpoint)
     image = np.zeros((200, 200), np.uint8)
     found = spinealign.audit(phantom_folder, progress=False)
-    scored = predictor.checkpoint.evaluations[0]
+    scored = predictor.checkpoint.record.evaluations[0]
     for value in (predictor, predictor(image), predictor.explain(image), spinealign.read_slice(image), found, scored):
         assert len(repr(value)) < 600, repr(value)[:1000]

@@ -23,7 +23,6 @@ from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
-from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.novelty import NoveltyStatistics
 
 Engine = Literal["onnx", "torch"]
@@ -67,13 +66,14 @@ class Checkpoint:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read a JSON file."""
-        path = self.path(name)
-        if path is None:
-            raise CheckpointError(f"{self.name} has no {name}; it is not an image classifier, or was copied in part.")
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads((self.folder / name).read_text(encoding="utf-8"))
             if not isinstance(content, dict):
                 raise ValueError("not an object")
+        except FileNotFoundError:
+            raise CheckpointError(
+                f"{self.name} has no {name}; it is not an image classifier, or was copied in part."
+            ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.") from error
         self.check_unchanged()
@@ -119,12 +119,12 @@ class Checkpoint:
         """Class names in the order of the logits, from `config.json`."""
         try:
             id2label = self.read_json(CONFIG_FILE)["id2label"]
-            labels = {int(key): str(name) for key, name in id2label.items()}
-            if sorted(labels) != list(range(len(labels))) or len(set(labels.values())) != len(labels):
-                raise ValueError("the class numbers must be 0, 1, ... and the names unique")
-            return tuple(labels[index] for index in range(len(labels)))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise CheckpointError(f"{CONFIG_FILE} of {self.name} has no valid class names (id2label).") from error
+            labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
+            if len(set(labels)) == len(labels):
+                return labels
+        except (TypeError, KeyError):
+            pass
+        raise CheckpointError(f"{CONFIG_FILE} of {self.name} has no valid class names (id2label).")
 
     @cached_property
     def settings(self) -> ModelSettings:
@@ -137,11 +137,6 @@ class Checkpoint:
     def record(self) -> ModelRecord:
         """How the model was trained and evaluated, from `metrics.json`."""
         return self._parse(METRICS_FILE, ModelRecord.from_dict)
-
-    @property
-    def evaluations(self) -> tuple[Evaluation, ...]:
-        """Evaluations of `record`."""
-        return self.record.evaluations
 
     def _parse(self, name: str, parse: Callable[[dict[str, Any]], _Value]) -> _Value:
         content = self.read_json(name)

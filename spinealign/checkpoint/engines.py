@@ -30,27 +30,17 @@ class Output(NamedTuple):
 
 
 class NetworkEngine(Protocol):
-    """Interface of an engine.
-
-    Attributes:
-        name: Name of the engine.
-        device: Device as requested; None for the default.
-    """
+    """Interface of an engine."""
 
     name: Engine
-    device: str | None
+    device: str | None  # as requested; None for the default
 
     def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
         """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
 
 
 class OnnxEngine:
-    """Engine that runs `model.onnx` in ONNX Runtime; `device` is that of `execution_provider`.
-
-    Raises:
-        CheckpointError: If the file is damaged, or has other inputs and outputs.
-        ValueError: If the provider is not installed or cannot be started.
-    """
+    """Engine that runs `model.onnx` in ONNX Runtime; see `load_engine`."""
 
     name: Engine = "onnx"
 
@@ -66,8 +56,8 @@ class OnnxEngine:
         self._file = f"{ONNX_FILE} of {checkpoint.name}"
         try:
             self._session = onnxruntime.InferenceSession(
-                os.fspath(checkpoint.folder / ONNX_FILE),
-                sess_options=options,
+                checkpoint.folder / ONNX_FILE,
+                options,
                 providers=[(provider, provider_options), *([] if provider == _CPU else [_CPU])],
                 enable_fallback=0,
             )
@@ -96,15 +86,7 @@ class OnnxEngine:
 
 
 def execution_provider(device: str | None, available: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Find the execution provider of ONNX Runtime that a device names.
-
-    Args:
-        device: Name with an optional device number, such as `cpu`, `cuda`, `cuda:1`, `tensorrt`, `openvino`, `coreml`
-            or `directml`; None for `cpu`.
-        available: Names of the installed providers.
-
-    Returns:
-        The name of the provider, and its options.
+    """Return the name and the options of the execution provider, one of `available`, that a device names.
 
     Raises:
         ValueError: If the provider is not installed.
@@ -118,15 +100,7 @@ def execution_provider(device: str | None, available: Sequence[str]) -> tuple[st
 
 
 class TorchEngine:
-    """Engine that runs `model.safetensors` through transformers.
-
-    `device` is a device of torch; None for `cuda` if available, otherwise `cpu`.
-
-    Raises:
-        CheckpointError: If the weights are missing or damaged.
-        MissingDependencyError: If torch or transformers is not installed.
-        ValueError: If the device is not available.
-    """
+    """Engine that runs `model.safetensors` through transformers; see `load_engine`."""
 
     name: Engine = "torch"
 
@@ -145,11 +119,9 @@ class TorchEngine:
             reason = str(error).strip().split("\n", maxsplit=1)[0].removesuffix(".")
             raise ValueError(f"torch has no device {device!r}: {reason}.") from error
         try:
-            network = load_network(checkpoint.folder, name=checkpoint.name)
+            self._network = load_network(checkpoint.folder, name=checkpoint.name).to(self._place).eval()
         except CheckpointError as error:
-            reason = str(error).removesuffix(".")
-            raise CheckpointError(f"{reason}. If a file is damaged, {checkpoint.remedy}.") from error
-        self._network = network.to(self._place).eval()
+            raise CheckpointError(f"{error} If a file is damaged, {checkpoint.remedy}.") from error
 
     def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
         """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
@@ -162,9 +134,7 @@ class TorchEngine:
 def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> Any:
     """Load an image classifier in float32, and require every tensor: transformers fills gaps with random numbers.
 
-    Args:
-        folder: Folder of transformers with `model.safetensors`.
-        name: Name of the model in messages; None for its path.
+    `name` is the name of the model in messages; None for its path.
 
     Raises:
         CheckpointError: If a tensor is missing, superfluous or of another shape, or the folder is damaged.
@@ -186,8 +156,8 @@ def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> 
             output_loading_info=True,
         )
     except Exception as error:  # damaged files make transformers raise almost any class
-        reason = str(error).replace(folder, name)
-        raise CheckpointError(f"transformers cannot load {name} as an image classifier: {reason}") from error
+        reason = str(error).replace(folder, name).removesuffix(".")
+        raise CheckpointError(f"transformers cannot load {name} as an image classifier: {reason}.") from error
     wrong = [str(key) for keys in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in report[keys]]
     if wrong:
         raise CheckpointError(f"{WEIGHTS_FILE} of {name} does not fit its configuration: {', '.join(wrong[:5])}.")
@@ -200,7 +170,9 @@ def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx", *, device: str 
     Args:
         checkpoint: The checkpoint.
         engine: `onnx` or `torch`. A checkpoint without ONNX runs through torch.
-        device: Device of the engine; see `OnnxEngine` and `TorchEngine`.
+        device: For ONNX Runtime an execution provider with an optional device number, such as `cpu`, `cuda:1`,
+            `tensorrt`, `openvino`, `coreml` or `directml`; None for `cpu`. For torch a device of torch; None for `cuda`
+            if available, otherwise `cpu`.
 
     Raises:
         CheckpointError: If the weights are missing or damaged.

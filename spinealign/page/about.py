@@ -40,7 +40,7 @@ def describe_model(predictor: Predictor) -> str:
 
 def _numbers(checkpoint: Checkpoint) -> str:
     try:
-        evaluations = checkpoint.evaluations
+        evaluations = checkpoint.record.evaluations
     except CheckpointError:  # treat unreadable scores as missing
         evaluations = ()
     if not evaluations:

@@ -183,7 +183,7 @@ def test_the_record_is_read_in_both_versions(checkpoint):
     assert record.training.backbone == "tiny-vit"
     assert [item.collection for item in record.evaluations] == [item.name for item in record.collections]
     old = find_checkpoint(as_version_1(checkpoint))
-    assert [item.scores for item in old.evaluations] == [item.scores for item in record.evaluations]
+    assert [item.scores for item in old.record.evaluations] == [item.scores for item in record.evaluations]
     assert old.record.training is None
 
 
@@ -200,9 +200,8 @@ DAMAGED_RECORDS = {
 def test_a_damaged_record_is_an_error(checkpoint, damage):
     path = checkpoint / "metrics.json"
     path.write_text(damage(json.loads(path.read_text())))
-    for attribute in ("record", "evaluations"):
-        with pytest.raises(CheckpointError, match=r"metrics\.json of model"):
-            getattr(find_checkpoint(checkpoint), attribute)
+    with pytest.raises(CheckpointError, match=r"metrics\.json of model"):
+        _ = find_checkpoint(checkpoint).record
 
 
 def test_a_checkpoint_without_metrics_still_predicts(checkpoint, gray):
@@ -216,7 +215,7 @@ def test_a_checkpoint_without_metrics_still_predicts(checkpoint, gray):
 def test_a_record_of_format_1_has_the_same_evaluations():
     content = json.loads((Path(__file__).parent / "data" / "metrics-version-1.json").read_text())
     record = ModelRecord.from_dict(content)
-    current = Checkpoint(DEFAULT_FOLDER, "default").evaluations
+    current = Checkpoint(DEFAULT_FOLDER, "default").record.evaluations
     assert record.evaluations == current
     assert (record.training, record.collections) == (None, ())
 
