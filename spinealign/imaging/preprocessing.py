@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.config import EnhancementConfig, PreprocessingConfig
-from spinealign.imaging.filters import denoise, equalize
+from spinealign.imaging.filters import apply_filter
 from spinealign.imaging.slice import Slice
 
 
@@ -57,7 +57,7 @@ def render(image: Slice, config: EnhancementConfig | None = None) -> NDArray[np.
     else:
         image = image.with_white(config.white) if config.white else image
         intensity = np.clip(image.pixels / np.float32(255), 0.0, 1.0)
-    intensity = equalize(denoise(intensity, config.denoise), config.equalize)
+    intensity = apply_filter(apply_filter(intensity, config.denoise), config.equalize)
     return np.round(intensity * 255).astype(np.uint8)
 
 

@@ -26,28 +26,33 @@ def quality_reasons(
     Returns:
         One phrase with value and limit for each property out of its limits; empty for a good image.
     """
-    height, width = gray.shape
-    brightest = int(gray.max())
-    aspect = max(height, width) / min(height, width)
-    brightness, information, sharpness = float(gray.mean()), entropy_bits(gray), relative_sharpness(gray)
-    checks = (
-        (min(height, width) < limits.min_side,
-         f"too small: shorter side {min(height, width)} pixels (limit {limits.min_side})"),
-        (aspect > limits.max_aspect, f"odd aspect ratio: {aspect:.2f} to 1 (limit {limits.max_aspect:g})"),
-        (brightness < limits.min_brightness,
-         f"too dark: mean gray level {brightness:.1f} (limit {limits.min_brightness:g})"),
-        (brightness > limits.max_brightness,
-         f"too bright: mean gray level {brightness:.1f} (limit {limits.max_brightness:g})"),
-        (information < limits.min_information,
-         f"low information: {information:.2f} bits per pixel (limit {limits.min_information:g})"),
-        (sharpness < limits.min_sharpness, f"blurry: sharpness {sharpness:.3f} (limit {limits.min_sharpness:g})"),
-        (color > limits.max_color,
-         f"colored: channels differ by {color:.1f} gray levels (limit {limits.max_color:g})"),
-        (assumed_white is not None and brightest < _UNUSED,
-         f"unclear scale: brightest gray level {brightest} (limit {_UNUSED}), because white is assumed to be "
-         f"{assumed_white or 0:g}; set white, for example to 4095 for 12 bits, or scale the file to its full depth"),
-    )  # fmt: skip
-    return tuple(reason for failed, reason in checks if failed)
+    short, long = sorted(gray.shape)
+    brightness, brightest, information, sharpness = (
+        gray.mean(),
+        gray.max(),
+        entropy_bits(gray),
+        relative_sharpness(gray),
+    )
+    checks = {
+        f"too small: shorter side {short} pixels (limit {limits.min_side})": short < limits.min_side,
+        f"odd aspect ratio: {long / short:.2f} to 1 (limit {limits.max_aspect:g})": long / short > limits.max_aspect,
+        f"too dark: mean gray level {brightness:.1f} (limit {limits.min_brightness:g})": (
+            brightness < limits.min_brightness
+        ),
+        f"too bright: mean gray level {brightness:.1f} (limit {limits.max_brightness:g})": (
+            brightness > limits.max_brightness
+        ),
+        f"low information: {information:.2f} bits per pixel (limit {limits.min_information:g})": (
+            information < limits.min_information
+        ),
+        f"blurry: sharpness {sharpness:.3f} (limit {limits.min_sharpness:g})": sharpness < limits.min_sharpness,
+        f"colored: channels differ by {color:.1f} gray levels (limit {limits.max_color:g})": color > limits.max_color,
+        f"unclear scale: brightest gray level {brightest} (limit {_UNUSED}) with white at {assumed_white or 255:g}; set white, "
+        "for example to 4095 for 12 bits, or scale the file to its full depth": (
+            assumed_white is not None and brightest < _UNUSED
+        ),
+    }
+    return tuple(reason for reason, failed in checks.items() if failed)
 
 
 def entropy_bits(gray: NDArray[np.uint8]) -> float:

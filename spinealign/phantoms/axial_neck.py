@@ -9,14 +9,13 @@ the intact one of the same seed only at the break. Proportions follow the subaxi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.imaging.slice import Slice
 from spinealign.phantoms.soft_tissue import Neck, draw_soft_tissue, scan
-from spinealign.phantoms.vertebra import Site, Vertebra, draw_vertebra, fracture_mask, plan_break
+from spinealign.phantoms.vertebra import Break, Kind, Site, Vertebra, draw_vertebra
 
 MIN_BREAK_MM, MAX_BREAK_MM = 1.0, 8.0
 
@@ -34,7 +33,7 @@ class Fracture:
 
     mask: NDArray[np.bool_]
     size_mm: float
-    kind: Literal["gap", "displaced"]
+    kind: Kind
     site: Site
 
 
@@ -86,26 +85,19 @@ def draw_phantom(
     if break_mm is not None and not MIN_BREAK_MM <= break_mm <= MAX_BREAK_MM:
         raise ValueError(f"break_mm must be between {MIN_BREAK_MM:g} and {MAX_BREAK_MM:g}, got {break_mm}.")
     anatomy, injury, scanner = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
-    neck, vertebra = Neck.draw(anatomy), Vertebra.draw(anatomy)
+    neck, vertebra = Neck(anatomy), Vertebra(anatomy)
     chance, drawn_mm = bool(injury.random() < 0.5), float(injury.uniform(MIN_BREAK_MM, MAX_BREAK_MM))
-    plan = plan_break(vertebra, drawn_mm if break_mm is None else break_mm, rng=injury)
+    broken: Break | None = Break(vertebra, drawn_mm if break_mm is None else break_mm, rng=injury)
 
     scanner_grid, grid = neck.grids(size)
     intact = grid.coverage(vertebra.distance(grid))
-    broken = chance if fractured is None else fractured
-    bone, density = draw_vertebra(vertebra, grid, plan=plan if broken else None)
-    fracture = Fracture(fracture_mask(intact, bone), plan.size_mm, plan.kind, plan.site) if broken else None
+    if not (chance if fractured is None else fractured):
+        broken = None
+    bone, density = draw_vertebra(vertebra, grid, broken=broken)
+    mask = np.abs(intact - bone) > 0.5
+    fracture = Fracture(mask, broken.size_mm, broken.kind, broken.site) if broken else None
     tissue = draw_soft_tissue(neck, grid, body_front_mm=vertebra.body_center[1] - vertebra.body_half[1])
     hounsfield = scan(tissue + bone * (density - tissue), intact, grid=scanner_grid, rng=scanner)
-    return Phantom(
-        slice=Slice(
-            hounsfield.astype(np.float32),
-            unit="HU",
-            spacing_mm=(grid.pitch_mm, grid.pitch_mm),
-            modality="CT",
-            origin=f"phantom {seed}",
-        ),
-        fracture=fracture,
-        seed=seed,
-        level=vertebra.level,
-    )
+    pixels, spacing_mm = hounsfield.astype(np.float32), (grid.pitch_mm, grid.pitch_mm)
+    image = Slice(pixels, unit="HU", spacing_mm=spacing_mm, modality="CT", origin=f"phantom {seed}")
+    return Phantom(image, fracture, seed, vertebra.level)

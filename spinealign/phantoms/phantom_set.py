@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from spinealign.config import MANIFEST_FILE, EnhancementConfig
+from spinealign.config import MANIFEST_FILE
 from spinealign.imaging.preprocessing import render
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.writing import new_folder
@@ -57,17 +56,9 @@ def _write_phantom(folder: Path, job: tuple[str, int], seed: int, size: int) -> 
     split, index = job
     phantom = draw_phantom(seed, fractured=index % 2 == 0, size=size)
     path = f"{split}/phantom-{seed:07d}.png"
-    Image.fromarray(np.asarray(render(phantom.slice, EnhancementConfig()))).save(folder / path)
-    fracture = phantom.fracture
-    return {
-        "path": path,
-        "split": split,
-        "label": phantom.label,
-        "source": f"phantom {seed}",
-        "series": f"phantom {seed}",
-        "size_mm": "" if fracture is None else f"{fracture.size_mm:.3f}",
-        "kind": "" if fracture is None else fracture.kind,
-        "site": "" if fracture is None else fracture.site,
-        "level": phantom.level,
-        "seed": seed,
-    }
+    Image.fromarray(render(phantom.slice)).save(folder / path)
+    name, break_ = phantom.slice.origin, phantom.fracture
+    row = {"path": path, "split": split, "label": phantom.label, "source": name, "series": name}
+    if break_ is not None:
+        row |= {"size_mm": f"{break_.size_mm:.3f}", "kind": break_.kind, "site": break_.site}
+    return {**row, "level": phantom.level, "seed": seed}

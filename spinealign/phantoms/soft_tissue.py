@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from spinealign.phantoms.geometry import Field, Grid, Point, superellipse
@@ -11,34 +9,22 @@ from spinealign.phantoms.geometry import Field, Grid, Point, superellipse
 AIR_HU, FAT_HU, PADDING_HU = -1000.0, -95.0, -2000.0
 
 
-@dataclass(frozen=True)
 class Neck:
-    """A neck in the scanner's field of view; lengths in mm, densities in HU, origin at the center of the canal."""
+    """A random neck, its pose and the field of view; lengths in mm, densities in HU, origin at the center of the canal.
 
-    field_of_view_mm: float
-    position_mm: Point
-    angle_deg: float
-    half_axes: Point
-    center: Point
-    fat_mm: float
-    muscle_hu: float
-    airway: tuple[float, float, float]
-    seed: int
+    The order of the random draws determines the image; do not change it.
+    """
 
-    @classmethod
-    def draw(cls, rng: np.random.Generator) -> Neck:
-        """Draw the parameters of a random neck, its pose and the field of view."""
-        return cls(
-            field_of_view_mm=rng.uniform(95, 140),
-            position_mm=(rng.uniform(-15, 15), rng.uniform(-15, 15)),
-            angle_deg=rng.uniform(-25, 25),
-            half_axes=(rng.uniform(54, 74), rng.uniform(52, 68)),
-            center=(rng.uniform(-3, 3), rng.uniform(-8, 2)),
-            fat_mm=rng.uniform(3, 10),
-            muscle_hu=rng.uniform(40, 70),
-            airway=(rng.uniform(5, 11), rng.uniform(4, 9), rng.uniform(5, 12)),
-            seed=int(rng.integers(2**32)),
-        )
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.field_of_view_mm = rng.uniform(95, 140)
+        self.position_mm = (rng.uniform(-15, 15), rng.uniform(-15, 15))
+        self.angle_deg = rng.uniform(-25, 25)
+        self.half_axes = (rng.uniform(54, 74), rng.uniform(52, 68))
+        self.center = (rng.uniform(-3, 3), rng.uniform(-8, 2))
+        self.fat_mm = rng.uniform(3, 10)
+        self.muscle_hu = rng.uniform(40, 70)
+        self.airway = (rng.uniform(5, 11), rng.uniform(4, 9), rng.uniform(5, 12))
+        self.seed = int(rng.integers(2**32))
 
     def grids(self, size: int) -> tuple[Grid, Grid]:
         """Return the pixels in the coordinates of the scanner and of the vertebra, each of shape (size, size)."""
@@ -47,17 +33,9 @@ class Neck:
 
 
 def draw_soft_tissue(neck: Neck, grid: Grid, *, body_front_mm: float) -> Field:
-    """Draw all tissue except bone.
+    """Return the density of all tissue except bone in HU, shape (H, W).
 
-    The order of the random draws determines the image; do not change it.
-
-    Args:
-        neck: Parameters of the neck.
-        grid: Pixels in the coordinates of the vertebra, shape (H, W).
-        body_front_mm: y coordinate of the anterior edge of the vertebral body (negative).
-
-    Returns:
-        Density in HU, of shape (H, W).
+    `grid` has the coordinates of the vertebra, whose body begins at y = `body_front_mm` (negative).
     """
     rng = np.random.default_rng(neck.seed)
     image = np.full(grid.x.shape, AIR_HU)
@@ -99,16 +77,9 @@ def draw_soft_tissue(neck: Neck, grid: Grid, *, body_front_mm: float) -> Field:
 
 
 def scan(density: Field, bone: Field, *, grid: Grid, rng: np.random.Generator) -> Field:
-    """Simulate a CT scan: blur, streaks, shading, noise, and a round field of view.
+    """Simulate a CT scan: blur, streaks, shading, noise, and a round field of view, with `PADDING_HU` outside.
 
-    Args:
-        density: True density in HU, shape (H, W).
-        bone: Fraction of bone in each pixel, in [0, 1], shape (H, W); streaks originate there.
-        grid: Pixels in the coordinates of the scanner.
-        rng: Random generator of the scan.
-
-    Returns:
-        Measured density in HU, shape (H, W); `PADDING_HU` outside the field of view.
+    `density` in HU and `bone`, the fraction of bone, have the shape (H, W); `grid` has the coordinates of the scanner.
     """
     sharpness = rng.uniform(0.25, 0.5) / grid.pitch_mm
     image = _blur(density, (sharpness, sharpness))

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BytesIO
+from typing import NamedTuple
 
 from spinealign.imaging.muting import muted
 from spinealign.reading.kinds import is_dicom
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Salted digests of identifiers. They are comparable only under the same salt.
-
-    Attributes:
-        patient: Digest of the patient ID; None if the header has none.
-        series: Digest of the series UID; None if the header has none.
-    """
+class Identity(NamedTuple):
+    """Salted digests of the patient ID and the series UID, None if unknown; comparable only under the same salt."""
 
     patient: str | None = None
     series: str | None = None
 
 
 def read_identity(content: bytes, salt: bytes) -> Identity:
-    """Return the pseudonyms of a DICOM header.
+    """Return the pseudonyms of a DICOM header; an empty `Identity` for other and damaged files.
 
-    Args:
-        content: Bytes of the file.
-        salt: Random bytes. Use new ones for each collection, and do not store them.
-
-    Returns:
-        The digests; an empty `Identity` for a file that is not DICOM or is damaged.
+    The salt must be random or otherwise secret, and must not be stored.
     """
     if not is_dicom(content):
         return Identity()
@@ -48,14 +37,7 @@ def read_identity(content: bytes, salt: bytes) -> Identity:
 
 
 def numbered(kind: str, digests: Sequence[str | None]) -> tuple[str | None, ...]:
-    """Replace digests by numbered names, in order of first appearance.
-
-    Args:
-        kind: First word of each name.
-        digests: Digests under one salt; None if unknown.
-
-    Returns:
-        One name for each digest; None if unknown.
+    """Replace digests by numbered names, in order of first appearance; None stays None.
 
     Example:
         >>> numbered("patient", ["9f", None, "3a", "9f"])
