@@ -9,6 +9,7 @@ from spinealign.config import EnhancementConfig, PreprocessingConfig
     ("changes", "words"),
     [
         ({"window_width": 0}, "window_width"),
+        ({"white": 0.0}, "white must be positive"),
         ({"denoise": "magic"}, "none, gaussian, median, wavelet"),
         ({"equalize": "magic"}, "none, histogram, clahe"),
         ({"image_size": 0}, "image_size"),

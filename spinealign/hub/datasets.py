@@ -83,10 +83,7 @@ def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _write(samples: Sequence[Sample], folder: Path, salt: bytes) -> dict[str, Path]:
-    """Write the rewritten images and their labels as Parquet files.
-
-    Returns:
-        Name in the repository and path of each file.
+    """Write the rewritten images and their labels as Parquet files, and return their paths by name in the repository.
 
     Raises:
         CohortError: If an image cannot be rewritten.

@@ -35,15 +35,9 @@ class Tile:
 
 
 def overlay_heat(gray: NDArray[np.uint8], heat: NDArray[np.floating], *, opacity: float = 0.75) -> NDArray[np.uint8]:
-    """Blend a heat map over an image.
+    """Blend a heat map in [0, 1] over an image, both of shape (H, W), to RGB of shape (H, W, 3).
 
-    Args:
-        gray: Image of shape (H, W).
-        heat: Values in [0, 1], of the same shape; 0 stays gray.
-        opacity: Weight of the color where heat is 1, in [0, 1].
-
-    Returns:
-        RGB of shape (H, W, 3).
+    `opacity` is the weight of the color where heat is 1; where it is 0, the image stays gray.
     """
     share = opacity * np.clip(heat, 0, 1)[..., None]
     return np.round(gray[..., None] * (1 - share) + _heat_color(heat) * share).astype(np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -27,32 +29,22 @@ def quality_reasons(
         One phrase with value and limit for each property out of its limits; empty for a good image.
     """
     short, long = sorted(gray.shape)
-    brightness, brightest, information, sharpness = (
-        gray.mean(),
-        gray.max(),
-        entropy_bits(gray),
-        relative_sharpness(gray),
+    brightness, top = gray.mean(), 255 if assumed_white is None else gray.max()
+    checks = (
+        ("too small: shorter side {:.0f} pixels", short, limits.min_side, inf),
+        ("odd aspect ratio: {:.2f} to 1", long / short, 0, limits.max_aspect),
+        ("too dark: mean gray level {:.1f}", brightness, limits.min_brightness, inf),
+        ("too bright: mean gray level {:.1f}", brightness, 0, limits.max_brightness),
+        ("low information: {:.2f} bits per pixel", entropy_bits(gray), limits.min_information, inf),
+        ("blurry: sharpness {:.3f}", relative_sharpness(gray), limits.min_sharpness, inf),
+        ("colored: channels differ by {:.1f} gray levels", color, 0, limits.max_color),
+        ("unclear scale (use all bits, or set white=4095 for 12 bits): brightest gray level {:.0f}", top, _UNUSED, inf),
     )
-    checks = {
-        f"too small: shorter side {short} pixels (limit {limits.min_side})": short < limits.min_side,
-        f"odd aspect ratio: {long / short:.2f} to 1 (limit {limits.max_aspect:g})": long / short > limits.max_aspect,
-        f"too dark: mean gray level {brightness:.1f} (limit {limits.min_brightness:g})": (
-            brightness < limits.min_brightness
-        ),
-        f"too bright: mean gray level {brightness:.1f} (limit {limits.max_brightness:g})": (
-            brightness > limits.max_brightness
-        ),
-        f"low information: {information:.2f} bits per pixel (limit {limits.min_information:g})": (
-            information < limits.min_information
-        ),
-        f"blurry: sharpness {sharpness:.3f} (limit {limits.min_sharpness:g})": sharpness < limits.min_sharpness,
-        f"colored: channels differ by {color:.1f} gray levels (limit {limits.max_color:g})": color > limits.max_color,
-        f"unclear scale: brightest gray level {brightest} (limit {_UNUSED}) with white at {assumed_white or 255:g}; set white, "
-        "for example to 4095 for 12 bits, or scale the file to its full depth": (
-            assumed_white is not None and brightest < _UNUSED
-        ),
-    }
-    return tuple(reason for reason, failed in checks.items() if failed)
+    return tuple(
+        f"{text.format(value)} (limit {low if value < low else high:g})"
+        for text, value, low, high in checks
+        if not low <= value <= high
+    )
 
 
 def entropy_bits(gray: NDArray[np.uint8]) -> float:

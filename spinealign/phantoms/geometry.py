@@ -16,13 +16,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Coordinates of the pixel centers in mm: x to the right of the image, y down (posterior).
-
-    Attributes:
-        x: float32 of shape (H, W).
-        y: float32 of shape (H, W).
-        pitch_mm: Distance between neighboring pixel centers.
-    """
+    """Coordinates of the pixel centers in mm, shape (H, W): x to the right of the image, y down (posterior)."""
 
     x: Field
     y: Field

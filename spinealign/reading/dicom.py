@@ -22,18 +22,11 @@ MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "P
 
 
 def read_dicom(content: bytes, origin: str) -> Slice:
-    """Decode a single-frame image.
+    """Decode a single-frame image; `origin` is its name in messages.
 
     CT is rescaled to HU (DICOM PS3.3 C.7.6.16.2.9, C.11.1) and not inverted for MONOCHROME1, which concerns the display
     only. Images of other modalities are windowed by their header or, without a window, scaled from 0 to the largest
     value of `BitsStored`, and inverted for MONOCHROME1.
-
-    Args:
-        content: Bytes of the file.
-        origin: Name of the image in messages.
-
-    Returns:
-        The slice, with spacing and modality if the header gives them.
 
     Raises:
         UnreadableImageError: If the file is damaged.
@@ -75,14 +68,9 @@ def _slice_from(dataset: Dataset, origin: str) -> Slice:
     if _is_ct(dataset):
         return Slice(values, unit="HU", spacing_mm=spacing_mm, modality="CT", origin=origin)
     modality = str(dataset.get("Modality") or "")
+    known = modality if modality in MODALITIES else None
     levels, assumed_white = _displayed(dataset, values)
-    return Slice(
-        levels,
-        spacing_mm=spacing_mm,
-        modality=modality if modality in MODALITIES else None,
-        origin=origin,
-        assumed_white=assumed_white,
-    )
+    return Slice(levels, spacing_mm=spacing_mm, modality=known, origin=origin, assumed_white=assumed_white)
 
 
 def _is_ct(dataset: Dataset) -> bool:
@@ -94,8 +82,7 @@ def _is_ct(dataset: Dataset) -> bool:
 
     if "RescaleIntercept" not in dataset:
         return False
-    modality = dataset.get("Modality")
-    if modality:
+    if modality := dataset.get("Modality"):
         return str(modality) == "CT"
     return (
         dataset.get("SOPClassUID") == CTImageStorage
@@ -119,7 +106,7 @@ def _displayed(dataset: Dataset, values: NDArray[np.float32]) -> tuple[NDArray[n
         black, white = apply_modality_lut(np.array([0, largest]), dataset)
     levels = np.clip((values - float(black)) * (255 / float(white - black)), 0, 255).astype(np.float32)
     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    assumed = not windowed and int(dataset.BitsStored) > 8
+    assumed = not (windowed or inverted) and int(dataset.BitsStored) > 8
     return (255 - levels if inverted else levels), (float(abs(white - black)) if assumed else None)
 
 

@@ -8,7 +8,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageOps, ImageStat
+from PIL import Image, ImageOps
 
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.muting import muted
@@ -20,24 +20,20 @@ _PNG_DEPTH = slice(24, 26)  # bits per channel and color type in the header
 _DEEP_COLOR = (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # RGB, gray with opacity and RGB with opacity of 16 bits
 
 
-def read_raster(content: bytes, origin: str) -> Slice:
-    """Decode a PNG or JPEG file to gray levels.
-
-    Raises:
-        UnreadableImageError: If the file is damaged or too large.
-        UnsupportedFormatError: If it has 16 bits per color channel.
-    """
-    return _slice_from(decode_raster(content, origin), origin)
-
-
 def read_pillow(image: Image.Image, origin: str) -> Slice:
-    """Convert a Pillow image of any mode; modes `I` and `F` are treated as arrays.
+    """Convert a Pillow image of any mode to gray levels; modes `I` and `F` are treated as arrays.
 
     Raises:
         UnreadableImageError: If the image cannot be decoded or is too large.
     """
     with _typed_errors(origin):
-        return _slice_from(_displayed(image, origin), origin)
+        image = _displayed(image, origin)
+        if image.mode == "L":
+            return Slice(np.asarray(image), origin=origin)
+        if image.mode != "RGB":
+            return read_array(np.asarray(image), origin, unit=None, white=None)
+        spread = float(np.ptp(np.asarray(image), axis=2).mean())  # between the brightest and the darkest channel
+        return Slice(np.asarray(image.convert("L")), origin=origin, color=spread)
 
 
 def decode_raster(content: bytes, origin: str) -> Image.Image:
@@ -59,12 +55,7 @@ def decode_raster(content: bytes, origin: str) -> Image.Image:
 
 
 def read_array(array: NDArray[np.generic], origin: str, *, unit: Unit | None, white: float | None) -> Slice:
-    """Convert an array of shape (H, W) to HU or gray levels, by the rules of `read_slice`.
-
-    Raises:
-        ImageError: If the array is not an image, or the meaning of its values is unclear.
-        ValueError: If the values are HU and `white` is given.
-    """
+    """Convert an array of shape (H, W) by the rules of `read_slice`, which also lists the exceptions."""
     pixels = Slice(np.asarray(array), origin=origin).pixels
     if unit == "HU" or (unit is None and white is None and pixels.min() < 0):
         if white is not None:
@@ -111,19 +102,3 @@ def _displayed(image: Image.Image, origin: str) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
     return image.convert("RGB")
-
-
-def _slice_from(image: Image.Image, origin: str) -> Slice:
-    if image.mode == "L":
-        return Slice(np.asarray(image), origin=origin)
-    if image.mode != "RGB":
-        return read_array(np.asarray(image), origin, unit=None, white=None)
-    return Slice(np.asarray(image.convert("L")), origin=origin, color=_channel_spread(image))
-
-
-def _channel_spread(image: Image.Image) -> float:
-    """Return the mean difference between the brightest and the darkest channel, in gray levels."""
-    red, green, blue = image.split()
-    brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
-    return float(ImageStat.Stat(ImageChops.subtract(brightest, darkest)).mean[0])

@@ -15,7 +15,7 @@ from spinealign.errors import UnreadableImageError
 from spinealign.imaging.slice import Slice, Unit
 from spinealign.reading.dicom import read_dicom
 from spinealign.reading.kinds import accepted_suffix
-from spinealign.reading.raster import read_array, read_pillow, read_raster
+from spinealign.reading.raster import decode_raster, read_array, read_pillow
 
 SliceSource: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[np.generic] | Slice
 
@@ -105,4 +105,6 @@ def _read_content(content: bytes, origin: str) -> Slice:
         raise UnreadableImageError(f"{origin} is empty; copy or export the image again.")
     if len(content) > MAX_BYTES:
         raise UnreadableImageError(f"{origin} is larger than {MAX_BYTES // 1024**2} MiB; pass a single image.")
-    return read_dicom(content, origin) if accepted_suffix(content, origin) == ".dcm" else read_raster(content, origin)
+    if accepted_suffix(content, origin) == ".dcm":
+        return read_dicom(content, origin)
+    return read_pillow(decode_raster(content, origin), origin)
