@@ -18,9 +18,8 @@ from spinealign.checkpoint.finding import DEFAULT_FOLDER, find_checkpoint
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.evaluation.evaluating import evaluate
 from spinealign.metrics.evaluation import Evaluation
-from spinealign.reporting.evaluation_figures import plot_evaluation
+from spinealign.reporting.figures import plot_evaluation, plot_sensitivity_by_size
 from spinealign.reporting.model_card import render_card
-from spinealign.reporting.training_figures import plot_sensitivity_by_size
 
 TOLERANCE = 1e-6
 

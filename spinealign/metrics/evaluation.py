@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from spinealign.errors import require
 from spinealign.metrics.intervals import Intervals, cluster_bootstrap
-from spinealign.metrics.registry import format_score
-from spinealign.metrics.scores import Confusion, Scores, SizeBin, binary_scores, confusion_of, sensitivity_by_size
+from spinealign.metrics.registry import WeightedPredictions, format_score
+from spinealign.metrics.scores import Confusion, Scores, SizeBin, binary_scores, sensitivity_by_size
 from spinealign.metrics.shortcut import Baseline, reached_by_ridge, require_same_scores
 from spinealign.serialization import NOT_STORED, rebuild, to_plain
 from spinealign.writing import replaced_together
@@ -133,7 +133,6 @@ class Evaluation:
         evidence: Evidence,
         threshold: float = 0.5,
         draws: int = 1000,
-        seed: int = 0,
     ) -> Evaluation:
         """Score predictions.
 
@@ -143,19 +142,16 @@ class Evaluation:
             evidence: Origin of the images.
             threshold: Smallest probability that is classified as positive.
             draws: Number of bootstrap draws for the intervals.
-            seed: Seed of the draws.
 
         Raises:
             ValueError: If the shapes differ, there are no images, or a probability is not in [0, 1].
         """
         unit, groups = ("source", evidence.sources) if evidence.patients is None else ("patient", evidence.patients)
-        positive = np.asarray(positive, bool)
-        scores = binary_scores(positive, probability, threshold=threshold)
-        called = np.asarray(probability) >= threshold
-        sampling = {"draws": draws, "seed": seed}
+        sample = WeightedPredictions(positive, probability, threshold=threshold)
+        positive, called = sample.positive, sample.called
 
         def intervals(drawn: Sequence[str | int]) -> Intervals:
-            return cluster_bootstrap(positive, probability, groups=drawn, threshold=threshold, **sampling)
+            return cluster_bootstrap(positive, probability, groups=drawn, threshold=threshold, draws=draws)
 
         ridge, sizes = evidence.ridge_called, evidence.size_mm
         return cls(
@@ -166,11 +162,11 @@ class Evaluation:
             unit=unit,
             units=len(set(groups)),
             threshold=threshold,
-            scores=scores,
-            confusion=confusion_of(positive, called),
+            scores=binary_scores(positive, probability, threshold=threshold),
+            confusion=Confusion(*(int(cell[0]) for cell in (sample.tp, sample.fp, sample.tn, sample.fn))),
             intervals=intervals(groups),
             naive_intervals=intervals(range(len(positive))),
-            thumbnail_ridge=None if ridge is None else Baseline.of(positive, ridge, groups=groups, **sampling),
+            thumbnail_ridge=None if ridge is None else Baseline.of(positive, ridge, groups=groups, draws=draws),
             sensitivity_by_size=() if sizes is None else sensitivity_by_size(sizes[positive], called[positive]),
         )
 
@@ -225,7 +221,7 @@ class Evaluation:
         """
         self.require_predictions()
         require("matplotlib", "sklearn", extra="evaluate")
-        from spinealign.reporting.evaluation_figures import plot_evaluation
+        from spinealign.reporting.figures import plot_evaluation
 
         plot_evaluation([self], Path(path))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinealign.errors import require
 from spinealign.metrics.evaluation import Evaluation, Evidence
-from spinealign.serialization import rebuild, to_plain
+from spinealign.serialization import to_plain
 
 
 def source_folds(
@@ -72,13 +72,12 @@ class CrossValidation:
         fold: NDArray[np.intp],
         evidence: Evidence,
         threshold: float = 0.5,
-        seed: int = 0,
     ) -> CrossValidation:
         """Score held-out predictions, as `Evaluation.of`; `fold` is from `source_folds`, shape (N,)."""
 
         def evaluate(members: NDArray[np.bool_], split: str) -> Evaluation:
             part = evidence.part(members, split=split)
-            return Evaluation.of(positive[members], probability[members], evidence=part, threshold=threshold, seed=seed)
+            return Evaluation.of(positive[members], probability[members], evidence=part, threshold=threshold)
 
         numbers = np.unique(fold)
         return cls(
@@ -95,15 +94,6 @@ class CrossValidation:
         if not values:
             return None, None
         return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> CrossValidation:
-        """Build a cross-validation from the output of `to_dict`, also after JSON.
-
-        Raises:
-            ValueError: If the content is damaged.
-        """
-        return rebuild(cls, content)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluations as plain data for JSON."""

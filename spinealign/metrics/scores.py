@@ -18,14 +18,7 @@ Scores = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of images.
-
-    Attributes:
-        tp: True positives.
-        fp: False positives.
-        tn: True negatives.
-        fn: False negatives.
-    """
+    """Numbers of true positives, false positives, true negatives and false negatives."""
 
     tp: int
     fp: int
@@ -53,12 +46,6 @@ def binary_scores(positive: NDArray[np.bool_], probability: NDArray[np.floating]
     """
     scored = weighted_scores(WeightedPredictions(positive, probability, threshold=threshold))
     return {name: float(value) if np.isfinite(value) else None for name, (value,) in scored.items()}
-
-
-def confusion_of(positive: NDArray[np.bool_], called: NDArray[np.bool_]) -> Confusion:
-    """Count the cells of the confusion matrix; both arrays have shape (N,)."""
-    cells = (called & positive, called & ~positive, ~called & ~positive, ~called & positive)
-    return Confusion(*(int(cell.sum()) for cell in cells))
 
 
 @dataclass(frozen=True)

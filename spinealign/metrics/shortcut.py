@@ -89,11 +89,10 @@ class Baseline:
         *,
         groups: Sequence[str | int],
         draws: int = 1000,
-        seed: int = 0,
     ) -> Baseline:
         """Score labels, with intervals from `cluster_bootstrap`."""
         labels = np.asarray(called, float)
-        intervals = cluster_bootstrap(positive, labels, groups=groups, draws=draws, seed=seed)
+        intervals = cluster_bootstrap(positive, labels, groups=groups, draws=draws)
         without = {name: None for name, metric in METRICS.items() if metric.needs_probability}
         return cls({**binary_scores(positive, labels), **without}, {**intervals, **without})
 

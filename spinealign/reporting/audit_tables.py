@@ -43,8 +43,8 @@ def property_table(audit: Audit) -> Table:
     """Return how well each property of the files predicts the class."""
     labels = list(audit.properties[0].means) if audit.properties else []
     rows = [
-        (f"{item.name} {item.unit}".rstrip(), *(f"{item.means[label]:,.4g}" for label in labels), f"{item.auc:.2f}",
-         item.higher_in or "-", "alarm" if item.alarm else "")
+        (f"{item.name}, {item.unit}".rstrip(", "), *(f"{item.means[label]:,.4g}" for label in labels),
+         f"{item.auc:.2f}", item.higher_in or "-", "alarm" if item.alarm else "")
         for item in audit.properties
     ]  # fmt: skip
     return Table(("property", *labels, "AUC", "higher in", ""), rows, numbers=range(1, len(labels) + 2))

@@ -6,20 +6,7 @@ import sys
 from importlib.metadata import version
 
 from spinealign._version import __version__
-
-_README = """
-# {title}
-
-Classifies axial CT slices of the neck, with a confidence, reasons for rejection and a heat map. **Research software,
-not a medical device: do not base any decision about a person on it.** The scores of the model are on the page, under
-"The model".
-
-Model: {model}. An uploaded file is read once and deleted before the result is shown.
-
-This folder was written by `spinealign space`; run it again to update model or software. `spinealign/` is the package,
-release {release}, without the weights of the torch engine. To require a login, set the secret `SPINEALIGN_AUTH` to
-`user:password`.
-"""
+from spinealign.reporting.templates import render
 
 
 def render_space_card(title: str, model: str, *, models: list[str]) -> str:
@@ -40,4 +27,4 @@ def render_space_card(title: str, model: str, *, models: list[str]) -> str:
         tags=["spinealign", "medical", "ct", "cervical-spine"],
         short_description="CT slices of the neck; research, not a medical device",
     )
-    return f"---\n{data.to_yaml()}\n---\n{_README.format(title=title, model=model, release=__version__)}"
+    return render("space_card.md.jinja", metadata=data.to_yaml(), title=title, model=model, release=__version__)

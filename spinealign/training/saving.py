@@ -38,9 +38,8 @@ from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.folds import CrossValidation
 from spinealign.metrics.novelty import NoveltyStatistics
 from spinealign.reporting.case_sheet import draw_worst_cases
-from spinealign.reporting.evaluation_figures import plot_evaluation
+from spinealign.reporting.figures import plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
 from spinealign.reporting.model_card import render_card
-from spinealign.reporting.training_figures import plot_learning_curves, plot_sensitivity_by_size
 from spinealign.training.decision import choose_decision, fit_rejection
 from spinealign.training.describing import describe_training
 from spinealign.training.export import export_onnx

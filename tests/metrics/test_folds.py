@@ -7,6 +7,7 @@ import pytest
 
 from spinealign.metrics.evaluation import Evidence
 from spinealign.metrics.folds import CrossValidation, source_folds
+from spinealign.serialization import rebuild
 
 SOURCES = np.repeat(np.arange(30), 7)
 POSITIVE = SOURCES % 3 == 0
@@ -63,10 +64,10 @@ def test_a_score_that_no_fold_defines_has_no_mean():
 
 
 def test_json_round_trip(result):
-    assert CrossValidation.from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False))) == result
+    assert rebuild(CrossValidation, json.loads(json.dumps(result.to_dict(), allow_nan=False))) == result
 
 
 def test_a_damaged_file_is_a_value_error(result):
     for damaged in ({}, None, {**result.to_dict(), "folds": [{}]}):
         with pytest.raises(ValueError, match=r"missing|expected"):
-            CrossValidation.from_dict(damaged)
+            rebuild(CrossValidation, damaged)

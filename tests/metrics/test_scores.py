@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinealign.metrics.scores import Confusion, SizeBin, binary_scores, confusion_of, sensitivity_by_size
+from spinealign.metrics.scores import SizeBin, binary_scores, sensitivity_by_size
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,6 @@ def test_the_ece_is_small_only_for_calibrated_probabilities():
     positive = rng.random(20_000) < probability
     assert binary_scores(positive, probability)["ece"] < 0.02
     assert binary_scores(~positive, probability)["ece"] > 0.4
-
-
-def test_the_confusion_matrix_is_counted():
-    positive, called = np.array([1, 1, 1, 0, 0, 0], bool), np.array([1, 1, 0, 1, 0, 0], bool)
-    assert confusion_of(positive, called) == Confusion(tp=2, fp=1, tn=2, fn=1)
 
 
 @pytest.mark.parametrize(
