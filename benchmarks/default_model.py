@@ -85,7 +85,7 @@ def _shares(distance: NDArray[np.float64], predictor: Predictor) -> str:
 def _novelty_of(predictor: Predictor, folder: Path) -> tuple[NDArray[np.float64], float, float]:
     """Return the distance of each image, and the shares of images classified as fracture and of rejected images."""
     distances, predictions = [], []
-    for path in tqdm(expand_paths([str(folder)]), desc=folder.name, unit="image", leave=False, disable=None):
+    for path in tqdm(expand_paths([str(folder)])[0], desc=folder.name, unit="image", leave=False, disable=None):
         image = read_slice(path)
         features = predictor.run(preprocess(image, predictor.preprocessing)[None]).features
         distance = predictor.measure_novelty(features)

@@ -33,7 +33,7 @@ def run_demo(output: Path, *, seed: int = 1_000_007) -> list[Prediction]:
     ]
     truths = [f"intact {intact.level}", _truth(broken), "a drawing, not CT"]
     rings = [None, _ring(broken), None]
-    predictions = [item for item in predictor.predict_many(images, explain=True) if isinstance(item, Prediction)]
+    predictions = list(predictor.predict_many(images, errors="raise", explain=True))
     inputs, maps = [], []
     for prediction, truth, ring in zip(predictions, truths, rings):
         heat_map = prediction.heat_map

@@ -53,6 +53,19 @@ def test_predict_shows_a_bad_file_in_the_table(capsys, tmp_path, slice_png):
     assert "error: There is no file" in out
 
 
+def test_predict_passes_over_what_is_not_an_image_in_a_folder(capsys, tmp_path, slice_png, toy_model):
+    (tmp_path / "LICENSE").write_text("Permission is hereby granted")
+    status, out, err = run(capsys, "predict", str(tmp_path), "--model", str(toy_model))
+    assert status == 0
+    assert err == "1 of 2 files passed over: not a PNG, JPEG or DICOM image (LICENSE)\n"
+    assert "error" not in out
+    assert run(capsys, "predict", str(tmp_path), str(tmp_path / "LICENSE"), "--model", str(toy_model))[0] == 1
+    (tmp_path / "damaged.png").write_text("no image")
+    status, out, _ = run(capsys, "predict", str(tmp_path), "--model", str(toy_model))
+    assert status == 1
+    assert "damaged.png is not a PNG" in out
+
+
 def test_predict_reports_an_empty_folder(capsys, tmp_path):
     status, out, _ = run(capsys, "predict", str(tmp_path))
     assert status == 1

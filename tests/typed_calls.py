@@ -25,12 +25,12 @@ def check_predictor(
     stream: IO[bytes],
 ) -> None:
     predictor = Predictor.from_pretrained("you/model", revision="main", token=None, cache_dir=Path("cache"))
-    many: list[list[Prediction]] = [predictor(texts), predictor(paths), predictor(mixed), predictor(slices)]
-    many.append(predictor(arrays))
+    many: list[list[Prediction | ImageError]] = [predictor(texts), predictor(paths), predictor(mixed)]
+    many += [predictor(slices), predictor(arrays), predictor(iter(paths)), spinealign.predict(mixed, "you/model")]
     one: list[Prediction] = [predictor(texts[0]), predictor(paths[0]), predictor(b""), predictor(arrays[0])]
-    one += [predictor(slices[0]), predictor(picture), predictor(stream)]
-    raising: Iterator[Prediction] = predictor.predict_many(iter(paths), explain=True)
-    returning: Iterator[Prediction | ImageError] = predictor.predict_many(texts, errors="return")
+    one += [predictor(slices[0]), predictor(picture), predictor(stream), spinealign.predict("a.png")]
+    raising: Iterator[Prediction] = predictor.predict_many(iter(paths), errors="raise", explain=True)
+    returning: Iterator[Prediction | ImageError] = predictor.predict_many(texts)
     predictor(3)  # type: ignore[call-overload]
     predictor.predict_many(texts, errors="ignore")  # type: ignore[call-overload]
     predictor.predict_many([3])  # type: ignore[list-item]

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 from pathlib import Path
 
 from spinealign.cli.options import add_device_option, add_model_options, load_predictor
 from spinealign.config import DISCLAIMER
 from spinealign.errors import ImageError
 
+NAMED = 3  # files that are not images
+
 
 def add_predict(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign predict`."""
     parser.description = f"Predict PNG, JPEG and CT DICOM images. {DISCLAIMER}"
-    parser.epilog = "Exit status: 0 if every file was predicted, 1 if any failed, 2 on wrong usage."
+    parser.epilog = (
+        "Files of a folder that are not images are passed over and counted. Exit status: 0 if every image was "
+        "predicted, 1 if any failed, 2 on wrong usage."
+    )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder or glob such as 'scans/**/*.dcm'")
     add_model_options(parser)
     add_device_option(parser)
@@ -30,14 +37,16 @@ def _predict(options: argparse.Namespace) -> int:
     from spinealign.reporting.heat_maps import HeatMapFolder
     from spinealign.reporting.prediction_text import format_predictions
 
-    paths = expand_paths(options.paths)
-    if not paths:
-        raise ValueError(f"There are no image files in {', '.join(options.paths)}.")
+    paths, passed = expand_paths(options.paths)
+    if passed:
+        names = ", ".join(os.path.basename(path) for path in passed[:NAMED]) + (", ..." if len(passed) > NAMED else "")
+        count = f"{len(passed)} of {len(paths) + len(passed)} files"
+        print(f"{count} passed over: not a PNG, JPEG or DICOM image ({names})", file=sys.stderr)
     predictor = load_predictor(options)
     heat_maps = HeatMapFolder(Path(options.explain)) if options.explain else None
-    items = predictor.predict_many(paths, errors="return", explain=heat_maps is not None)
     failed, shown = 0, []
     try:
+        items = predictor.predict_many(paths, explain=heat_maps is not None)
         for item in tqdm(items, total=len(paths), unit="image", leave=False, disable=None, delay=1.0):
             error = isinstance(item, ImageError)
             failed += error

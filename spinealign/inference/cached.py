@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import overload
 
+from spinealign.errors import ImageError
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
 from spinealign.reading.slices import SliceSource
@@ -23,15 +26,34 @@ def _files(folder: str) -> tuple[tuple[str, int], ...]:
         return tuple(sorted((entry.path, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in entries))
 
 
-def predict(source: SliceSource, model: str | os.PathLike[str] | None = None) -> Prediction:
-    """Predict one image. The model stays loaded for the next call.
+@overload  # text and bytes are one source, although they can be iterated
+def predict(  # type: ignore[overload-overlap]
+    source: SliceSource, model: str | os.PathLike[str] | None = None
+) -> Prediction: ...
+
+
+@overload
+def predict(
+    source: Iterable[SliceSource], model: str | os.PathLike[str] | None = None
+) -> list[Prediction | ImageError]: ...
+
+
+def predict(
+    source: SliceSource | Iterable[SliceSource], model: str | os.PathLike[str] | None = None
+) -> Prediction | list[Prediction | ImageError]:
+    """Predict one image, or each image of a list, tuple or generator. The model stays loaded for the next call.
 
     Args:
-        source: A path, bytes, an open binary file, a Pillow image, an array of shape (H, W), or a Slice.
+        source: A path, bytes, an open binary file, a Pillow image, an array of shape (H, W), or a Slice; or an
+            iterable of these.
         model: Hub id or checkpoint folder; None for the embedded model.
 
+    Returns:
+        One prediction. For an iterable, a list with one item for each source, in order: a prediction, or the
+        `ImageError` of an image that cannot be used, with its `source`.
+
     Raises:
-        ImageError: If the image cannot be used.
+        ImageError: If the only image cannot be used.
         CheckpointError: If the model cannot be used.
     """
     if model is None:

@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine
-from spinealign.checkpoint.engines import NetworkEngine, Output, load_engine
+from spinealign.checkpoint.engines import load_engine
 from spinealign.checkpoint.finding import find_checkpoint
-from spinealign.checkpoint.settings import ModelSettings
-from spinealign.config import PreprocessingConfig
-from spinealign.errors import CheckpointError, ImageError
+from spinealign.errors import ImageError
 from spinealign.imaging.preprocessing import normalize
 from spinealign.imaging.quality import quality_reasons
 from spinealign.imaging.slice import Slice
 from spinealign.inference.occlusion import HeatMap, occlusion_map
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.prepared import PreparedImage, prepare
-from spinealign.metrics.novelty import NoveltyStatistics
+from spinealign.inference.scorer import Scorer
 from spinealign.reading.slices import SliceSource, read_slice
 
 BATCH_SIZE = 8
@@ -33,8 +31,8 @@ BATCH_SIZE = 8
 logger = logging.getLogger(__name__)
 
 
-class Predictor:
-    """A checkpoint and the engine that runs it. Threads may share it, and it pickles by loading the checkpoint again.
+class Predictor(Scorer):
+    """A loaded model. Threads may share it, and it pickles by loading the checkpoint again.
 
     Example:
         >>> from spinealign.phantoms.axial_neck import draw_phantom
@@ -44,10 +42,6 @@ class Predictor:
         >>> predictor(draw_phantom(1, fractured=False).slice).label
         'normal'
     """
-
-    def __init__(self, checkpoint: Checkpoint, engine: NetworkEngine) -> None:
-        self.checkpoint = checkpoint
-        self.engine = engine
 
     @classmethod
     def from_pretrained(  # noqa: PLR0913 - the keywords of the Hugging Face libraries
@@ -101,75 +95,55 @@ class Predictor:
         checkpoint = Checkpoint(self.checkpoint.folder.resolve(), self.checkpoint.model)
         return _reload, (type(self), checkpoint, self.engine.name, self.engine.device)
 
-    def __repr__(self) -> str:
-        return f"Predictor({self.model!r}, engine={self.engine.name!r})"
-
-    @property
-    def model(self) -> str:
-        """Name of the model, with the commit for models from the Hub."""
-        return self.checkpoint.model
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Class names, in the order of the logits."""
-        return self.checkpoint.labels
-
-    @property
-    def settings(self) -> ModelSettings:
-        """Settings stored with the weights."""
-        return self.checkpoint.settings
-
-    @property
-    def preprocessing(self) -> PreprocessingConfig:
-        """Steps from a slice to `pixel_values`."""
-        return self.settings.preprocessing
-
-    @overload  # text and bytes are one source, although they are sequences
+    @overload  # text and bytes are one source, although they can be iterated
     def __call__(self, source: SliceSource) -> Prediction: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __call__(self, source: Sequence[SliceSource]) -> list[Prediction]: ...
+    def __call__(self, source: Iterable[SliceSource]) -> list[Prediction | ImageError]: ...
 
-    def __call__(self, source: SliceSource | Sequence[SliceSource]) -> Prediction | list[Prediction]:
-        """Predict one image, or a sequence of images.
+    def __call__(self, source: SliceSource | Iterable[SliceSource]) -> Prediction | list[Prediction | ImageError]:
+        """Predict one image, or each image of a list, tuple, generator or other iterable.
 
         Args:
-            source: A source that `read_slice` accepts, or a sequence of such sources.
+            source: A source that `read_slice` accepts, or an iterable of such sources. A path, an open file and an
+                array of any shape are always one source.
 
         Returns:
-            One prediction, or a list of predictions in the same order.
+            One prediction. For an iterable, a list with one item for each source, in order: a prediction, or the
+            `ImageError` of an image that cannot be used, with its `source`.
 
         Raises:
-            ImageError: If an image cannot be used.
-            TypeError: If a source is of another type.
+            ImageError: If the only image cannot be used.
+            TypeError: If the only source is of another type.
         """
-        if isinstance(source, Sequence) and not isinstance(source, str | bytes | bytearray | memoryview):
-            return list(self.predict_many(source))
-        return self._predict([self._prepare(cast(SliceSource, source))])[0]
+        if _is_one_source(source):
+            return self._predict([self._prepare(cast(SliceSource, source))])[0]
+        return list(self.predict_many(cast("Iterable[SliceSource]", source)))
 
     @overload
     def predict_many(
-        self, sources: Iterable[SliceSource], *, errors: Literal["raise"] = "raise", explain: bool = False
-    ) -> Iterator[Prediction]: ...
-
-    @overload
-    def predict_many(
-        self, sources: Iterable[SliceSource], *, errors: Literal["return"], explain: bool = False
+        self, sources: Iterable[SliceSource], *, errors: Literal["return"] = "return", explain: bool = False
     ) -> Iterator[Prediction | ImageError]: ...
 
+    @overload
     def predict_many(
-        self, sources: Iterable[SliceSource], *, errors: Literal["raise", "return"] = "raise", explain: bool = False
+        self, sources: Iterable[SliceSource], *, errors: Literal["raise"], explain: bool = False
+    ) -> Iterator[Prediction]: ...
+
+    def predict_many(
+        self, sources: Iterable[SliceSource], *, errors: Literal["return", "raise"] = "return", explain: bool = False
     ) -> Iterator[Prediction | ImageError]:
         """Predict many images in batches.
 
         Args:
             sources: Sources that `read_slice` accepts. At most one batch is read ahead.
-            errors: `raise` stops at the first image that cannot be used; `return` yields its error and continues.
+            errors: `return` yields the error of an image that cannot be used in its place and continues; `raise` stops
+                there.
             explain: Add a heat map to each prediction.
 
         Returns:
-            An iterator over one item for each source, in order: a `Prediction`, or with `errors="return"` an
-            `ImageError` that names its `source`.
+            An iterator over one item for each source, in order: a `Prediction`, or an `ImageError` that names its
+            `source`.
 
         Raises:
             ImageError: While iterating, if an image cannot be used and `errors` is `raise`.
@@ -177,10 +151,10 @@ class Predictor:
                 type.
             ValueError: If `errors` is unknown.
         """
-        if errors not in ("raise", "return"):
-            raise ValueError(f"errors must be 'raise' or 'return', not {errors!r}.")
+        if errors not in ("return", "raise"):
+            raise ValueError(f"errors must be 'return' or 'raise', not {errors!r}.")
         if _is_one_source(sources):
-            raise TypeError("sources must be an iterable of images, not one image; put it in a list.")
+            raise TypeError(f"Expected an iterable of images, got one {type(sources).__name__}; put it in a list.")
         return self._predict_many(iter(sources), raise_errors=errors == "raise", explain=explain)
 
     def _predict_many(
@@ -250,97 +224,28 @@ class Predictor:
             return error
 
     def _predict(self, images: Sequence[PreparedImage]) -> list[Prediction]:
-        config = self.preprocessing
-        output = self.run(np.stack([normalize(item.gray / np.float32(255), config) for item in images]))
-        reasons = [
-            (
-                *quality_reasons(
-                    item.window_gray, self.settings.quality, color=item.color, assumed_white=item.assumed_white
-                ),
-                *unknown,
-            )
-            for item, unknown in zip(images, self._explain_novelty(output))
-        ]
+        output = self.run(np.stack([normalize(item.gray / np.float32(255), self.preprocessing) for item in images]))
+        novelty, limit = self.measure_novelty(output.features), self.settings.novelty
         predictions = []
-        for item, probabilities, why in zip(images, self.calibrate(output.logits), reasons):
+        for place, (item, probabilities) in enumerate(zip(images, self.calibrate(output.logits))):
+            reasons = quality_reasons(
+                item.window_gray, self.settings.quality, color=item.color, assumed_white=item.assumed_white
+            )
+            if novelty is not None and limit is not None and novelty[place] > limit.threshold:
+                reasons += (f"unknown to the model: novelty {novelty[place]:.1f} (limit {limit.threshold:.1f})",)
             named = {name: float(value) for name, value in zip(self.labels, probabilities)}
             label = self.decide(probabilities)
-            predictions.append(Prediction(label, named[label], named, self.model, not why, why, source=item.source))
+            predictions.append(
+                Prediction(label, named[label], named, self.model, not reasons, reasons, source=item.source)
+            )
         return predictions
 
-    def run(self, pixel_values: NDArray[np.float32]) -> Output:
-        """Run the network.
 
-        Args:
-            pixel_values: Preprocessed images of shape (N, C, H, W).
-
-        Returns:
-            Raw logits of shape (N, classes), and the features from which novelty is measured.
-
-        Raises:
-            CheckpointError: If the network computes another number of classes than `config.json` names, numbers that
-                are not finite, or features that do not fit the novelty statistics.
-        """
-        output = self.engine(pixel_values)
-        checkpoint = self.checkpoint
-        if output.logits.shape[1] != len(self.labels):
-            raise CheckpointError(
-                f"{checkpoint.name} names {len(self.labels)} classes but computes {output.logits.shape[1]}."
-            )
-        if not np.isfinite(output.logits).all():
-            raise CheckpointError(
-                f"{checkpoint.name} computes numbers that are not finite; its weights are damaged: {checkpoint.remedy}."
-            )
-        statistics = checkpoint.novelty
-        if statistics is not None and not _fit(output.features, statistics):
-            raise CheckpointError(
-                f"The features of {checkpoint.name} do not fit its novelty statistics; {checkpoint.remedy}."
-            )
-        return output
-
-    def calibrate(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return calibrated probabilities of shape (N, classes) for raw logits of the same shape."""
-        scaled = logits.astype(np.float64) / self.settings.decision.temperature
-        scores = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return scores / scores.sum(axis=1, keepdims=True)
-
-    def decide(self, probabilities: NDArray[np.floating]) -> str:
-        """Return the predicted class for the probability of each class, shape (classes,).
-
-        A binary model predicts the positive class from the operating point on; other models predict the most probable
-        class.
-        """
-        labels, positive = self.labels, self.settings.positive_class
-        if len(labels) == 2 and positive in labels:
-            index = labels.index(positive)
-            return labels[index if probabilities[index] >= self.settings.decision.operating_point else 1 - index]
-        return labels[int(np.argmax(probabilities))]
-
-    def measure_novelty(self, features: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
-        """Return the distance of each image from the training images, shape (N,), for features of shape (N, F).
-
-        The result is None without features or statistics.
-        """
-        statistics = self.checkpoint.novelty
-        return None if statistics is None or features is None else statistics.distance(features)
-
-    def _explain_novelty(self, output: Output) -> list[tuple[str, ...]]:
-        distances = self.measure_novelty(output.features)
-        if distances is None or self.settings.novelty is None:
-            return [()] * len(output.logits)
-        limit = self.settings.novelty.threshold
-        sentence = "unknown to the model: novelty {:.1f} (limit {:.1f})"
-        return [(sentence.format(distance, limit),) if distance > limit else () for distance in distances]
-
-
-def _fit(features: NDArray[np.float32] | None, statistics: NoveltyStatistics) -> bool:
-    return features is not None and features.shape[1] == statistics.means.shape[1] and bool(np.isfinite(features).all())
-
-
-def _is_one_source(sources: object) -> bool:
-    """Return whether an object is one image or file, although some of these can be iterated."""
-    one = isinstance(sources, str | bytes | bytearray | memoryview | os.PathLike | Slice | Image.Image)
-    return one or hasattr(sources, "read") or getattr(sources, "ndim", 3) < 3
+def _is_one_source(source: object) -> bool:
+    """Return whether an object is one source, although text, files and arrays can be iterated, and not several."""
+    one = isinstance(source, str | bytes | bytearray | memoryview | os.PathLike | Slice | Image.Image | np.ndarray)
+    table = getattr(source, "ndim", 1) != 1  # an array of another library
+    return one or table or hasattr(source, "read") or not isinstance(source, Iterable)
 
 
 def _name_of(source: object) -> str:

@@ -7,23 +7,27 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from spinealign.reading.kinds import suffix_of
 from spinealign.reading.slices import IMAGE_SUFFIXES
 
 
-def expand_paths(patterns: Iterable[str]) -> list[str]:
+def expand_paths(patterns: Iterable[str]) -> tuple[list[str], list[str]]:
     """List the files that paths, folders and globs match, in order and without repeats.
 
-    A folder is replaced by the files in it and its subfolders that have an image suffix or none, as many DICOM files
-    do; hidden files are skipped. A pattern without a match and a folder without images stay in the list, so that the
-    caller can report them.
+    A folder is replaced by the images in it and its subfolders: files with an image suffix, and files without any
+    suffix whose content is an image, as many DICOM files are. Hidden files are skipped. A pattern without a match and a
+    folder without images stay in the list, so that the caller can report them.
 
     Args:
         patterns: Paths of files or folders, or globs (`**` matches subfolders).
+
+    Returns:
+        The files, and the other files of the folders, which were passed over.
     """
     found: dict[str, None] = {}
+    passed: dict[str, None] = {}
     for pattern in patterns:
-        path = Path(pattern)
-        if os.path.exists(path):  # Path.exists raises for some invalid names, this does not
+        if os.path.exists(pattern):
             matches = [pattern]
         elif "**" in pattern:  # a folder that matches is not expanded: its files match too
             matches = [match for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match)]
@@ -31,11 +35,22 @@ def expand_paths(patterns: Iterable[str]) -> list[str]:
             matches = glob.glob(pattern)
         for match in sorted(matches) or [pattern]:
             below = _files_below(Path(match)) if os.path.isdir(match) else []
-            found.update(dict.fromkeys(below or [match]))
-    return list(found)
+            images = [str(path) for path in below if _is_image(path)]
+            found.update(dict.fromkeys(images or [match]))
+            passed.update(dict.fromkeys(str(path) for path in below))
+    return list(found), [path for path in passed if path not in found]
 
 
-def _files_below(folder: Path) -> list[str]:
-    wanted = IMAGE_SUFFIXES | {""}
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in wanted and path.is_file())
-    return [str(path) for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+def _files_below(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
+def _is_image(path: Path) -> bool:
+    if path.suffix or path.name == "DICOMDIR":  # DICOMDIR is an index of DICOM files, and a DICOM file itself
+        return path.suffix.lower() in IMAGE_SUFFIXES
+    try:
+        with path.open("rb") as stream:
+            return suffix_of(stream.read(132)) is not None
+    except OSError:  # reported when it is read
+        return True
