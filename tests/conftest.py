@@ -251,7 +251,17 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> Iterator[ServedPage]:
-    with serve_page(tmp_path_factory.mktemp("page") / "uploads", "--model", str(toy_model), "--allow_models") as served:
+    """Page with every option, for all tests that do not need a page of their own."""
+    words = ("--model", str(toy_model), "--allow_models", "--mcp", "--hostnames", "neck.example.org")
+    with serve_page(tmp_path_factory.mktemp("page") / "uploads", *words) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def login_page(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> Iterator[ServedPage]:
+    """Page with a login."""
+    folder = tmp_path_factory.mktemp("login") / "uploads"
+    with serve_page(folder, "--model", str(toy_model), SPINEALIGN_AUTH="user:password,ann:one:two") as served:
         yield served
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from spinealign.cli import main
 
 
+@pytest.mark.slow
 def test_the_demo_predicts_three_images_and_draws_heat_maps(tmp_path, capsys):
     picture = tmp_path / "new" / "demo.png"
     assert main(["demo", "--output", str(picture)]) == 0

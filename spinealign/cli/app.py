@@ -1,4 +1,4 @@
-"""The command `app`."""
+"""Serve the page in the browser, and its interface for programs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from spinealign.cli.options import add_device_option, add_model_options, load_pr
 from spinealign.config import DISCLAIMER
 
 
-def add_app(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign app`."""
-    parser.description = f"Serve the page in the browser, and its interface for programs. {DISCLAIMER}"
-    parser.epilog = "Login: set SPINEALIGN_AUTH to user:password, or to several of them separated by commas."
+    parser.epilog = (
+        f"Login: set SPINEALIGN_AUTH to user:password, or to several of them separated by commas. {DISCLAIMER}"
+    )
     add_model_options(parser)
     add_device_option(parser)
     parser.add_argument("--host", help="address to listen on (default: GRADIO_SERVER_NAME, or only this machine)")
@@ -23,10 +24,10 @@ def add_app(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hostnames", nargs="+", default=(), metavar="NAME", help="other host names of the server, behind a proxy"
     )
-    parser.set_defaults(run=_app)
+    parser.set_defaults(run=_run)
 
 
-def _app(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from spinealign.page import launch
 
     launch(

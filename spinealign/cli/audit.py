@@ -1,4 +1,7 @@
-"""The command `audit`."""
+"""Audit a labeled collection before training.
+
+It finds copies of one slice under any name, sources in two splits, and shortcuts that predict the label.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +15,23 @@ from spinealign.cli.options import add_data_options
 LEAKS_FOUND = 3
 
 
-def add_audit(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign audit`."""
-    parser.description = (
-        "Audit a labeled collection before training: copies of one slice under any name, sources in two splits, and "
-        "shortcuts that predict the label. No model is needed."
-    )
     parser.epilog = (
         "Exit status: 0; with --strict, 3 if a source, a series or a patient is in two splits; 1 on errors, 2 on wrong "
         "usage."
     )
     add_data_options(parser)
     parser.add_argument(
-        "--html",
-        type=Path,
-        metavar="FILE",
-        help="write a page with contact sheets; it contains images of the collection",
+        "--html", type=Path, metavar="FILE", help="write a page with contact sheets of images of the collection"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--strict", action="store_true", help="exit with 3 if something is in two splits")
     parser.add_argument("--seed", type=int, default=0, help="seed of the cross-validation (default: %(default)s)")
-    parser.set_defaults(run=_audit)
+    parser.set_defaults(run=_run)
 
 
-def _audit(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from spinealign.cohort.audit.auditing import audit
     from spinealign.reporting.audit_text import format_audit
 

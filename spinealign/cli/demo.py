@@ -1,4 +1,4 @@
-"""The command `demo`."""
+"""Predict two phantoms, one with a fracture, and an image that is not CT, and write a picture with heat maps."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from pathlib import Path
 from spinealign.config import DISCLAIMER
 
 
-def add_demo(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign demo`."""
-    parser.description = (
-        "Draw two phantoms, one with a fracture, and an image that is not CT; predict all three with the embedded "
-        "model, and write a picture with heat maps."
-    )
     parser.add_argument(
         "--output", default="spinealign-demo.png", metavar="PNG", help="the picture (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1_000_007, help="seed of the phantoms (default: %(default)s)")
-    parser.set_defaults(run=_demo)
+    parser.set_defaults(run=_run)
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from spinealign.demo import run_demo
     from spinealign.reporting.prediction_text import format_predictions
 

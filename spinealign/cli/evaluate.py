@@ -1,4 +1,8 @@
-"""The command `evaluate`."""
+"""Score a model on labeled images.
+
+Each accuracy is printed with the number of distinct source slices, an interval over them, and the accuracy of a linear
+model on 16x16 thumbnails of the same split. A collection that the model was trained on is split as in its training.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,8 @@ from spinealign.cli.options import add_data_options, add_device_option, add_mode
 from spinealign.errors import require
 
 
-def add_evaluate(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign evaluate`."""
-    parser.description = (
-        "Score a model on labeled images. Each accuracy is printed with the number of distinct source slices, an "
-        "interval over them, and the accuracy of a linear model on 16x16 thumbnails of the same split. A collection "
-        "that the model was trained on is split as in its training."
-    )
     add_data_options(parser)
     add_model_options(parser)
     add_device_option(parser)
@@ -44,10 +43,10 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         "cases, which are images of the collection",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_evaluate)
+    parser.set_defaults(run=_run)
 
 
-def _evaluate(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     require("sklearn", "matplotlib", extra="evaluate")
     from spinealign.evaluation.evaluating import cross_evaluate, evaluate
     from spinealign.reporting.evaluation_text import format_cross_validation, format_evaluations

@@ -1,4 +1,4 @@
-"""The command `info`."""
+"""Print versions, the engine, and a description of the model. No weights are loaded."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import json
 from spinealign.cli.options import add_model_options
 
 
-def add_info(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign info`."""
-    parser.description = "Print versions, the engine, and a description of the model. No weights are loaded."
     add_model_options(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_info)
+    parser.set_defaults(run=_run)
 
 
-def _info(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from spinealign.checkpoint.finding import find_checkpoint
     from spinealign.reporting.installation import describe
     from spinealign.reporting.tables import Table

@@ -1,4 +1,4 @@
-"""The command `predict`."""
+"""Predict PNG, JPEG and CT DICOM images."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from spinealign.errors import ImageError
 NAMED = 3  # files that are not images
 
 
-def add_predict(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign predict`."""
-    parser.description = f"Predict PNG, JPEG and CT DICOM images. {DISCLAIMER}"
     parser.epilog = (
         "Files of a folder that are not images are passed over and counted. Exit status: 0 if every image was "
-        "predicted, 1 if any failed, 2 on wrong usage."
+        f"predicted, 1 if any failed, 2 on wrong usage. {DISCLAIMER}"
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder or glob such as 'scans/**/*.dcm'")
     add_model_options(parser)
     add_device_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     parser.add_argument("--explain", metavar="DIR", help="write a heat map of each image into this folder")
-    parser.set_defaults(run=_predict)
+    parser.set_defaults(run=_run)
 
 
-def _predict(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from spinealign.reading.discovery import expand_paths

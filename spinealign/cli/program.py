@@ -10,18 +10,22 @@ import sys
 from collections.abc import Sequence
 
 from spinealign._version import __version__
-from spinealign.cli.app import add_app
-from spinealign.cli.audit import add_audit
-from spinealign.cli.demo import add_demo
-from spinealign.cli.evaluate import add_evaluate
-from spinealign.cli.info import add_info
-from spinealign.cli.phantoms import add_phantoms
-from spinealign.cli.predict import add_predict
-from spinealign.cli.push import add_push
-from spinealign.cli.space import add_space
+from spinealign.cli import app, audit, demo, evaluate, info, phantoms, predict, push, space
 from spinealign.cli.train import run_train
 from spinealign.config import DISCLAIMER
 from spinealign.errors import SpineAlignError
+
+COMMANDS = {
+    predict: "predict images",
+    demo: "predict two phantoms and an image that is not CT",
+    app: "serve the page in the browser",
+    info: "print versions, engine and model",
+    audit: "find copies, leaks and shortcuts in a collection",
+    evaluate: "score a model on a labeled collection",
+    phantoms: "write a set of phantoms",
+    push: "push a checkpoint to the Hub",
+    space: "build a Space with the page and a model and push it",
+}
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
@@ -65,14 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spinealign {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_predict(commands.add_parser("predict", help="predict images"))
-    add_demo(commands.add_parser("demo", help="predict two phantoms and an image that is not CT"))
-    add_app(commands.add_parser("app", help="serve the page in the browser"))
-    add_info(commands.add_parser("info", help="print versions, engine and model"))
-    add_audit(commands.add_parser("audit", help="find copies, leaks and shortcuts in a collection"))
-    add_evaluate(commands.add_parser("evaluate", help="score a model on a labeled collection"))
-    add_phantoms(commands.add_parser("phantoms", help="write a set of phantoms"))
-    add_push(commands.add_parser("push", help="push a checkpoint to the Hub"))
-    add_space(commands.add_parser("space", help="build a Space with the page and a model and push it"))
+    for module, text in COMMANDS.items():
+        name = module.__name__.rpartition(".")[2]
+        module.add_options(commands.add_parser(name, help=text, description=module.__doc__))
     commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
     return parser

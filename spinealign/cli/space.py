@@ -1,27 +1,26 @@
-"""The command `space`."""
+"""Build a Space with the page and one model, without torch, and push it to the Hub in one commit.
+
+A model of the Hub is pinned to its current commit. A checkpoint folder is copied into the Space and must pass the
+checks of push. The token is that of `hf auth login` or HF_TOKEN.
+"""
 
 from __future__ import annotations
 
 import argparse
 
 
-def add_space(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign space`."""
-    parser.description = (
-        "Build a Space with the page and one model, without torch, and push it to the Hub in one commit. A model of "
-        "the Hub is pinned to its current commit. A checkpoint folder is copied into the Space and must pass the "
-        "checks of push. The token is that of `hf auth login` or HF_TOKEN."
-    )
     parser.add_argument("repo_id", metavar="REPO_ID", help="owner/name of the Space; created if missing")
     parser.add_argument("--model", metavar="MODEL", help="Hub id or checkpoint folder (default: the embedded model)")
     parser.add_argument("--revision", help="branch, tag or commit of a model on the Hub")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--private", action="store_true", help="create a private Space")
     place.add_argument("--output", metavar="DIR", help="write the Space into this new folder and push nothing")
-    parser.set_defaults(run=_space)
+    parser.set_defaults(run=_run)
 
 
-def _space(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from spinealign.hub.repository import Repository
     from spinealign.hub.space import build_space, push_space
 

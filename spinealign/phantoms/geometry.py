@@ -36,10 +36,6 @@ class Grid:
         x, y = self.x - center[0], self.y - center[1]
         return Grid(cos * x + sin * y, cos * y - sin * x, self.pitch_mm)
 
-    def mirrored(self, side: int) -> Grid:
-        """Return the grid for the right half of the image (side 1), or mirrored for the left half (side -1)."""
-        return Grid(side * self.x, self.y, self.pitch_mm)
-
     def coverage(self, distance: Field) -> Field:
         """Return the fraction of each pixel inside a shape, in [0, 1], from the distance to the shape."""
         return np.clip(0.5 - distance / self.pitch_mm, 0.0, 1.0)

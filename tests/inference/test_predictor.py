@@ -241,7 +241,7 @@ def test_a_checkpoint_of_the_hub_pickles_without_a_token(local_hub, loopback, ti
 
 
 def test_the_embedded_model_finds_wide_breaks_in_phantoms(predictor):
-    phantoms = [draw_phantom(5_000_000 + n, fractured=n % 2 == 0, break_mm=6.0, size=256) for n in range(40)]
+    phantoms = [draw_phantom(5_000_000 + n, fractured=n % 2 == 0, break_mm=6.0, size=256) for n in range(20)]
     found = [prediction.label for prediction in predictor([phantom.slice for phantom in phantoms])]
     right = [label == phantom.label for label, phantom in zip(found, phantoms)]
     assert np.mean(right) >= 0.85

@@ -7,33 +7,24 @@ import base64
 import contextlib
 import json
 import socket
-import subprocess
-import sys
 from io import BytesIO
 
 import httpx
 import pytest
-from conftest import serve_page
 from PIL import Image
 
 from spinealign import Predictor
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, toy_model):
-    with serve_page(tmp_path_factory.mktemp("agents") / "uploads", "--model", str(toy_model), "--mcp") as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def ask(served):
+def ask(page):
     """Return a function that calls tools in one session, or lists them if no call is given."""
 
     async def session(calls):
         from mcp import ClientSession
         from mcp.client.streamable_http import streamable_http_client
 
-        async with streamable_http_client(f"{served.url}/mcp") as (read, write, _), ClientSession(read, write) as agent:
+        async with streamable_http_client(f"{page.url}/mcp") as (read, write, _), ClientSession(read, write) as agent:
             await agent.initialize()
             if not calls:
                 return (await agent.list_tools()).tools
@@ -59,7 +50,7 @@ def test_each_tool_describes_its_input_and_has_a_disclaimer(ask):
     assert "$ref" not in str([tool.inputSchema for tool in tools.values()])
 
 
-def test_the_tools_give_what_the_predictor_gives(ask, sent, slices, toy_model, served):
+def test_the_tools_give_what_the_predictor_gives(ask, sent, slices, toy_model, page):
     predictor = Predictor.from_pretrained(toy_model)
     kinds = ("eight", "broken", "small", "dicom")
     single, several, explained = ask(
@@ -76,18 +67,18 @@ def test_the_tools_give_what_the_predictor_gives(ask, sent, slices, toy_model, s
     found, picture = explained.content
     assert tuple(json.loads(found.text)["hottest"]) == predictor.explain(slices["eight"]).hottest
     assert Image.open(BytesIO(base64.b64decode(picture.data))).size == (64, 64)
-    assert served.files() == []
+    assert page.files() == []
 
 
-def test_urls_paths_and_other_text_are_not_opened(ask, served, slices, sent):
-    images = (f"{served.url}/health", "/etc/passwd", f"file://{slices['eight']}", str(slices["eight"]), "data:,a", "",
+def test_urls_paths_and_other_text_are_not_opened(ask, page, slices, sent):
+    images = (f"{page.url}/health", "/etc/passwd", f"file://{slices['eight']}", str(slices["eight"]), "data:,a", "",
               "data:image/png;base64,%%%", sent["eight"].replace("base64", "utf8"))  # fmt: skip
     for result in ask(*(("predict", {"image": image}) for image in images)):
         assert result.isError
         assert "Send the file as a data URL" in result.content[0].text
     (many,) = ask(("predict_batch", {"images": [sent["small"]] * 101}))
     assert "Too many files: 101. Send at most 100 at once." in many.content[0].text
-    assert "Traceback" not in served.log.read_text()
+    assert "Traceback" not in page.log.read_text()
 
 
 def rpc(method, params=None, **more):
@@ -99,8 +90,8 @@ def call(tool, **arguments):
 
 
 @pytest.fixture(scope="module")
-def http(served):
-    with httpx.Client(base_url=served.url, timeout=60) as client:
+def http(page):
+    with httpx.Client(base_url=page.url, timeout=60) as client:
         yield client
 
 
@@ -114,8 +105,8 @@ def post(http):
     )
 
 
-def test_messages_of_agents_are_not_logged(http, post, served, sent):
-    secret, image = "Smith^Jane", sent["eight"]
+def test_messages_of_agents_are_not_logged(http, post, page, sent):
+    secret, image, logged = "Smith^Jane", sent["eight"], page.log.read_text()
     for message in (
         {"jsonrpc": "2.0", "id": 7, "result": {"patient": secret, "image": image}},
         {"jsonrpc": "2.0", "id": secret, "error": {"code": 1, "message": secret}},
@@ -152,11 +143,11 @@ def test_messages_of_agents_are_not_logged(http, post, served, sent):
     post(rpc("ping"), **{"mcp-protocol-version": secret, "mcp-session-id": secret})
     http.request("DELETE", "/mcp", headers={"mcp-session-id": secret})
     assert post(rpc("ping")).json() == {"jsonrpc": "2.0", "id": 7, "result": {}}
-    assert served.log.read_text().replace(f"The page is at {served.url}/\n", "") == ""
+    assert page.log.read_text() == logged
 
 
-def test_requests_that_never_finish_do_not_block_others(http, served, post):
-    host, port = served.url.removeprefix("http://").split(":")
+def test_requests_that_never_finish_do_not_block_others(http, page, post):
+    host, port = page.url.removeprefix("http://").split(":")
     with contextlib.ExitStack() as standing:
         waiting = b"GET /mcp HTTP/1.1\r\nAccept: text/event-stream\r\n"
         unsent = b"POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 40000000\r\n"
@@ -187,9 +178,9 @@ def test_a_message_with_too_many_values_is_refused(post, sent):
     assert post(call("predict_batch", images=[sent["small"]] * 100)).status_code == 200
 
 
-def test_the_total_size_of_unanswered_messages_is_limited(http, post, served):
+def test_the_total_size_of_unanswered_messages_is_limited(http, post, page):
     largest = json.dumps(call("predict", image="data:image/png;base64," + "A" * 40 * 1024**2)).encode()
-    host, port = served.url.removeprefix("http://").split(":")
+    host, port = page.url.removeprefix("http://").split(":")
     head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=60) as first:
         first.sendall(head % len(largest) + largest[:-1])  # it has all arrived when the next one is refused
@@ -215,14 +206,3 @@ def test_initialization_negotiates_the_protocol_version(post):
     assert post(rpc("ping"), **{"mcp-protocol-version": "1"}).status_code == 400
     assert post(rpc("ping"), **{"content-type": "text/plain"}).status_code == 415
     assert post(rpc("prompts/list")).json()["error"]["code"] == -32601
-
-
-def test_the_logging_configuration_is_unchanged(toy_model):
-    code = f"""
-import logging
-from spinealign import Predictor
-from spinealign.page.agents import Agents
-Agents(Predictor.from_pretrained({str(toy_model)!r}))
-assert logging.getLogger().handlers == [] and logging.getLogger().level == logging.WARNING
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)

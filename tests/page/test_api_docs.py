@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import serve_page
 
 
 @pytest.fixture
@@ -60,10 +59,9 @@ def test_the_documented_curl_runs(documented, page, tmp_path):
     assert run_curl(documented("bash", page), tmp_path)["label"] == "fracture"
 
 
-def test_the_documented_curl_logs_in(documented, tmp_path, toy_model):
-    with serve_page(tmp_path / "uploads", "--model", str(toy_model), SPINEALIGN_AUTH="user:password") as page:
-        assert run_curl(documented("bash", page, 1), tmp_path)["label"] == "fracture"
-        assert page.files() == []
+def test_the_documented_curl_logs_in(documented, login_page, tmp_path):
+    assert run_curl(documented("bash", login_page, 1), tmp_path)["label"] == "fracture"
+    assert login_page.files() == []
 
 
 def test_the_documented_javascript_runs(documented, page, node, tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from types import SimpleNamespace
 
@@ -22,6 +23,8 @@ def test_app_py_serves_the_embedded_model_and_leaves_no_files(tmp_path, slices):
     with serve_page(tmp_path / "uploads", script=str(ROOT / "app.py")) as served:
         with urllib.request.urlopen(f"{served.url}/health") as answer:
             assert json.load(answer) == {"status": "ok", "model": "spinealign/default", "version": __version__}
+        with pytest.raises(urllib.error.HTTPError, match="421"):
+            urllib.request.urlopen(urllib.request.Request(served.url, headers={"Host": "neck.example.org"}))
         given = Client(served.url, verbose=False).predict(handle_file(str(slices["dicom"])), api_name="/predict")
         expected = Predictor.from_pretrained()(slices["dicom"])
         assert given["label"] == expected.label
