@@ -47,9 +47,8 @@ def thumbnail_ridge_calls(
     require("sklearn", extra="evaluate")
     from sklearn.linear_model import RidgeClassifier
 
-    return np.asarray(
-        RidgeClassifier(alpha=1.0, class_weight="balanced").fit(train, train_positive).predict(test), bool
-    )
+    ridge = RidgeClassifier(alpha=1.0, class_weight="balanced").fit(train, train_positive)
+    return np.asarray(ridge.predict(test), bool)
 
 
 def fold_calls(
