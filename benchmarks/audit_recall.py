@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.duplicates.similarity import group_similar_images
 from spinealign.cohort.loading import read_cohort
+from spinealign.reporting.tables import Table
 
 
 def main() -> None:
@@ -37,10 +38,8 @@ def main() -> None:
     subsets = {"all": order, **{f"a random 1/{part}": order[: len(order) // part] for part in (2, 4, 10)}}
     even = np.array([int(row["slice"]) % 2 == 0 for row in rows])
     subsets["even slices only sharpened, odd ones only plain"] = order[(sharpened == even)[order]]
-    print(
-        "| images | pairs of one slice in one group | pairs in a group of one slice | of one series |\n"
-        "|---|---:|---:|---:|"
-    )
+    head = ("images", "pairs of one slice in one group", "pairs in a group of one slice", "of one series")
+    lines = []
     for name, chosen in subsets.items():
         together = pairs(group_similar_images(gray[chosen]))
         one_slice, one_scan = pairs(slices[chosen]), pairs(scans[chosen])
@@ -49,7 +48,8 @@ def main() -> None:
             (together & one_slice).sum() / together.sum(),
             (together & one_scan).sum() / together.sum(),
         )
-        print(f"| {name} ({len(chosen):,}) | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
+        lines.append((f"{name} ({len(chosen):,})", *(f"{share:.1%}" for share in shares)))
+    print(Table(head, lines, numbers=(1, 2, 3)).markdown())
 
 
 def numbered(names: list[str]) -> NDArray[np.intp]:

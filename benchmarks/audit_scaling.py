@@ -22,6 +22,7 @@ from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import read_cohort
 from spinealign.config import MANIFEST_FILE
 from spinealign.phantoms.phantom_set import write_phantoms
+from spinealign.reporting.tables import Table
 
 FIRST_SEED = 30_000_000
 Result = TypeVar("Result")
@@ -52,14 +53,13 @@ def time_phantoms(folder: Path, counts: list[int]) -> None:
     if len(cohort) < counts[-1]:
         raise SystemExit(f"{folder} has {len(cohort)} phantoms; choose a new folder for {counts[-1]}.")
     gray = read_cohort(Cohort(cohort.name, cohort.samples[: counts[-1]])).looks
-    print("| phantoms | seconds | CPU seconds | per 1,000 | wrongly joined |\n|---:|---:|---:|---:|---:|")
+    rows = []
     for count in counts:
         groups, clock, processor = timed(lambda count=count: group_similar_images(gray[:count]))
         joined = count - len(set(groups.tolist()))
-        print(
-            f"| {count:,} | {clock:.1f} | {processor:.1f} | {1000 * processor / count:.2f} | {joined} |",
-            flush=True,
-        )
+        rows.append((f"{count:,}", f"{clock:.1f}", f"{processor:.1f}", f"{1000 * processor / count:.2f}", joined))
+    head = ("phantoms", "seconds", "CPU seconds", "CPU milliseconds per phantom", "false duplicates")
+    print(Table(head, rows, numbers=range(5)).markdown())
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float, float]:

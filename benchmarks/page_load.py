@@ -26,6 +26,7 @@ from serving import served_page
 from spinealign import Predictor
 from spinealign.imaging.preprocessing import render
 from spinealign.phantoms.axial_neck import draw_phantom
+from spinealign.reporting.tables import Table
 
 EDGE = "0f2d9c"
 WARM_UP = 40
@@ -59,14 +60,15 @@ def main() -> None:
     cores = len(psutil.Process().cpu_affinity())
     errors = sum(run.errors for run in served)
     print(f"{options.clients} clients, {options.predictions} predictions, {cores} core(s) in total; errors: {errors}\n")
-    print("| measure | predictor | page | ratio |\n|---|---:|---:|---:|")
     rates = [options.predictions / sum(run.elapsed for run in runs) for runs in (bare, served)]
-    print(f"| predictions per second | {rates[0]:.1f} | {rates[1]:.1f} | {rates[1] / rates[0]:.2f} |")
+    rows = [("predictions per second", f"{rates[0]:.1f}", f"{rates[1]:.1f}", f"{rates[1] / rates[0]:.2f}")]
     for part in (50, 95):
         direct_s, page_s = (
             np.percentile(np.concatenate([run.seconds for run in runs]), part) for runs in (bare, served)
         )
-        print(f"| time for {part} % of the answers, s | {direct_s:.2f} | {page_s:.2f} | {page_s / direct_s:.2f} |")
+        times = (f"{direct_s:.2f}", f"{page_s:.2f}", f"{page_s / direct_s:.2f}")
+        rows.append((f"time for {part} % of the answers, s", *times))
+    print(Table(("measure", "predictor", "page", "ratio"), rows, numbers=(1, 2, 3)).markdown())
     print(
         f"\nMemory: {start:.0f} MiB after the start, {before:.0f} MiB after {WARM_UP} predictions, {after:.0f} MiB at "
         f"the end ({after / before - 1:+.1%}); leftover files: {len(left)}"

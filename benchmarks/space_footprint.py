@@ -30,6 +30,7 @@ from serving import wait_until_it_answers
 from spinealign.hub.space import build_space
 from spinealign.imaging.preprocessing import render
 from spinealign.phantoms.axial_neck import draw_phantom
+from spinealign.reporting.tables import Table
 
 USER = 1000
 PORT = 7860
@@ -54,9 +55,8 @@ def main() -> None:
         print(json.dumps(found))
     else:
         print(f"{found['packages']} packages{', including torch' if found['torch'] else ''}; {found['prediction']}\n")
-        print("| what | measured | limit |\n|---|---:|---:|")
-        for name, key, limit in LIMITS:
-            print(f"| {name} | {found[key]:.1f} | {limit} |")
+        rows = [(name, f"{found[key]:.1f}", limit) for name, key, limit in LIMITS]
+        print(Table(("what", "measured", "limit"), rows, numbers=(1, 2)).markdown())
     if found["torch"] or not all(found[key] <= limit for _, key, limit in LIMITS):
         sys.exit(1)
 
