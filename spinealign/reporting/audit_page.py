@@ -57,13 +57,10 @@ def render_audit_page(audit: Audit) -> str:
 
 def _straddling_pictures(audit: Audit) -> Iterator[tuple[str, list[_Sheet]]]:
     """Yield the name of each source that is in two splits, and its pictures in each split."""
-    places = _places(audit)
+    places, samples = _places(audit), audit.pictures.cohort.samples
     for item in [item for item in audit.straddling if item.kind == "source"][:_STRADDLING]:
-        members = {
-            split: [place for place in places[item.name] if audit.pictures.cohort.samples[place].split == split]
-            for split in item.images
-        }
-        yield item.name, [_sheet(audit, part[:_OF_EACH_SPLIT]) for part in members.values()]
+        parts = ([place for place in places[item.name] if samples[place].split == split] for split in item.images)
+        yield item.name, [_sheet(audit, part[:_OF_EACH_SPLIT]) for part in parts]
 
 
 def _classes(audit: Audit) -> Iterator[tuple[str, _Sheet]]:
