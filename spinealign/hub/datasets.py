@@ -44,30 +44,20 @@ def push_dataset(
     """Push a cohort; see `Cohort.push_to_hub`."""
     require("datasets", extra="train")
     repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
-    _check(cohort)
-    salt = _digest(cohort)
-    repository = repository.checked()
-    samples = _without_file_names(cohort.samples)
-    with tempfile.TemporaryDirectory(prefix="spinealign-") as folder:
-        files: dict[str, Content] = {**_write(samples, Path(folder), salt)}
-        files["README.md"] = partial(card_after, samples=samples, name=cohort.name, repo_id=repository.repo_id)
-        return repository.push(files, message=message, owned=[data_files(split) for split in ALL_SPLITS])
-
-
-def _check(cohort: Cohort) -> None:
     if not cohort.samples:
         raise CohortError(f"{cohort.name} has no images to push.")
     unknown = sorted({str(sample.split) for sample in cohort if sample.split not in (None, *SPLITS)})
     if unknown:
         raise CohortError(f"{cohort.name} has images in {', '.join(unknown)}; the splits are {', '.join(SPLITS)}.")
-
-
-def _digest(cohort: Cohort) -> bytes:
-    """Return a digest of the original files, as a salt: it is secret like them, and equal if they are pushed again."""
-    digest = hashlib.blake2b(digest_size=32)
+    salt = hashlib.blake2b(digest_size=32)  # of the original files: secret, but equal in the next push
     for sample in cohort:
-        digest.update(sample.read())
-    return digest.digest()
+        salt.update(sample.read())
+    repository = repository.checked()
+    samples = _without_file_names(cohort.samples)
+    with tempfile.TemporaryDirectory(prefix="spinealign-") as folder:
+        files: dict[str, Content] = {**_write(samples, Path(folder), salt.digest())}
+        files["README.md"] = partial(card_after, samples=samples, name=cohort.name, repo_id=repository.repo_id)
+        return repository.push(files, message=message, owned=[data_files(split) for split in ALL_SPLITS])
 
 
 def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:

@@ -19,13 +19,9 @@ _TEXT, _BACKGROUND, _NOTE = (28, 32, 38), (255, 255, 255), (98, 106, 116)
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One image of a sheet.
+    """One image of a sheet, uint8 of shape (H, W) or (H, W, 3), with a title and a smaller note below.
 
-    Attributes:
-        image: uint8 of shape (H, W) or (H, W, 3).
-        title: Line below the image.
-        note: Smaller line below the title.
-        ring: Row, column and radius of a ring drawn on the image, as fractions of its side.
+    `ring` is the row, column and radius of a ring drawn on the image, as fractions of its side.
     """
 
     image: NDArray[np.uint8]

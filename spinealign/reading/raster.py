@@ -15,7 +15,6 @@ from spinealign.imaging.muting import muted
 from spinealign.imaging.slice import MAX_PIXELS, Slice, Unit, check_size
 from spinealign.reading.kinds import PNG_SIGNATURE
 
-_FORMATS = ("PNG", "JPEG")
 _PNG_DEPTH = slice(24, 26)  # bits per channel and color type in the header
 _DEEP_COLOR = (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # RGB, gray with opacity and RGB with opacity of 16 bits
 
@@ -50,7 +49,7 @@ def decode_raster(content: bytes, origin: str) -> Image.Image:
         raise UnsupportedFormatError(
             f"{origin} has 16 bits per color channel; save it as gray with 16 bits or as color with 8 bits."
         )
-    with _typed_errors(origin), Image.open(BytesIO(content), formats=_FORMATS) as image:
+    with _typed_errors(origin), Image.open(BytesIO(content), formats=("PNG", "JPEG")) as image:
         return _displayed(image, origin)
 
 

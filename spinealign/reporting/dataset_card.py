@@ -42,8 +42,10 @@ def card_after(before: bytes | None, samples: Sequence[Sample], *, name: str, re
     Raises:
         ValueError: If the metadata of the current card cannot be read.
     """
+    data = DatasetCardData(pretty_name=name, task_categories=["image-classification"], tags=["spinealign", "medical"])
+    first = DatasetCard.from_template(data, template_str=_TEMPLATE, name=escape(name), repo_id=repo_id)
     try:
-        card = DatasetCard(before.decode("utf-8-sig")) if before is not None else _first_card(name, repo_id)
+        card = first if before is None else DatasetCard(before.decode("utf-8-sig"))
     except Exception as error:  # YAML errors and ValueErrors of several kinds
         raise ValueError("its current card cannot be read. Correct its README.md, then push again.") from error
     shards = [{"split": split, "path": data_files(split)} for split in splits_of(samples)]
@@ -52,11 +54,6 @@ def card_after(before: bytes | None, samples: Sequence[Sample], *, name: str, re
     counts = f"{_BEGIN}\n{_counts(samples)}\n{_END}"
     card.text = re.sub(f"{_BEGIN}.*?{_END}", lambda _: counts, card.text, flags=re.DOTALL)
     return str(card).encode()
-
-
-def _first_card(name: str, repo_id: str) -> DatasetCard:
-    data = DatasetCardData(pretty_name=name, task_categories=["image-classification"], tags=["spinealign", "medical"])
-    return DatasetCard.from_template(data, template_str=_TEMPLATE, name=escape(name), repo_id=repo_id)
 
 
 def _counts(samples: Sequence[Sample]) -> str:
