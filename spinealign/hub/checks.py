@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from math import isclose, nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,8 +46,10 @@ def check_checkpoint(folder: Path) -> Checkpoint:
     missing = [name for name in NEEDED if name not in files]
     if missing:
         raise CheckpointError(f"{folder} has no {', '.join(missing)}. Run spinealign train, which writes all files.")
-    for name, path in files.items():
-        _check_file(path, name)
+    _check_weights(files)
+    for name in PLOTS:
+        if name in files and suffix_of(files[name].read_bytes()) != ".png":
+            raise CheckpointError(f"{files[name]} is not a PNG file. Train the model again.")
     record = checkpoint.record
     if not record.evaluations:
         raise CheckpointError(f"{METRICS_FILE} of {checkpoint.name} has no evaluation. Train it again.")
@@ -122,36 +125,27 @@ def _metadata_gaps(card: str, record: ModelRecord) -> list[str]:
         for row in data.eval_results or ()
         if row.metric_type == "accuracy"
     }
-    for item in record.evaluations:
-        value = published.get((item.collection, item.split))
-        if value is None:
-            gaps.append(f"its model-index has no accuracy on {item.collection} ({item.split})")
-        elif abs(float(value) - (item.scores["accuracy"] or 0.0)) > 1e-4:
-            gaps.append(f"its accuracy on {item.collection} ({item.split}) differs from {METRICS_FILE}")
-    return gaps
+    return gaps + [
+        f"its model-index lacks the accuracy on {item.collection} ({item.split}) of {METRICS_FILE}"
+        for item in record.evaluations
+        if not isclose(published.get((item.collection, item.split), nan), item.scores["accuracy"] or 0.0, abs_tol=1e-4)
+    ]
 
 
-def _check_file(path: Path, name: str) -> None:
-    """Check that weights can be read, that they are not in other files, which are not published, and plots are PNG."""
+def _check_weights(files: Mapping[str, Path]) -> None:
+    """Check that the weights can be read and that none of them are in other files, which would not be published."""
+    import onnxruntime
+    from safetensors import safe_open
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    path = files[WEIGHTS_FILE]
     try:
-        if name == WEIGHTS_FILE:
-            from safetensors import safe_open
-
-            with safe_open(path, "np") as tensors:
-                tensors.keys()
-        elif name == ONNX_FILE:
-            import onnxruntime
-
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 4
-            with TemporaryDirectory() as empty:  # otherwise ONNX Runtime searches the current folder
-                options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
-                onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-        elif name in PLOTS and suffix_of(path.read_bytes()) != ".png":
-            raise CheckpointError(f"{path} is not a PNG file. Train the model again.")
-    except CheckpointError:
-        raise
+        with safe_open(path, "np") as tensors:
+            tensors.keys()
+        path = files[ONNX_FILE]
+        with TemporaryDirectory() as empty:  # otherwise ONNX Runtime searches the current folder
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
+            onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # classes that safetensors and ONNX Runtime do not export
-        raise CheckpointError(
-            f"{name} in {path.parent} is damaged or has weights in another file. Train the model again."
-        ) from error
+        raise CheckpointError(f"{path} is damaged or has weights in another file. Train the model again.") from error

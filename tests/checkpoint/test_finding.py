@@ -14,7 +14,7 @@ from loopback.store import File, Repo
 from loopback.versions import as_version_1
 
 from spinealign import Predictor
-from spinealign.checkpoint.finding import DEFAULT_FOLDER, find_checkpoint
+from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.errors import CheckpointError
 from spinealign.hub import push_to_hub
 from spinealign.reporting.installation import describe
@@ -245,15 +245,6 @@ def test_an_interrupted_download_is_resumed(kept, loopback, gray):
     loopback.cuts = [Cut("GET", "/storage/", share=0.3)]
     assert Predictor.from_pretrained("hospital/model")(gray).label
     assert loopback.cuts[0].times == 0
-
-
-def test_a_large_download_is_resumed_where_it_stopped(kept, loopback):
-    kept(folder=DEFAULT_FOLDER)
-    weights = loopback.store.repos["model", "hospital/model"].at("main").files["model.onnx"].sha256
-    loopback.cuts = [Cut("GET", f"/storage/{weights}", share=0.98)]
-    predictor = Predictor.from_pretrained("hospital/model")
-    assert loopback.ranges == ["bytes=10485760-"], "the client keeps what came in pieces of 10 MiB"
-    assert predictor.engine.name == "onnx"
 
 
 def test_half_a_download_is_never_used(kept, loopback, unplugged, gray):

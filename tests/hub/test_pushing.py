@@ -149,13 +149,6 @@ def test_a_name_without_owner_belongs_to_the_account(local_hub, loopback, checkp
     assert ("model", "ada/mine") in loopback.store.repos
 
 
-def test_large_files_are_uploaded_without_the_token(local_hub, loopback, checkpoint):
-    push_to_hub(checkpoint, local_hub.new_id())
-    sent = [authorized for method, path, authorized in loopback.requests if method == "PUT"]
-    assert len(sent) == 6  # two networks, the novelty, three plots
-    assert not any(sent)
-
-
 @pytest.mark.parametrize(
     ("token", "repo_id", "words"),
     [

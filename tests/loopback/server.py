@@ -29,7 +29,6 @@ class LoopbackHub(ThreadingHTTPServer):
         self.cuts: list[Cut] = []
         self.requests: list[tuple[str, str, bool]] = []
         self.before: Callable[[str, str], object] = lambda method, path: None
-        self.ranges: list[str] = []  # requested byte ranges
         self.trouble = 0  # status of all responses, if not 0
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
         self.storage = f"http://localhost:{self.server_port}/storage"  # large files are on another host
@@ -221,7 +220,6 @@ class Handler(Connection):
         if not wanted:
             self.reply(content, headers={"Accept-Ranges": "bytes", **headers})
             return
-        self.server.ranges.append(wanted[0])
         first, last = int(wanted[1]), min(int(wanted[2] or len(content) - 1), len(content) - 1)
         told = {"Content-Range": f"bytes {first}-{last}/{len(content)}", **headers}
         self.reply(content[first : last + 1], 206, told)
