@@ -11,7 +11,7 @@ from spinealign.imaging.drawing import Tile, draw_sheet, overlay_heat, save_pict
 from spinealign.imaging.slice import Slice
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
-from spinealign.phantoms.axial_neck import Phantom, draw_phantom
+from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.phantoms.scene import draw_scene
 
 FOOTER = "Phantoms are drawn, not scanned. Research software, not a medical device."
@@ -31,8 +31,15 @@ def run_demo(output: Path, *, seed: int = 1_000_007) -> list[Prediction]:
         replace(broken.slice, origin="phantom, fractured"),
         Slice(draw_scene(), origin="drawing, not CT"),
     ]
-    truths = [f"intact {intact.level}", _truth(broken), "a drawing, not CT"]
-    rings = [None, _ring(broken), None]
+    fracture = broken.fracture
+    assert fracture is not None  # noqa: S101 - as drawn
+    truths = [
+        f"intact {intact.level}",
+        f"{fracture.site}, {fracture.kind} of {fracture.size_mm:.0f} mm",
+        "a drawing, not CT",
+    ]
+    row, column = (float(places.mean()) / len(fracture.mask) for places in np.nonzero(fracture.mask))
+    rings = [None, (row, column, 0.07), None]
     predictions = list(predictor.predict_many(images, errors="raise", explain=True))
     inputs, maps = [], []
     for prediction, truth, ring in zip(predictions, truths, rings):
@@ -45,16 +52,3 @@ def run_demo(output: Path, *, seed: int = 1_000_007) -> list[Prediction]:
     sheet = draw_sheet([inputs, maps], heading=f"spinealign demo - {predictor.model}", footer=FOOTER)
     save_picture(sheet, output)
     return predictions
-
-
-def _truth(phantom: Phantom) -> str:
-    fracture = phantom.fracture
-    return "intact" if fracture is None else f"{fracture.site}, {fracture.kind} of {fracture.size_mm:.0f} mm"
-
-
-def _ring(phantom: Phantom) -> tuple[float, float, float] | None:
-    if phantom.fracture is None or not phantom.fracture.mask.any():
-        return None
-    rows, columns = np.nonzero(phantom.fracture.mask)
-    side = phantom.fracture.mask.shape[0]
-    return float(rows.mean() / side), float(columns.mean() / side), 0.07

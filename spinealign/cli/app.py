@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from spinealign.cli.options import add_device_option, add_model_options, load_predictor
+from spinealign.cli.options import add_model_options, load_predictor
 from spinealign.config import DISCLAIMER
 
 
@@ -14,7 +14,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         f"Login: set SPINEALIGN_AUTH to user:password, or to several of them separated by commas. {DISCLAIMER}"
     )
     add_model_options(parser)
-    add_device_option(parser)
     parser.add_argument("--host", help="address to listen on (default: GRADIO_SERVER_NAME, or only this machine)")
     parser.add_argument("--port", type=int, help="port (default: GRADIO_SERVER_PORT, or the first free one from 7860)")
     parser.add_argument("--mcp", action="store_true", help="offer tools for agents, with the Model Context Protocol")

@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from spinealign.cli.options import add_data_options, add_device_option, add_model_options, load_predictor
+from spinealign.cli.options import add_data_options, add_model_options, load_predictor
 from spinealign.errors import require
 
 
@@ -18,7 +18,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign evaluate`."""
     add_data_options(parser)
     add_model_options(parser)
-    add_device_option(parser)
     parser.add_argument(
         "--split", choices=("train", "calibration", "val", "test"), help="split to score (default: test, or val)"
     )

@@ -10,7 +10,7 @@ from spinealign.cli.options import add_model_options
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `spinealign info`."""
-    add_model_options(parser)
+    add_model_options(parser, device=False)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_run)
 

@@ -14,16 +14,13 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the model, its revision and the engine."""
+def add_model_options(parser: argparse.ArgumentParser, *, device: bool = True) -> None:
+    """Add the model, its revision, the engine and its device."""
     parser.add_argument("--model", metavar="MODEL", help="Hub id or checkpoint folder (default: the embedded model)")
     parser.add_argument("--revision", help="branch, tag or commit of a model on the Hub")
     parser.add_argument("--engine", choices=("onnx", "torch"), default="onnx", help="inference engine (default: onnx)")
-
-
-def add_device_option(parser: argparse.ArgumentParser) -> None:
-    """Add the device of the engine."""
-    parser.add_argument("--device", help="device of the engine, such as cpu or cuda")
+    if device:
+        parser.add_argument("--device", help="device of the engine, such as cpu or cuda")
 
 
 def load_predictor(options: argparse.Namespace) -> Any:

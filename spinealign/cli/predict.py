@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from spinealign.cli.options import add_device_option, add_model_options, load_predictor
+from spinealign.cli.options import add_model_options, load_predictor
 from spinealign.config import DISCLAIMER
 from spinealign.errors import ImageError
 
@@ -23,7 +23,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder or glob such as 'scans/**/*.dcm'")
     add_model_options(parser)
-    add_device_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     parser.add_argument("--explain", metavar="DIR", help="write a heat map of each image into this folder")
     parser.set_defaults(run=_run)

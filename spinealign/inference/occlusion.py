@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +78,13 @@ def occlusion_map(
     intensity = gray.astype(np.float32) / np.float32(255)
     size = len(gray)
     side = max(1, round(SIDE * size))
-    corners = _most_detailed(_corners(size, side), intensity, side=side)
-    images = [intensity, *_covered(intensity, corners, side)]
+    blurred = _blurred(intensity, BLUR)
+    corners = _most_detailed(_corners(size, side), np.abs(intensity - blurred), side=side)
+    images = [intensity]
+    for top, left in corners:
+        square = slice(top, top + side), slice(left, left + side)
+        images.append(intensity.copy())
+        images[-1][square] = blurred[square]
     batches = [np.stack(images[start : start + BATCH_SIZE]) for start in range(0, len(images), BATCH_SIZE)]
     values = np.concatenate([log_odds(batch) for batch in batches])
     losses = np.maximum(values[0] - values[1:], 0.0)
@@ -91,23 +96,10 @@ def _corners(size: int, side: int) -> list[tuple[int, int]]:
     return [(top, left) for top in starts for left in starts]
 
 
-def _most_detailed(
-    corners: list[tuple[int, int]], intensity: NDArray[np.float32], *, side: int
-) -> list[tuple[int, int]]:
-    """Return the corners of the squares that a blur changes most."""
-    lost = np.abs(intensity - _blurred(intensity, BLUR))
+def _most_detailed(corners: list[tuple[int, int]], lost: NDArray[np.float32], *, side: int) -> list[tuple[int, int]]:
+    """Return the corners of the squares that lose most by a blur."""
     detail = [float(lost[top : top + side, left : left + side].mean()) for top, left in corners]
     return [corners[place] for place in np.argsort(detail, kind="stable")[::-1][:COVERED]]
-
-
-def _covered(
-    intensity: NDArray[np.float32], corners: list[tuple[int, int]], side: int
-) -> Iterator[NDArray[np.float32]]:
-    blurred = _blurred(intensity, BLUR)
-    for top, left in corners:
-        image = intensity.copy()
-        image[top : top + side, left : left + side] = blurred[top : top + side, left : left + side]
-        yield image
 
 
 def _blurred(image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
