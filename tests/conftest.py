@@ -95,6 +95,19 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, phantom_folder: Pa
 
 
 @pytest.fixture
+def noise():
+    """Six random training images of 64 x 64 pixels, of which two have the finding."""
+    from spinealign.cohort.cohort import Cohort, Sample
+    from spinealign.cohort.loading import LoadedCohort
+    from spinealign.config import PreprocessingConfig
+
+    labels = ["fracture" if number % 3 == 0 else "normal" for number in range(6)]
+    samples = tuple(Sample("", label, str(n), split="train", name=str(n)) for n, label in enumerate(labels))
+    gray = np.random.default_rng(0).integers(0, 256, (6, 64, 64), np.uint8)
+    return LoadedCohort(Cohort("noise", samples), gray, PreprocessingConfig(image_size=64))
+
+
+@pytest.fixture
 def findings():
     """Audit with a finding of every kind."""
     from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling

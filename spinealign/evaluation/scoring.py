@@ -23,13 +23,21 @@ BATCH_SIZE = 16
 PROBE_FOLDS = 5  # of the shortcut baseline, if a collection has no training images
 
 
-def score(predictor: Predictor, loaded: LoadedCohort, *, split: str | None = None, progress: bool = True) -> Evaluation:
+def score(
+    predictor: Predictor,
+    loaded: LoadedCohort,
+    *,
+    split: str | None = None,
+    output: Output | None = None,
+    progress: bool = True,
+) -> Evaluation:
     """Evaluate a model on one split of a collection.
 
     Args:
         predictor: The model.
         loaded: The whole collection; the shortcut baseline is trained on its training images.
         split: Split to score; None selects the one that results are reported on.
+        output: Output of the network for the images of the split, if it is known.
         progress: Show a progress bar.
 
     Returns:
@@ -41,7 +49,8 @@ def score(predictor: Predictor, loaded: LoadedCohort, *, split: str | None = Non
     """
     part, name = held_out_part(loaded, split)
     index = _checked_index(predictor)
-    output = network_output(predictor, part, progress=progress)
+    if output is None:
+        output = network_output(predictor, part, progress=progress)
     probability = predictor.calibrate(output.logits)[:, index]
     evidence = evidence_of(part, name, train=None if name == "train" else loaded.part("train"))
     threshold = predictor.settings.decision.operating_point

@@ -69,11 +69,6 @@ def train(
 def split_off_push(setup: TrainingSetup) -> tuple[TrainingSetup, Repository | None]:
     """Return the setup without the Trainer's own push, which would upload pickles, and the destination of ours."""
     training = setup.training
-    if training.hub_strategy != "end" or training.hub_always_push:
-        raise ValueError(
-            "The checkpoint is pushed once, at the end: leave hub_always_push out and hub_strategy at 'end'. Pushes of "
-            "the Trainer during a training contain pickles."
-        )
     if not training.push_to_hub:
         return setup, None
     folder = Path(training.output_dir)

@@ -10,10 +10,9 @@ from typing import Any
 from transformers import ConvNextV2Config, MobileNetV2Config, ResNetConfig, ViTConfig
 
 from spinealign.networks.classifier import Classifier
-from spinealign.networks.cnn import CnnClassifier, CnnConfig
 from spinealign.networks.densenet import DenseNet121Classifier, DenseNet121Config
+from spinealign.networks.original import CnnClassifier, CnnConfig, Vgg16Classifier, Vgg16Config
 from spinealign.networks.thumbnail import ThumbnailClassifier, ThumbnailConfig
-from spinealign.networks.vgg import Vgg16Classifier, Vgg16Config
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,6 @@ class Backbone:
             attributes.
         hub_id: Hub repository of the ImageNet weights; None if there are none.
         image_size: Height and width of the input in pixels.
-        note: Description.
         network: Class of the network, if transformers does not have it.
     """
 
@@ -34,7 +32,6 @@ class Backbone:
     shape: Callable[..., Any]
     hub_id: str | None
     image_size: int = 224
-    note: str = ""
     network: type[Classifier] | None = None
 
     @property
@@ -44,43 +41,26 @@ class Backbone:
 
 
 _ALL = (
-    Backbone("cnn", CnnConfig, None, image_size=256, note="CNN of the original system", network=CnnClassifier),
-    Backbone(
-        "vgg16",
-        Vgg16Config,
-        "timm/vgg16.tv_in1k",
-        note="VGG16 with the dense head of the original system",
-        network=Vgg16Classifier,
-    ),
-    Backbone(
-        "densenet121",
-        DenseNet121Config,
-        "timm/densenet121.tv_in1k",
-        note="DenseNet121 of MONAI",
-        network=DenseNet121Classifier,
-    ),
+    Backbone("cnn", CnnConfig, None, image_size=256, network=CnnClassifier),
+    Backbone("vgg16", Vgg16Config, "timm/vgg16.tv_in1k", network=Vgg16Classifier),
+    Backbone("densenet121", DenseNet121Config, "timm/densenet121.tv_in1k", network=DenseNet121Classifier),
     Backbone(
         "resnet18",
         partial(ResNetConfig, depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic"),
         "microsoft/resnet-18",
-        note="ResNet-18",
     ),
-    Backbone("resnet50", ResNetConfig, "microsoft/resnet-50", note="ResNet-50"),
-    Backbone("mobilenet_v2", MobileNetV2Config, "google/mobilenet_v2_1.0_224", note="MobileNetV2"),
+    Backbone("resnet50", ResNetConfig, "microsoft/resnet-50"),
+    Backbone("mobilenet_v2", MobileNetV2Config, "google/mobilenet_v2_1.0_224"),
     Backbone(
         "convnextv2_atto",
         partial(ConvNextV2Config, depths=[2, 2, 6, 2], hidden_sizes=[40, 80, 160, 320]),
         "facebook/convnextv2-atto-1k-224",
-        note="ConvNeXt V2 atto",
     ),
     Backbone(
         "deit_tiny",
         partial(ViTConfig, hidden_size=192, num_attention_heads=3, intermediate_size=768),
         "facebook/deit-tiny-patch16-224",
-        note="DeiT-tiny, same shape as ViT-tiny",
     ),
-    Backbone(
-        "thumbnail_ridge", ThumbnailConfig, None, note="linear model on 16x16 thumbnails", network=ThumbnailClassifier
-    ),
+    Backbone("thumbnail_ridge", ThumbnailConfig, None, network=ThumbnailClassifier),
 )
 BACKBONES = {backbone.name: backbone for backbone in _ALL}

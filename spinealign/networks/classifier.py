@@ -6,8 +6,18 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import ImageClassifierOutput
+
+
+class ClassifierConfig(PreTrainedConfig):
+    """Configuration of a `Classifier`.
+
+    Attributes:
+        num_channels: Channels of the input; all contain the same gray image.
+    """
+
+    num_channels: int = 3
 
 
 class Classifier(PreTrainedModel):
@@ -69,24 +79,3 @@ class LogOddsHead(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits of shape (N, 2) for features of shape (N, F)."""
         return nn.functional.pad(self.linear(features), (1, 0))
-
-
-class StackedClassifier(Classifier):
-    """Convolutions, flattening, a dense layer with dropout, and one logit, as in the original system."""
-
-    def __init__(self, config: Any, convolutions: nn.Sequential, *, flattened: int) -> None:
-        super().__init__(config)
-        self.features = convolutions
-        self.dense = nn.Linear(flattened, config.hidden_size)
-        self.dropout = nn.Dropout(config.dropout)
-        self.classifier = LogOddsHead(config.hidden_size)
-        self.post_init()
-
-    def states(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the feature map after each pooling layer, and the output of the dense layer."""
-        state, maps = pixel_values, []
-        for layer in self.features:
-            state = layer(state)
-            if isinstance(layer, nn.MaxPool2d):
-                maps.append(state)
-        return (*maps, self.dropout(torch.relu(self.dense(state.flatten(1)))))

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig
 
-from spinealign.networks.classifier import Classifier
+from spinealign.networks.classifier import Classifier, ClassifierConfig
 
 
-class DenseNet121Config(PreTrainedConfig):
-    """Configuration of a `DenseNet121Classifier`.
-
-    Attributes:
-        num_channels: Channels of the input.
-    """
+class DenseNet121Config(ClassifierConfig):
+    """Configuration of a `DenseNet121Classifier`."""
 
     model_type = "spinealign-densenet121"
-
-    num_channels: int = 3
 
 
 class DenseNet121Classifier(Classifier):

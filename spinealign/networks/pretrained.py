@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download
-from safetensors import safe_open
+from safetensors.torch import load_file
 
 from spinealign.errors import CheckpointError
 from spinealign.networks.catalog import BACKBONES, Backbone
 from spinealign.networks.classifier import Classifier
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
-_PREFIX, _COUNTER = "features.", "num_batches_tracked"
+_PREFIX = "features."
 
 
 def find_backbone(name_or_path: str) -> Backbone | None:
@@ -48,18 +48,11 @@ def load_imagenet_features(network: Classifier, folder_or_id: str, *, revision: 
     """
     local = Path(folder_or_id) / _WEIGHTS
     file = local if local.parent.is_dir() else hf_hub_download(folder_or_id, _WEIGHTS, revision=revision)
-    own = {f"{_PREFIX}{name}": tensor for name, tensor in network.features.state_dict().items()}
-    wanted = {_timm_name(name): name for name in own if not name.endswith(_COUNTER)}  # absent in old files
-    with safe_open(file, framework="pt") as stored:
-        names = {name for name in stored.keys() if name.startswith(_PREFIX) and not name.endswith(_COUNTER)}  # noqa: SIM118
-        if differing := sorted(names ^ wanted.keys()):
-            raise CheckpointError(
-                f"{_WEIGHTS} of {folder_or_id} does not fit the network; differing tensors: {', '.join(differing[:5])}."
-            )
-        own |= {wanted[name]: stored.get_tensor(name) for name in names}
-    network.features.load_state_dict({name.removeprefix(_PREFIX): tensor for name, tensor in own.items()}, strict=True)
-
-
-def _timm_name(name: str) -> str:
-    """Return the name of a tensor in timm; MONAI nests each dense layer in one more module."""
-    return name.replace(".layers.", ".")
+    own = {f"{_PREFIX}{name.replace('.layers.', '.')}": name for name in network.features.state_dict()}  # of MONAI
+    stored = {name: tensor for name, tensor in load_file(file).items() if name.startswith(_PREFIX)}
+    differing = sorted(name for name in own.keys() ^ stored.keys() if not name.endswith("num_batches_tracked"))
+    if differing:  # the counters are absent in old files
+        raise CheckpointError(
+            f"{_WEIGHTS} of {folder_or_id} does not fit the network; differing tensors: {', '.join(differing[:5])}."
+        )
+    network.features.load_state_dict({own[name]: tensor for name, tensor in stored.items()}, strict=False)

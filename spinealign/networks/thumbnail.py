@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig
 
-from spinealign.networks.classifier import Classifier, LogOddsHead
+from spinealign.networks.classifier import Classifier, ClassifierConfig, LogOddsHead
 
 _SIDE = 16
 
 
-class ThumbnailConfig(PreTrainedConfig):
-    """Configuration of a `ThumbnailClassifier`.
-
-    Attributes:
-        num_channels: Channels of the input; all contain the same gray image.
-    """
+class ThumbnailConfig(ClassifierConfig):
+    """Configuration of a `ThumbnailClassifier`."""
 
     model_type = "spinealign-thumbnail"
-
-    num_channels: int = 3
 
 
 class ThumbnailClassifier(Classifier):

@@ -1,38 +1,13 @@
-"""Options of a training: data and network, and the defaults of the Trainer's options."""
+"""Options of the data and the network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
-import torch
-
 from spinealign.cohort.splitting import LEAKAGE_POLICIES, SPLIT_METHODS
 
 DEFAULT_BACKBONE = "facebook/deit-tiny-patch16-224"
-DEFAULTS = {
-    "output_dir": "spinealign-model",
-    "num_train_epochs": 3.0,
-    "learning_rate": 2e-4,
-    "weight_decay": 0.05,
-    "warmup_steps": 0.1,
-    "lr_scheduler_type": "cosine",
-    "per_device_train_batch_size": 16,
-    "per_device_eval_batch_size": 64,
-    "eval_strategy": "epoch",
-    "save_strategy": "epoch",
-    "save_total_limit": 2,
-    "load_best_model_at_end": True,
-    "metric_for_best_model": "eval_loss",
-    "restore_callback_states_from_checkpoint": True,  # otherwise a resumed run forgets its early-stopping count
-    "logging_steps": 10,
-    "report_to": "tensorboard",
-    "remove_unused_columns": False,
-    "hub_strategy": "end",  # the finished checkpoint is pushed once; pushes of the Trainer contain pickles
-    "dataloader_pin_memory": torch.cuda.is_available(),
-}
-# A ready TrainingArguments keeps its values, apart from these, which the data pipeline needs.
-REQUIRED = ("restore_callback_states_from_checkpoint", "remove_unused_columns", "hub_strategy")
 
 
 _TYPES: dict[Any, Any] = {str: str, str | None: (str, type(None)), bool: bool, int: int, float: (int, float)}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-
-Augmentation = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -35,42 +32,36 @@ class AugmentationConfig:
             raise ValueError("zoom and contrast must be below 1.")
 
 
-def build_augmentation(config: AugmentationConfig, image_size: int) -> Augmentation:
-    """Return a function that augments one image.
+class Augmentation:
+    """Augmentation of single images.
 
     Args:
         config: Strength of each augmentation.
         image_size: Height and width of the images in pixels.
-
-    Returns:
-        A function of an image in [0, 1] of shape (S, S) and a seed that returns an image of the same kind. The result
-        depends only on these two, so a resumed training sees the same images as an uninterrupted one.
     """
-    from monai.transforms import Compose, RandAdjustContrast, RandAffine, RandFlip, RandGaussianNoise
 
-    steps = []
-    if config.rotation_deg or config.shift or config.zoom or config.shear:
-        steps.append(
-            RandAffine(
-                prob=1.0,
-                rotate_range=np.deg2rad(config.rotation_deg),
-                translate_range=config.shift * image_size,
-                scale_range=config.zoom,
-                shear_range=config.shear,
-                padding_mode="zeros",
-            )
+    def __init__(self, config: AugmentationConfig, image_size: int) -> None:
+        from monai.transforms import Compose, RandAdjustContrast, RandAffine, RandFlip, RandGaussianNoise
+
+        affine = RandAffine(
+            prob=1.0,
+            rotate_range=np.deg2rad(config.rotation_deg),
+            translate_range=config.shift * image_size,
+            scale_range=config.zoom,
+            shear_range=config.shear,
+            padding_mode="zeros",
         )
-    if config.flip:
-        steps.append(RandFlip(prob=0.5, spatial_axis=1))
-    if config.contrast:
-        steps.append(RandAdjustContrast(prob=0.5, gamma=(1 - config.contrast, 1 + config.contrast)))
-    if config.noise:
-        steps.append(RandGaussianNoise(prob=0.5, std=config.noise))
-    pipeline = Compose(steps)
+        moves = config.rotation_deg or config.shift or config.zoom or config.shear
+        steps = [
+            (moves, affine),
+            (config.flip, RandFlip(prob=0.5, spatial_axis=1)),
+            (config.contrast, RandAdjustContrast(prob=0.5, gamma=(1 - config.contrast, 1 + config.contrast))),
+            (config.noise, RandGaussianNoise(prob=0.5, std=config.noise)),
+        ]
+        self._pipeline = Compose([step for strength, step in steps if strength])
 
-    def augment(intensity: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-        pipeline.set_random_state(seed)
-        changed = np.asarray(pipeline(intensity[None]), np.float32)[0]
+    def __call__(self, intensity: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+        """Augment an image in [0, 1] of shape (S, S); the result depends only on the image and the seed."""
+        self._pipeline.set_random_state(seed)
+        changed = np.asarray(self._pipeline(intensity[None]), np.float32)[0]
         return np.clip(changed, 0.0, 1.0)
-
-    return augment

@@ -15,9 +15,20 @@ from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, EnhancementConfig,
 from spinealign.errors import CheckpointError
 from spinealign.networks.catalog import BACKBONES, Backbone
 from spinealign.networks.pretrained import find_backbone, load_imagenet_features
+from spinealign.training.setup import TrainingSetup
 
 _LABELS = (NEGATIVE_LABEL, POSITIVE_LABEL)
 _NAMES = {"num_labels": 2, "id2label": dict(enumerate(_LABELS)), "label2id": {_LABELS[0]: 0, _LABELS[1]: 1}}
+
+
+def new_network(setup: TrainingSetup) -> tuple[Any, PreprocessingConfig]:
+    """Create the network of a training and return it with the preprocessing of its input."""
+    return create_backbone(
+        setup.model.model_name_or_path,
+        enhancement=setup.enhancement,
+        revision=setup.model.model_revision,
+        from_scratch=setup.model.from_scratch,
+    )
 
 
 def create_backbone(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,8 @@ from transformers import IntervalStrategy, set_seed
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.evaluation.scoring import cross_score, folds_of
 from spinealign.metrics.folds import CrossValidation
-from spinealign.training.fitting import build_trainer, new_network, predicted_probabilities
+from spinealign.training.backbone import new_network
+from spinealign.training.fitting import build_trainer
 from spinealign.training.resuming import describe_run, finish_run, unfinished_run
 from spinealign.training.setup import TrainingSetup
 from spinealign.writing import new_file
@@ -55,21 +54,15 @@ def cross_validate(setup: TrainingSetup, collections: Sequence[LoadedCohort]) ->
     )
 
 
-def delete_folds(run: Path) -> None:
-    """Delete the stored folds of a finished training."""
-    for folder in run.glob("fold-*"):
-        shutil.rmtree(folder)
-
-
 def _fold(
     setup: TrainingSetup, rest: Sequence[LoadedCohort], *, held_out: Sequence[LoadedCohort], number: int
 ) -> list[NDArray[np.float64]]:
     """Return the probabilities of the held-out images of each collection, from a model that was trained on the rest."""
     run = Path(setup.training.output_dir) / f"fold-{number + 1}"
-    training = copy(setup.training)
+    setup = replace(setup)  # with its own options of the Trainer
+    training = setup.training
     training.output_dir, training.load_best_model_at_end, training.seed = str(run), False, training.seed + number
     training.eval_strategy = IntervalStrategy.NO
-    setup = replace(setup, training=training)
     description = describe_run(setup, [*rest, *held_out])
     result = run / RESULT_FILE
     if done := _kept(result, description):
@@ -80,7 +73,7 @@ def _fold(
     network, _ = new_network(setup)
     trainer = build_trainer(setup, network, train=rest, validation=held_out)
     trainer.run(checkpoint)
-    probability = predicted_probabilities(trainer.predict(trainer.eval_dataset).predictions)
+    probability = trainer.predicted_probabilities()
     parts = np.split(probability, np.cumsum([len(part.cohort) for part in held_out])[:-1])
     if trainer.is_world_process_zero():
         with new_file(result) as staging:

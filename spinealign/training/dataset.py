@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 class PixelTransform:
     """Transform from rows of the dataset to `pixel_values`, with optional augmentation.
 
-    Attributes:
-        epoch: Number of the current epoch; with the seed and the row, it determines the augmentation.
+    The augmentation of an image depends only on the seed, the epoch and the row.
     """
 
     def __init__(self, config: PreprocessingConfig, augment: Augmentation | None = None, *, seed: int = 0) -> None:
         self._config = config
         self._augment = augment
         self._seed = seed
-        self.epoch = 0
+        self._epoch = torch.zeros(1, dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # running workers of the data loader read it
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the number of the epoch, also for workers that are already running."""
+        self._epoch[0] = epoch
 
     def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Return `pixel_values`, `labels` and `weights` of the rows."""
@@ -40,7 +44,7 @@ class PixelTransform:
         side = self._config.image_size
         intensity = np.frombuffer(gray, np.uint8).reshape(side, side).astype(np.float32) / np.float32(255)
         if self._augment is not None:
-            seed = np.random.SeedSequence((self._seed, self.epoch, index)).generate_state(1)[0]
+            seed = np.random.SeedSequence((self._seed, int(self._epoch), index)).generate_state(1)[0]
             intensity = self._augment(intensity, int(seed))
         return torch.from_numpy(normalize(intensity, self._config))
 

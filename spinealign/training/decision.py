@@ -27,7 +27,52 @@ FOLDS = 5  # over sources, to estimate the rejection rate on images that did not
 MAX_REFERENCE = 2000  # training images of each collection that describe known images
 
 
-def choose_decision(predictor: Predictor, collections: Sequence[LoadedCohort], *, sensitivity: float) -> DecisionConfig:
+@dataclass(frozen=True, eq=False)
+class MeasuredCohort:
+    """Images of a collection with the output of the network.
+
+    Attributes:
+        loaded: The images.
+        logits: Shape (N, classes).
+        features: Shape (N, F).
+    """
+
+    loaded: LoadedCohort
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """Collection and source of each image."""
+        return [(self.loaded.cohort.name, sample.source) for sample in self.loaded.cohort]
+
+    def part(self, split: str | None, *, without: frozenset[str] = frozenset()) -> MeasuredCohort:
+        """Return the images of one split, except those of the sources in `without`."""
+        samples = self.loaded.cohort.samples
+        places = [n for n, sample in enumerate(samples) if sample.split == split and sample.source not in without]
+        return MeasuredCohort(self.loaded.select(places), self.logits[places], self.features[places])
+
+
+def measure(predictor: Predictor, loaded: LoadedCohort, *, seed: int) -> MeasuredCohort:
+    """Run the network once on each image of a collection, but on at most `MAX_REFERENCE` random training images.
+
+    Raises:
+        CheckpointError: If the network gives no features.
+    """
+    split = np.array([sample.split for sample in loaded.cohort])
+    train = np.flatnonzero(split == "train")
+    if len(train) > MAX_REFERENCE:
+        train = np.random.default_rng(seed).choice(train, MAX_REFERENCE, replace=False)
+        loaded = loaded.select(np.sort([*train, *np.flatnonzero(split != "train")]).tolist())
+    logits, features = network_output(predictor, loaded)
+    if features is None:
+        raise CheckpointError(f"{predictor.model} gives no features, so unknown images cannot be recognized.")
+    return MeasuredCohort(loaded, logits, features)
+
+
+def choose_decision(
+    predictor: Predictor, collections: Sequence[MeasuredCohort], *, sensitivity: float
+) -> DecisionConfig:
     """Choose temperature and operating point on the calibration splits.
 
     Args:
@@ -38,17 +83,17 @@ def choose_decision(predictor: Predictor, collections: Sequence[LoadedCohort], *
     Returns:
         The decision; its note says what was done and why.
     """
-    parts = [_unshared_sources(item) for item in collections if item.cohort.calibration_split]
-    used = [part for part in parts if enough_sources(part.positive, [sample.source for sample in part.cohort])]
+    parts = [_calibration_part(item) for item in collections if item.loaded.cohort.calibration_split]
+    used = [part for part in parts if enough_sources(part.loaded.positive, part.sources)]
     if not used:
         return DecisionConfig(
             note=f"No collection has a calibration split with {MIN_SOURCES} distinct sources of each class that is "
             "neither trained nor reported on; the temperature stays at 1 and the operating point at 0.5."
         )
-    logits = np.concatenate([network_output(predictor, part).logits for part in used]).astype(float)
-    index = finding_index(predictor)
-    log_odds, positive = logits[:, index] - logits[:, 1 - index], np.concatenate([part.positive for part in used])
-    sources = [(part.cohort.name, sample.source) for part in used for sample in part.cohort]
+    logits, index = np.concatenate([part.logits for part in used]).astype(float), finding_index(predictor)
+    log_odds = logits[:, index] - logits[:, 1 - index]
+    positive = np.concatenate([part.loaded.positive for part in used])
+    sources = [source for part in used for source in part.sources]
     weights = source_weights(sources)
     temperature = fit_temperature(log_odds, positive, weights=weights)
     if temperature is None and not ((log_odds > 0) == positive).all():
@@ -60,7 +105,7 @@ def choose_decision(predictor: Predictor, collections: Sequence[LoadedCohort], *
     scale = "" if temperature else " All predictions there are correct, so the temperature stays at 1."
     probability = 1 / (1 + np.exp(-log_odds / (temperature or 1.0)))
     point = operating_point(probability, positive, sensitivity=sensitivity, weights=weights)
-    names = ", ".join(f"{part.cohort.name} ({part.cohort.samples[0].split})" for part in used)
+    names = ", ".join(f"{part.loaded.cohort.name} ({part.loaded.cohort.samples[0].split})" for part in used)
     return DecisionConfig(
         temperature=temperature or 1.0,
         operating_point=float(np.clip(point, 1e-6, 1 - 1e-6)),
@@ -70,89 +115,52 @@ def choose_decision(predictor: Predictor, collections: Sequence[LoadedCohort], *
     )
 
 
-def _unshared_sources(loaded: LoadedCohort) -> LoadedCohort:
+def _calibration_part(item: MeasuredCohort) -> MeasuredCohort:
     """Return the calibration split without sources that are also in another split, if leakage was kept."""
-    split = loaded.cohort.calibration_split
-    elsewhere = {sample.source for sample in loaded.cohort if sample.split != split}
-    places = [
-        place for place, sample in enumerate(loaded.cohort) if sample.split == split and sample.source not in elsewhere
-    ]
-    return loaded.select(places)
+    split = item.loaded.cohort.calibration_split
+    elsewhere = frozenset(sample.source for sample in item.loaded.cohort if sample.split != split)
+    return item.part(split, without=elsewhere)
 
 
-def fit_rejection(
-    predictor: Predictor, collections: Sequence[LoadedCohort], *, seed: int
-) -> tuple[NoveltyStatistics, NoveltyConfig]:
+def fit_rejection(collections: Sequence[MeasuredCohort], *, seed: int) -> tuple[NoveltyStatistics, NoveltyConfig]:
     """Fit the feature statistics of the training images and choose the limit beyond which images are rejected.
 
     Args:
-        predictor: The model.
         collections: The collections with their splits; the limit is chosen on their selection splits.
-        seed: Seed of the choice of `MAX_REFERENCE` training images.
+        seed: Seed of the folds that estimate the rejection of images that did not set the limit.
 
     Returns:
         The statistics, and the smallest limit that rejects at most `REJECTED_SHARE` of the held-out images of each
         collection, with equal weight for each source.
-
-    Raises:
-        CheckpointError: If the network gives no features.
     """
+    train = [item.part("train") for item in collections]
+    groups = [f"{part.loaded.cohort.name}/{sample.label}" for part in train for sample in part.loaded.cohort]
+    statistics = fit_novelty(np.concatenate([part.features for part in train]), groups)
     rng = np.random.default_rng(seed)
-    features, groups = [], []
-    for item in collections:
-        train = _at_most(item.part("train"), MAX_REFERENCE, rng)
-        features.append(_features(predictor, train))
-        groups += [f"{item.cohort.name}/{sample.label}" for sample in train.cohort]
-    statistics = fit_novelty(np.concatenate(features), groups)
-    held_out = [_held_out(predictor, item, statistics, rng) for item in collections]
-    threshold = max(part.limit() for part in held_out)
-    unseen = {part.name: 0.0 for part in held_out}
-    for fold in range(FOLDS):
-        limit = max(part.limit(part.fold != fold) for part in held_out)
-        for part in held_out:
-            unseen[part.name] += part.rejected(limit, part.fold == fold)
-    rejected = {part.name: part.rejected(threshold) for part in held_out}
-    return statistics, NoveltyConfig(threshold, rejected, unseen, sum(part.sources for part in held_out))
+    parts = [item.part(item.loaded.cohort.selection_split or "test") for item in collections]
+    distances = [statistics.distance(part.features) for part in parts]
+    weights = [source_weights(part.sources) for part in parts]
+    sources = [np.unique([source for _, source in part.sources], return_inverse=True)[1] for part in parts]
+    folds = [rng.permutation(number.max() + 1)[number] % FOLDS for number in sources]
+
+    def limit(left_out: int | None) -> float:
+        """Return the limit chosen without one fold, or with all images of a collection that has no other."""
+        kept = [fold != left_out if (fold != left_out).any() else fold >= 0 for fold in folds]
+        return max(
+            rejection_limit(distance[keep], weights=weight[keep], share=REJECTED_SHARE)
+            for distance, weight, keep in zip(distances, weights, kept)
+        )
+
+    threshold, unseen = limit(None), [limit(fold) for fold in range(FOLDS)]
+    names = [part.loaded.cohort.name for part in parts]
+    beyond = [distance > threshold for distance in distances]
+    beyond_unseen = [distance > np.array(unseen)[fold] for distance, fold in zip(distances, folds)]
+    rejected, rejected_unseen = (
+        {name: _share(weight, flags) for name, weight, flags in zip(names, weights, flagged)}
+        for flagged in (beyond, beyond_unseen)
+    )
+    return statistics, NoveltyConfig(threshold, rejected, rejected_unseen, sum(len(set(number)) for number in sources))
 
 
-@dataclass(frozen=True, eq=False)
-class _HeldOut:
-    """Distances of the held-out images of a collection, their weights (with sum 1), and the folds of their sources."""
-
-    name: str
-    distances: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    fold: NDArray[np.intp]
-    sources: int
-
-    def limit(self, members: NDArray[np.bool_] | None = None) -> float:
-        selected = np.ones(len(self.fold), bool) if members is None or not members.any() else members
-        return rejection_limit(self.distances[selected], weights=self.weights[selected], share=REJECTED_SHARE)
-
-    def rejected(self, limit: float, members: NDArray[np.bool_] | None = None) -> float:
-        beyond = self.distances > limit
-        return float(self.weights[beyond if members is None else beyond & members].sum())
-
-
-def _held_out(
-    predictor: Predictor, item: LoadedCohort, statistics: NoveltyStatistics, rng: np.random.Generator
-) -> _HeldOut:
-    part = item.part(item.cohort.selection_split or "test")
-    names, source = np.unique([sample.source for sample in part.cohort], return_inverse=True)
-    weights = source_weights(source.tolist())
-    fold = rng.permutation(len(names))[source] % FOLDS
-    distances = statistics.distance(_features(predictor, part))
-    return _HeldOut(item.cohort.name, distances, weights / weights.sum(), fold, len(names))
-
-
-def _features(predictor: Predictor, part: LoadedCohort) -> NDArray[np.float32]:
-    features = network_output(predictor, part).features
-    if features is None:
-        raise CheckpointError(f"{predictor.model} gives no features, so unknown images cannot be recognized.")
-    return features
-
-
-def _at_most(part: LoadedCohort, count: int, rng: np.random.Generator) -> LoadedCohort:
-    """Return at most `count` random images."""
-    places = np.arange(len(part.cohort))
-    return part if len(places) <= count else part.select(np.sort(rng.choice(places, count, replace=False)).tolist())
+def _share(weights: NDArray[np.float64], members: NDArray[np.bool_]) -> float:
+    return float(weights[members].sum() / weights.sum())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,8 @@ from transformers import TrainingArguments
 from spinealign.checkpoint.record import TrainingRecord
 from spinealign.networks.catalog import BACKBONES
 from spinealign.networks.pretrained import find_backbone
-from spinealign.training.arguments import DEFAULTS
 from spinealign.training.setup import TrainingSetup, option_words
-
-# Options that do not change the model.
-_IRRELEVANT = re.compile(
-    "output_dir|disable_tqdm|report_to|run_name|push_to_hub|hub_|log|local_rank|trackio|do_eval|accelerator_config"
-)
+from spinealign.training.trainer_arguments import DEFAULTS, REQUIRED, WITHOUT_EFFECT
 
 
 def describe_training(setup: TrainingSetup, network: Any, *, history: list[dict[str, Any]]) -> TrainingRecord:
@@ -54,16 +48,11 @@ def describe_training(setup: TrainingSetup, network: Any, *, history: list[dict[
         f"denoise {enhancement.denoise}, equalize {enhancement.equalize}",
         processes=training.world_size,
         command=command_line(setup),
-        history=_scored_epochs(history),
-    )
-
-
-def _scored_epochs(history: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Return the log rows that score an epoch, with None for NaN, which JSON lacks."""
-    return tuple(
-        {name: value if isfinite(value) else None for name, value in row.items()}
-        for row in history
-        if "eval_loss" in row
+        history=tuple(
+            {name: value if isfinite(value) else None for name, value in row.items()}  # JSON lacks NaN
+            for row in history
+            if "eval_loss" in row
+        ),
     )
 
 
@@ -91,11 +80,18 @@ def command_line(setup: TrainingSetup) -> str:
             if item.name not in ("data_dir", "model_name_or_path", "card_notes") and value != item.default:
                 words += option_words(item.name, value)
     for item in fields(TrainingArguments):
-        value, default = getattr(setup.training, item.name), _default_of(item)
+        value, default = _plain(getattr(setup.training, item.name)), _default_of(item)
         changed = value != default and (value or default)  # transformers turns None into False or an empty list
-        if item.init and changed and not _IRRELEVANT.match(item.name):
+        if item.init and changed and item.name not in REQUIRED and not WITHOUT_EFFECT.match(item.name):
             words += option_words(item.name, value)
     return shlex.join(words)
+
+
+def _plain(value: Any) -> Any:
+    """Return an option as JSON can write it, without the fields of a dataclass that have their default."""
+    if not is_dataclass(value):
+        return value
+    return {item.name: field for item in fields(value) if (field := getattr(value, item.name)) != item.default}
 
 
 def _default_of(item: Field[Any]) -> Any:

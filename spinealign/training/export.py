@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from copy import deepcopy
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +40,22 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
         image_size: Height and width of the input in pixels.
         weights_dtype: `float32`, or `bfloat16` for half the size; the weights must already be rounded to it.
     """
-    training = network.training
-    device = next(network.parameters()).device
     batch = 2  # a batch of one would freeze the dimension
     sample = torch.zeros(batch, network.config.num_channels, image_size, image_size)
+    wrapped = _LogitsAndFeatures(deepcopy(network).cpu().eval())
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    try:
-        wrapped = _LogitsAndFeatures(network.cpu().eval())
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                wrapped,
-                (sample,),
-                input_names=["pixel_values"],
-                output_names=["logits", "features"],
-                dynamic_shapes={"pixel_values": {0: torch.export.Dim("batch", min=1)}},
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
-    finally:
-        network.to(device).train(training)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            wrapped,
+            (sample,),
+            input_names=["pixel_values"],
+            output_names=["logits", "features"],
+            dynamic_shapes={"pixel_values": {0: torch.export.Dim("batch", min=1)}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
     assert program is not None  # noqa: S101 - only without dynamo
     model = program.model_proto
     _drop_metadata(model)
@@ -86,7 +83,7 @@ def _store_bfloat16(model: Any) -> None:
 
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or _count(tensor.dims) < _LARGE:
+        if tensor.data_type != TensorProto.FLOAT or prod(tensor.dims) < _LARGE:
             continue
         name, exact = tensor.name, torch.from_numpy(numpy_helper.to_array(tensor).copy())
         stored = exact.bfloat16()
@@ -105,10 +102,3 @@ def _store_bfloat16(model: Any) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-
-
-def _count(dims: Any) -> int:
-    count = 1
-    for size in dims:
-        count *= size
-    return count

@@ -4,58 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from transformers import EarlyStoppingCallback, EvalPrediction, set_seed
 
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.config import PreprocessingConfig
 from spinealign.evaluation.scoring import shortcut_calls
 from spinealign.metrics.intervals import wilson_interval
-from spinealign.training.augmentation import build_augmentation
-from spinealign.training.backbone import create_backbone
+from spinealign.training.augmentation import Augmentation
 from spinealign.training.dataset import PixelTransform, build_dataset
 from spinealign.training.metric import BinaryScores
 from spinealign.training.setup import TrainingSetup
-from spinealign.training.trainer import EpochCallback, StrictTrainer
+from spinealign.training.trainer import StrictTrainer, probabilities
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class FittedNetwork:
-    """Outcome of a fit.
-
-    Attributes:
-        network: The trained network, on the device of the training.
-        history: `log_history` of the Trainer.
-        trainer: The Trainer; its other processes wait for the main one.
-    """
-
-    network: Any
-    history: list[dict[str, Any]]
-    trainer: StrictTrainer
-
-
-def new_network(setup: TrainingSetup) -> tuple[Any, PreprocessingConfig]:
-    """Create the network of a training and return it with the preprocessing of its input."""
-    return create_backbone(
-        setup.model.model_name_or_path,
-        enhancement=setup.enhancement,
-        revision=setup.model.model_revision,
-        from_scratch=setup.model.from_scratch,
-    )
-
-
 def fit(
     setup: TrainingSetup, network: Any, *, collections: Sequence[LoadedCohort], checkpoint: str | None
-) -> FittedNetwork:
+) -> StrictTrainer:
     """Train a network in place on the training splits, and select the epoch on the selection splits.
 
     The training continues from `checkpoint`, a Trainer checkpoint of a killed run, if there is one.
+
+    Returns:
+        The Trainer, when all processes are done.
     """
     set_seed(setup.training.seed)
     train = [item.part("train") for item in collections]
@@ -65,7 +39,7 @@ def fit(
         logger.info("Resuming from %s", checkpoint)
     trainer.run(checkpoint)
     trainer.accelerator.wait_for_everyone()
-    return FittedNetwork(trainer.accelerator.unwrap_model(trainer.model), trainer.state.log_history, trainer)
+    return trainer
 
 
 def build_trainer(
@@ -73,39 +47,33 @@ def build_trainer(
 ) -> StrictTrainer:
     """Return a Trainer that is ready to run, and scores each epoch on the validation images."""
     training, preprocessing = setup.training, train[0].config
-    augmentation = build_augmentation(setup.augmentation, preprocessing.image_size)
-    augment = PixelTransform(preprocessing, augmentation, seed=training.seed)
-    callbacks = [EpochCallback(augment)]
-    if training.load_best_model_at_end:
-        callbacks.append(EarlyStoppingCallback(setup.model.early_stopping_patience))
+    augmentation = Augmentation(setup.augmentation, preprocessing.image_size)
+    transform = PixelTransform(preprocessing, augmentation, seed=training.seed)
+    stopping = [EarlyStoppingCallback(setup.model.early_stopping_patience)] if training.load_best_model_at_end else []
     return StrictTrainer(
+        transform,
         model=network,
         args=training,
-        train_dataset=build_dataset(train, augment, balance=setup.data.balance),
+        train_dataset=build_dataset(train, transform, balance=setup.data.balance),
         eval_dataset=build_dataset(validation, PixelTransform(preprocessing), balance=setup.data.balance),
-        compute_metrics=_epoch_scores(train, validation),
-        callbacks=callbacks,
+        compute_metrics=_epoch_scores(train, validation, folder=training.output_dir),
+        callbacks=stopping,
     )
 
 
-def predicted_probabilities(logits: Any) -> NDArray[np.float64]:
-    """Return the uncalibrated probability of the finding, shape (N,), for logits of shape (N, 2)."""
-    values = np.asarray(logits, float)
-    return np.asarray(1 / (1 + np.exp(values[:, 0] - values[:, 1])))
-
-
 def _epoch_scores(
-    train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort]
+    train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort], *, folder: str
 ) -> Callable[[EvalPrediction], dict[str, float]]:
     """Return a function that scores an epoch, with sources, interval and shortcut baseline of its accuracy."""
-    metric = BinaryScores(keep_in_memory=True)
+    metric = BinaryScores(keep_in_memory=True, cache_dir=folder)  # by default, it needs a folder in HOME
     distinct = sum(len(part.cohort.sources) for part in validation)
     positive = np.concatenate([part.positive for part in validation])
     ridge = float((shortcut_calls(train, validation) == positive).mean())
 
     def scores(predicted: EvalPrediction) -> dict[str, float]:
-        probability = predicted_probabilities(predicted.predictions)
-        computed = metric.compute(predictions=probability, references=np.asarray(predicted.label_ids)) or {}
+        computed = metric.compute(
+            predictions=probabilities(predicted.predictions), references=np.asarray(predicted.label_ids)
+        )
         low, high = wilson_interval(computed["accuracy"], distinct)
         return {**computed, "sources": distinct, "accuracy_low": low, "accuracy_high": high, "thumbnail_ridge": ridge}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from spinealign.cohort.audit.auditing import audit
 from spinealign.cohort.cohort import Cohort
@@ -13,83 +12,71 @@ from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readabl
 from spinealign.cohort.splitting import hold_out_calibration, split_images
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CohortError
-from spinealign.training.arguments import DataArguments
+from spinealign.training.setup import TrainingSetup
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Settings of one training process for reading its collections.
-
-    Attributes:
-        progress: Whether it shows progress bars.
-        report: Whether it audits, and logs what it finds; only the main process does.
-        seed: Seed of splits and folds.
-    """
-
-    progress: bool = True
-    report: bool = True
-    seed: int = 0
-
-
-def index_collections(collections: Sequence[str | Cohort], source_pattern: str | None) -> list[Cohort]:
+def index_collections(setup: TrainingSetup) -> list[Cohort]:
     """Index the collections of a training without opening an image.
 
     Raises:
-        CohortError: If a collection cannot be used, or two have the same name.
+        CohortError: If a collection cannot be used, two have the same name, or all are smaller than a batch that must
+            be full.
     """
     cohorts = [
-        item if isinstance(item, Cohort) else index_cohort(item, source_pattern=source_pattern) for item in collections
+        item if isinstance(item, Cohort) else index_cohort(item, source_pattern=setup.data.source_pattern)
+        for item in setup.cohorts or setup.data.data_dir
     ]
     names = [cohort.name for cohort in cohorts]
     if len(set(names)) < len(names):
         raise CohortError(f"Two collections have the same name ({', '.join(names)}); rename a folder.")
     for cohort in cohorts:
         require_binary(cohort)
+    _require_full_batch(setup, sum(len(cohort.part("train") if cohort.splits else cohort) for cohort in cohorts))
     return cohorts
 
 
 def read_collections(
-    cohorts: Sequence[Cohort], preprocessing: PreprocessingConfig, *, reading: Reading
-) -> list[LoadedCohort]:
-    """Read and decode each image once, for audit, training and evaluation.
+    setup: TrainingSetup, cohorts: Sequence[Cohort], *, preprocessing: PreprocessingConfig
+) -> tuple[list[LoadedCohort], dict[str, tuple[str, ...]]]:
+    """Read each image once; audit the collections, split them, resolve leakage and hold out a calibration split.
+
+    Returns:
+        The collections with their splits, and the verdict of the audit of each by its name. Only the main process
+        audits, and logs what it finds.
 
     Raises:
-        CohortError: If a class of a split has no readable image.
-    """
-    loaded = [read_cohort(cohort, preprocessing, progress=reading.progress) for cohort in cohorts]
-    for item in loaded:
-        require_readable(item)
-    return loaded
-
-
-def audit_collections(loaded: Sequence[LoadedCohort], reading: Reading) -> dict[str, tuple[str, ...]]:
-    """Audit the collections before they are split, and return the verdict of each by its name."""
-    verdicts: dict[str, tuple[str, ...]] = {}
-    for item in loaded if reading.report else ():
-        verdicts[item.cohort.name] = audit(item, progress=reading.progress, seed=reading.seed).verdict
-        for sentence in verdicts[item.cohort.name]:
-            logger.info("audit of %s: %s", item.cohort.name, sentence)
-    return verdicts
-
-
-def split_collections(
-    loaded: Sequence[LoadedCohort], options: DataArguments, *, reading: Reading
-) -> list[LoadedCohort]:
-    """Split the collections, resolve leakage and hold out a calibration split.
-
-    Raises:
-        CohortError: If a collection cannot be split, or a class is missing in a split.
+        CohortError: If a class of a split has no readable image, or a collection cannot be split.
         LeakageError: If a source or patient is in two splits and `on_leakage` is `error`.
     """
-    collections = []
-    for item in loaded:
+    options, training = setup.data, setup.training
+    main_process = training.process_index == 0
+    progress = training.local_process_index == 0 and not training.disable_tqdm
+    collections, verdicts = [], {}
+    for cohort in cohorts:
+        loaded = read_cohort(cohort, preprocessing, progress=progress)
+        require_readable(loaded)
+        if main_process:
+            verdicts[cohort.name] = audit(loaded, progress=progress, seed=training.seed).verdict
+            for sentence in verdicts[cohort.name]:
+                logger.info("audit of %s: %s", cohort.name, sentence)
         images = split_images(
-            item, split=options.split, on_leakage=options.on_leakage, seed=reading.seed, progress=reading.progress
+            loaded, split=options.split, on_leakage=options.on_leakage, seed=training.seed, progress=progress
         )
-        parts = require_parts(hold_out_calibration(images.cohort, seed=reading.seed))
-        collections.append(images.matching(parts))
-        for line in parts.skipped if reading.report else ():
+        parts = require_parts(hold_out_calibration(images.cohort, seed=training.seed))
+        for line in parts.skipped if main_process else ():
             logger.warning("%s", line)
-    return collections
+        collections.append(images.matching(parts))
+    _require_full_batch(setup, sum(len(item.part("train").cohort) for item in collections))
+    return collections, verdicts
+
+
+def _require_full_batch(setup: TrainingSetup, images: int) -> None:
+    training = setup.training
+    batch = training.train_batch_size * training.world_size
+    if training.dataloader_drop_last and images < batch:
+        raise CohortError(
+            f"dataloader_drop_last leaves no image: there are {images} training images and a batch has {batch}. Leave "
+            "dataloader_drop_last out, or choose a smaller per_device_train_batch_size."
+        )

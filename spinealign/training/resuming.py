@@ -15,21 +15,9 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.training.setup import TrainingSetup
+from spinealign.training.trainer_arguments import WITHOUT_EFFECT
 
 SETUP_FILE = "setup.json"
-# Options that may change when a run continues: paths and logging.
-_FREE = (
-    "output_dir",
-    "logging",
-    "log_",
-    "disable_tqdm",
-    "report_to",
-    "run_name",
-    "dataloader",
-    "hub_",
-    "push_",
-    "trackio",
-)
 
 
 def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> dict[str, Any]:
@@ -41,7 +29,7 @@ def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> d
                 f"{item.cohort.name}/{sample.name}/{sample.label}/{sample.split}".encode(errors="surrogateescape")
             )
         digest.update(item.gray.tobytes())
-    training = {name: value for name, value in setup.training.to_dict().items() if not name.startswith(_FREE)}
+    training = {name: value for name, value in setup.training.to_dict().items() if not WITHOUT_EFFECT.match(name)}
     options = {name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")}
     content = {
         **options,
@@ -98,6 +86,7 @@ def finish_run(run: Path) -> None:
 
 def keep_logs(run: Path, folder: Path) -> None:
     """Move the logs of a finished run, which name the machine, to `folder`, and delete the folder of the run."""
+    finish_run(run)
     for log in sorted((run / "runs").glob("*")):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.move(log, folder / log.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from transformers import ViTImageProcessorPil
 
 from spinealign.checkpoint.checkpoint import Checkpoint
+from spinealign.checkpoint.engines import Output
 from spinealign.checkpoint.files import (
     CARD_FILE,
     CHECKPOINT_FILES,
@@ -34,55 +35,66 @@ from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.splitting import find_leaks
 from spinealign.evaluation.scoring import score
 from spinealign.inference.predictor import Predictor
-from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.folds import CrossValidation
-from spinealign.metrics.novelty import NoveltyStatistics
 from spinealign.reporting.case_sheet import draw_worst_cases
 from spinealign.reporting.figures import plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
 from spinealign.reporting.model_card import render_card
-from spinealign.training.decision import choose_decision, fit_rejection
+from spinealign.training.decision import MeasuredCohort, choose_decision, fit_rejection, measure
 from spinealign.training.describing import describe_training
 from spinealign.training.export import export_onnx
 from spinealign.training.setup import TrainingSetup
+from spinealign.training.trainer import StrictTrainer
 from spinealign.writing import replaced_together
 
 WORST_CASES = "worst_cases.png"
 PACKAGES = ("spinealign", "torch", "transformers", "datasets", "accelerate", "monai", "onnxruntime", "numpy")
 
 
-@dataclass(frozen=True, eq=False)
-class Training:
-    """A finished training.
-
-    Attributes:
-        setup: Its options.
-        network: The trained network.
-        history: `log_history` of the Trainer.
-        cross_validations: One for each collection; empty if not requested.
-        verdicts: Verdict of the audit of each collection, before anything was dropped.
-    """
-
-    setup: TrainingSetup
-    network: Any
-    history: list[dict[str, Any]]
-    cross_validations: tuple[CrossValidation, ...]
-    verdicts: Mapping[str, tuple[str, ...]]
-
-
-def save_checkpoint(output: Path, training: Training, *, collections: Sequence[LoadedCohort]) -> ModelRecord:
+def save_checkpoint(
+    output: Path,
+    setup: TrainingSetup,
+    *,
+    trainer: StrictTrainer,
+    collections: Sequence[LoadedCohort],
+    verdicts: Mapping[str, tuple[str, ...]],
+    cross_validations: tuple[CrossValidation, ...] = (),
+) -> ModelRecord:
     """Write a checkpoint, choose its decision, evaluate it, and add metrics, figures and card.
 
     Old files in the folder are replaced, all together, when everything is written. The worst cases are images of
     patients, so they are written beside the checkpoint and not into it.
+
+    Args:
+        output: Folder of the checkpoint.
+        setup: Options of the training.
+        trainer: The Trainer after the training.
+        collections: The collections with their splits.
+        verdicts: Verdict of the audit of each collection, before anything was dropped.
+        cross_validations: One for each collection; empty if not requested.
     """
-    name = output.resolve().name
+    name, network, history = output.resolve().name, trainer.trained_network(), trainer.state.log_history
     with replaced_together(output, key=CONFIG_FILE, owned=CHECKPOINT_FILES) as folder:
-        predictor = _save_with_decision(folder, training, collections)
-        evaluations = tuple(score(predictor, item) for item in collections)
-        record = _record(name, training, evaluations=evaluations, collections=collections)
+        predictor, measured = _save_with_decision(folder, setup, network, collections=collections)
+        reported = [item.part(item.loaded.cohort.report_split) for item in measured]
+        evaluations = tuple(
+            score(predictor, item, output=Output(part.logits, part.features))
+            for item, part in zip(collections, reported)
+        )
+        notes = setup.model.card_notes
+        record = ModelRecord(
+            evaluations,
+            name=name,
+            cross_validations=cross_validations,
+            collections=tuple(
+                _collection_record(item.cohort, verdicts.get(item.cohort.name, ())) for item in collections
+            ),
+            training=describe_training(setup, network, history=history),
+            notes=Path(notes).read_text(encoding="utf-8").strip() if notes else "",
+            environment={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+        )
         content = json.dumps(record.to_dict(), indent=2, allow_nan=False)
         (folder / METRICS_FILE).write_text(content + "\n", encoding="utf-8")
-        plot_learning_curves(training.history, folder / LEARNING_CURVES)
+        plot_learning_curves(history, folder / LEARNING_CURVES)
         plot_evaluation(evaluations, folder / EVALUATION_PLOT)
         if any(item.sensitivity_by_size for item in evaluations):
             plot_sensitivity_by_size(evaluations, folder / SIZE_CURVE)
@@ -91,44 +103,28 @@ def save_checkpoint(output: Path, training: Training, *, collections: Sequence[L
     return record
 
 
-def _save_with_decision(folder: Path, training: Training, collections: Sequence[LoadedCohort]) -> Predictor:
-    """Save the network, choose its decision on held-out images, and return the predictor of the checkpoint."""
-    setup = training.setup
+def _save_with_decision(
+    folder: Path, setup: TrainingSetup, network: Any, *, collections: Sequence[LoadedCohort]
+) -> tuple[Predictor, list[MeasuredCohort]]:
+    """Save the network, choose its decision on held-out images, and return the predictor and what it computed."""
+    seed = setup.training.seed
     settings = ModelSettings(
         preprocessing=collections[0].config,
         training_data=tuple(item.cohort.name for item in collections),
         split=setup.data.split,
         source_pattern=setup.data.source_pattern,
-        seed=setup.training.seed,
+        seed=seed,
     )
-    save_network(folder, training.network, settings=settings, weights_dtype=setup.model.weights_dtype)
+    save_network(folder, network, settings=settings, weights_dtype=setup.model.weights_dtype)
     raw = Predictor.from_pretrained(folder)
-    decision = choose_decision(raw, collections, sensitivity=setup.model.target_sensitivity)
-    statistics, novelty = fit_rejection(raw, collections, seed=setup.training.seed)
-    save_settings(folder, replace(settings, decision=decision, novelty=novelty), statistics=statistics)
-    return Predictor(Checkpoint(folder, raw.model), raw.engine)
-
-
-def _record(
-    name: str,
-    training: Training,
-    *,
-    evaluations: tuple[Evaluation, ...],
-    collections: Sequence[LoadedCohort],
-) -> ModelRecord:
-    setup = training.setup
-    notes = Path(setup.model.card_notes).read_text(encoding="utf-8").strip() if setup.model.card_notes else ""
-    return ModelRecord(
-        evaluations,
-        name=name,
-        cross_validations=training.cross_validations,
-        collections=tuple(
-            _collection_record(item.cohort, training.verdicts.get(item.cohort.name, ())) for item in collections
-        ),
-        training=describe_training(setup, training.network, history=training.history),
-        notes=notes,
-        environment={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-    )
+    measured = [measure(raw, item, seed=seed) for item in collections]
+    decision = choose_decision(raw, measured, sensitivity=setup.model.target_sensitivity)
+    statistics, novelty = fit_rejection(measured, seed=seed)
+    settings = replace(settings, decision=decision, novelty=novelty)
+    (folder / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
+    save_file({"means": statistics.means, "whitening": statistics.whitening}, folder / NOVELTY_FILE)
+    (folder / NOVELTY_FILE).chmod(0o644)
+    return Predictor(Checkpoint(folder, raw.model), raw.engine), measured
 
 
 def _collection_record(cohort: Cohort, verdict: tuple[str, ...]) -> CollectionRecord:
@@ -169,11 +165,3 @@ def save_network(folder: Path, network: Any, *, settings: ModelSettings, weights
     export_onnx(network, folder / ONNX_FILE, image_size=preprocessing.image_size, weights_dtype=weights_dtype)
     for path in folder.iterdir():
         path.chmod(0o644)
-
-
-def save_settings(folder: Path, settings: ModelSettings, *, statistics: NoveltyStatistics) -> None:
-    """Write `spinealign.json` and `novelty.safetensors` into a folder that `save_network` wrote."""
-    (folder / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
-    tensors = {"means": statistics.means, "whitening": statistics.whitening}
-    save_file(tensors, folder / NOVELTY_FILE)
-    (folder / NOVELTY_FILE).chmod(0o644)

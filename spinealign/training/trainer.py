@@ -11,8 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
@@ -24,13 +27,19 @@ logger = logging.getLogger(__name__)
 
 
 class StrictTrainer(Trainer):
-    """A Trainer that loads every tensor of a checkpoint or fails."""
+    """A Trainer that loads every tensor of a checkpoint or fails.
 
-    def __init__(self, **kwargs: Any) -> None:
+    Args:
+        transform: Transform of the training images, which is told the epoch.
+        **kwargs: Arguments of the Trainer of transformers.
+    """
+
+    def __init__(self, transform: PixelTransform, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model_accepts_loss_kwargs = False  # so that the Trainer averages over accumulated batches
         for stock in (PrinterCallback, ProgressCallback):  # a notebook keeps its own progress callback
             self.remove_callback(stock)
+        self.add_callback(SeedCallback(transform))
         self.add_callback(EpochReport())
         if not self.args.disable_tqdm and sys.stderr.isatty():
             self.add_callback(StepBar())
@@ -40,26 +49,45 @@ class StrictTrainer(Trainer):
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """Return the cross entropy, weighted by image."""
         outputs = model(pixel_values=inputs["pixel_values"])
-        losses = nn.functional.cross_entropy(outputs.logits.float(), inputs["labels"], reduction="none")
+        losses = nn.functional.cross_entropy(
+            outputs.logits.float(),
+            inputs["labels"],
+            reduction="none",
+            label_smoothing=self.args.label_smoothing_factor,
+        )
         loss = (losses * inputs["weights"]).mean()
         return (loss, outputs) if return_outputs else loss
 
-    def run(self, checkpoint: str | None) -> None:
-        """Train from the start, or continue from a checkpoint of a killed run."""
-        if checkpoint is None:
-            self.train()
-        else:
-            self._resume(checkpoint)
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """Return a loader of every image: `dataloader_drop_last` is for the training."""
+        drop_last, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.args.dataloader_drop_last = drop_last
 
-    def _resume(self, checkpoint: str) -> None:
-        """Continue from a checkpoint; if the training had ended when it was saved, only restore the outcome."""
-        state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
-        control = state.stateful_callbacks.get("TrainerControl", {})
-        if not control.get("args", {}).get("should_training_stop"):
-            self.train(resume_from_checkpoint=checkpoint)
-            return
-        self.state = state
-        self._restore(state.best_model_checkpoint if self.args.load_best_model_at_end else checkpoint)
+    def trained_network(self) -> Any:
+        """Return the network without the wrappers for several processes and mixed precision."""
+        return self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+
+    def predicted_probabilities(self) -> NDArray[np.float64]:
+        """Return the uncalibrated probability of the finding for the images of the evaluation, shape (N,)."""
+        predicted = self.evaluation_loop(self.get_eval_dataloader(), "Prediction")
+        return probabilities(predicted.predictions)
+
+    def run(self, checkpoint: str | None) -> None:
+        """Train from the start, or continue from a checkpoint of a killed run.
+
+        If the training had ended when the checkpoint was saved, only its outcome is restored.
+        """
+        if checkpoint is not None:
+            state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
+            control = state.stateful_callbacks.get("TrainerControl", {})
+            if control.get("args", {}).get("should_training_stop"):
+                self.state = state
+                self._restore(state.best_model_checkpoint if self.args.load_best_model_at_end else checkpoint)
+                return
+        self.train(resume_from_checkpoint=checkpoint)
 
     def _load_best_model(self) -> None:
         self._restore(self.state.best_model_checkpoint)
@@ -85,26 +113,35 @@ class EpochReport(TrainerCallback):
     def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Log the line."""
         if state.is_world_process_zero and logs and "eval_accuracy" in logs:
+            line = (
+                "epoch {epoch:.3g}/{epochs:g}: validation loss {eval_loss:.4f}, accuracy {eval_accuracy:.2%} "
+                "({eval_sources:.0f} sources: {eval_accuracy_low:.1%} to {eval_accuracy_high:.1%}; thumbnail ridge "
+                "{eval_thumbnail_ridge:.2%}), sensitivity {eval_sensitivity:.2%}, specificity "
+                "{eval_specificity:.2%}, AUROC {eval_auroc:.4f}"
+            )
             with tqdm.external_write_mode(sys.stderr):  # so that the line does not break the bar
-                logger.info("%s", _epoch_line(logs, args.num_train_epochs))
+                logger.info("%s", line.format(epochs=args.num_train_epochs, **logs))
 
 
-def _epoch_line(logs: dict[str, float], epochs: float) -> str:
-    score = {name.removeprefix("eval_"): value for name, value in logs.items()}
-    interval = f"{score['accuracy_low']:.1%} to {score['accuracy_high']:.1%}"
-    return (
-        f"epoch {score['epoch']:.3g}/{epochs:g}: validation loss {score['loss']:.4f}, accuracy {score['accuracy']:.2%} "
-        f"({score['sources']:.0f} sources: {interval}; thumbnail ridge {score['thumbnail_ridge']:.2%}), sensitivity "
-        f"{score['sensitivity']:.2%}, specificity {score['specificity']:.2%}, AUROC {score['auroc']:.4f}"
-    )
+class SeedCallback(TrainerCallback):
+    """Callback that makes augmentation and dropout depend only on the seed and the place in the training.
 
-
-class EpochCallback(TrainerCallback):
-    """Callback that passes the number of the epoch to the augmentation."""
+    Without it, a resumed run, or one with other workers, would continue with other random numbers.
+    """
 
     def __init__(self, transform: PixelTransform) -> None:
         self._transform = transform
 
     def on_epoch_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Set the epoch of the transform."""
-        self._transform.epoch = int(state.epoch or 0)
+        self._transform.set_epoch(int(state.epoch or 0))
+
+    def on_step_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Seed the dropout of the step."""
+        place = np.random.SeedSequence((args.seed, state.global_step, args.process_index))
+        torch.manual_seed(int(place.generate_state(1)[0]))
+
+
+def probabilities(logits: Any) -> NDArray[np.float64]:
+    """Return the uncalibrated probability of the finding, shape (N,), for logits of shape (N, 2)."""
+    return torch.softmax(torch.as_tensor(logits, dtype=torch.float64), dim=1)[:, 1].numpy()

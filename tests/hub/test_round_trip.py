@@ -115,7 +115,6 @@ def test_an_impossible_push_is_reported_before_training(
 @pytest.mark.parametrize(
     "asked",
     [
-        ("--hub_strategy", "every_save"),
         ("--hub_strategy", "checkpoint"),
         ("--hub_strategy", "all_checkpoints"),
         ("--hub_always_push", "True"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinealign.training.augmentation import AugmentationConfig, build_augmentation
+from spinealign.training.augmentation import Augmentation, AugmentationConfig
 
 OFF = {"rotation_deg": 0.0, "shift": 0.0, "zoom": 0.0, "shear": 0.0, "flip": False, "noise": 0.0, "contrast": 0.0}
 IMAGE = np.add.outer(np.linspace(0, 0.5, 64), np.linspace(0, 0.4, 64)).astype(np.float32)
@@ -11,7 +11,7 @@ IMAGE[20:30, 40:50] = 1.0
 
 
 def changes(config):
-    augment = build_augmentation(config, 64)
+    augment = Augmentation(config, 64)
     return [augment(IMAGE, seed) for seed in range(12)]
 
 
@@ -34,7 +34,7 @@ def test_each_augmentation_can_be_enabled_separately(switch, value):
 
 
 def test_the_result_depends_only_on_image_and_seed():
-    augment = build_augmentation(AugmentationConfig(), 64)
+    augment = Augmentation(AugmentationConfig(), 64)
     first = augment(IMAGE, 5)
     augment(IMAGE, 6)
     np.testing.assert_array_equal(augment(IMAGE, 5), first)

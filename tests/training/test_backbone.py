@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import EnhancementConfig
 from spinealign.errors import CheckpointError
-from spinealign.networks.vgg import Vgg16Classifier, Vgg16Config
+from spinealign.networks.original import Vgg16Classifier, Vgg16Config
 from spinealign.training.backbone import create_backbone
 from spinealign.training.saving import save_network
 

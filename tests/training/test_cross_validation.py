@@ -8,8 +8,9 @@ from conftest import training_words
 
 from spinealign.errors import CohortError
 from spinealign.training import pipeline
+from spinealign.training.cross_validation import cross_validate
 from spinealign.training.pipeline import run_training
-from spinealign.training.setup import parse_training_setup
+from spinealign.training.setup import make_setup, parse_training_setup
 
 
 def words(data, backbone, output, *more):
@@ -49,7 +50,6 @@ def test_a_killed_run_keeps_its_finished_folds(phantom_folder, tiny_backbone, tm
     assert crossed.folds[0].scores["sensitivity"] == 0, "the stored fold is used"
 
 
-def test_more_folds_than_sources_are_refused(phantom_folder, tiny_backbone, tmp_path):
-    setup = parse_training_setup(words(phantom_folder, tiny_backbone, tmp_path / "out", "--folds", "40"))
-    with pytest.raises(CohortError, match="40 folds"):
-        run_training(setup)
+def test_more_folds_than_sources_are_refused(noise, tmp_path):
+    with pytest.raises(CohortError, match="5 folds"):
+        cross_validate(make_setup("noise", tmp_path / "out", folds=5), [noise])

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import read_cohort
 from spinealign.config import PreprocessingConfig
 from spinealign.imaging.preprocessing import preprocess
 from spinealign.reading.slices import read_slice
-from spinealign.training.augmentation import AugmentationConfig, build_augmentation
+from spinealign.training.augmentation import Augmentation, AugmentationConfig
 from spinealign.training.dataset import PixelTransform, build_dataset
 
 CONFIG = PreprocessingConfig(image_size=64)
@@ -26,11 +28,28 @@ def test_augmentation_follows_seed_epoch_and_row(phantom_folder):
     part = read_cohort(index_cohort(phantom_folder), CONFIG, progress=False).part("train")
 
     def first_images(seed, epoch):
-        transform = PixelTransform(CONFIG, build_augmentation(AugmentationConfig(), 64), seed=seed)
+        transform = PixelTransform(CONFIG, Augmentation(AugmentationConfig(), 64), seed=seed)
         dataset = build_dataset([part], transform)
-        transform.epoch = epoch  # as the Trainer's callback does after the dataset was built
+        transform.set_epoch(epoch)
         return dataset[0]["pixel_values"]
 
     torch.testing.assert_close(first_images(0, 1), first_images(0, 1), rtol=0, atol=0)
     assert not torch.equal(first_images(0, 1), first_images(0, 2))
     assert not torch.equal(first_images(0, 1), first_images(1, 1))
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize(
+    "context", ["fork", *(pytest.param(name, marks=pytest.mark.slow) for name in ("spawn", "forkserver"))]
+)
+def test_running_workers_follow_the_epoch(noise, context):
+    transform = PixelTransform(CONFIG, Augmentation(AugmentationConfig(), 64))
+    dataset = build_dataset([noise], transform)
+    loader = DataLoader(dataset, batch_size=4, num_workers=2, persistent_workers=True, multiprocessing_context=context)
+    epochs = []
+    for epoch in range(2):
+        transform.set_epoch(epoch)
+        found = torch.cat([batch["pixel_values"] for batch in loader])
+        torch.testing.assert_close(found, torch.stack([row["pixel_values"] for row in dataset]), rtol=0, atol=0)
+        epochs.append(found)
+    assert not torch.equal(*epochs)

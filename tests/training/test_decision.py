@@ -16,7 +16,8 @@ from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
 from spinealign.metrics.calibration import MIN_SOURCES
 from spinealign.metrics.novelty import NoveltyStatistics
-from spinealign.training.decision import REJECTED_SHARE, choose_decision, fit_rejection
+from spinealign.training import decision
+from spinealign.training.decision import REJECTED_SHARE, choose_decision, fit_rejection, measure
 
 SIDE = 16
 
@@ -53,40 +54,43 @@ def collection(count, *, splits=("train", "val", "test"), name="set", noise=0.15
     return LoadedCohort(Cohort(name, tuple(samples)), np.stack(images), BrightnessCheckpoint.settings.preprocessing)
 
 
+def decide(predictor, collections, *, sensitivity=0.95):
+    measured = [measure(predictor, item, seed=0) for item in collections]
+    return choose_decision(predictor, measured, sensitivity=sensitivity)
+
+
 def test_the_operating_point_reaches_the_target_sensitivity(predictor):
     loaded = collection(4 * MIN_SOURCES)
-    decision = choose_decision(predictor, [loaded], sensitivity=0.9)
+    chosen = decide(predictor, [loaded], sensitivity=0.9)
     part = loaded.part("val")
     raw = 20 * part.gray.mean(axis=(1, 2)) / 255 - 10
-    called = 1 / (1 + np.exp(-raw / decision.temperature)) >= decision.operating_point
+    called = 1 / (1 + np.exp(-raw / chosen.temperature)) >= chosen.operating_point
     assert 0.9 <= called[part.positive].mean() <= 0.96
-    assert decision.temperature > 1.2, "the network is overconfident"
-    assert (decision.target_sensitivity, decision.sources) == (0.9, 4 * MIN_SOURCES)
-    assert "set (val)" in decision.note
+    assert chosen.temperature > 1.2, "the network is overconfident"
+    assert (chosen.target_sensitivity, chosen.sources) == (0.9, 4 * MIN_SOURCES)
+    assert "set (val)" in chosen.note
 
 
 def test_nothing_is_chosen_on_the_reported_split(predictor):
-    decision = choose_decision(predictor, [collection(400, splits=("train", "val"))], sensitivity=0.95)
-    assert (decision.temperature, decision.operating_point, decision.sources) == (1.0, 0.5, 0)
-    assert "neither trained nor reported on" in decision.note
+    chosen = decide(predictor, [collection(400, splits=("train", "val"))])
+    assert (chosen.temperature, chosen.operating_point, chosen.sources) == (1.0, 0.5, 0)
+    assert "neither trained nor reported on" in chosen.note
 
 
 def test_too_few_sources_leave_the_temperature_at_one(predictor):
-    decision = choose_decision(predictor, [collection(2 * MIN_SOURCES - 2)], sensitivity=0.95)
-    assert (decision.temperature, decision.operating_point) == (1.0, 0.5)
-    assert f"{MIN_SOURCES} distinct sources of each class" in decision.note
+    chosen = decide(predictor, [collection(2 * MIN_SOURCES - 2)])
+    assert (chosen.temperature, chosen.operating_point) == (1.0, 0.5)
+    assert f"{MIN_SOURCES} distinct sources of each class" in chosen.note
 
 
 def test_a_collection_with_too_few_sources_is_ignored(predictor):
     large, small = collection(4 * MIN_SOURCES), collection(6, name="small")
-    assert choose_decision(predictor, [large, small], sensitivity=0.95) == choose_decision(
-        predictor, [large], sensitivity=0.95
-    )
+    assert decide(predictor, [large, small]) == decide(predictor, [large])
 
 
 def test_novelty_rejects_at_most_its_share_of_each_collection(predictor):
     collections = [collection(200), collection(100, name="other", splits=("train", "val"), noise=0.05)]
-    statistics, novelty = fit_rejection(predictor, collections, seed=0)
+    statistics, novelty = fit_rejection([measure(predictor, item, seed=0) for item in collections], seed=0)
     assert all(share <= REJECTED_SHARE for share in novelty.rejected.values())
     assert max(novelty.rejected.values()) > 0
     assert novelty.rejected_unseen.keys() == novelty.rejected.keys()
@@ -98,7 +102,7 @@ def test_novelty_rejects_at_most_its_share_of_each_collection(predictor):
 def test_a_network_without_features_is_an_error():
     blind = Predictor(BrightnessCheckpoint, lambda pixel_values: Output(brightness(pixel_values).logits, None))
     with pytest.raises(CheckpointError, match="no features"):
-        fit_rejection(blind, [collection(10)], seed=0)
+        measure(blind, collection(10), seed=0)
 
 
 def test_an_unknown_image_keeps_its_probabilities(tiny_checkpoint, tmp_path):
@@ -159,9 +163,9 @@ def test_an_inverted_model_gets_no_operating_point(predictor):
         replace(sample, label="normal" if sample.label == "fracture" else "fracture") for sample in loaded.cohort
     )
     turned = LoadedCohort(replace(loaded.cohort, samples=swapped), loaded.gray, loaded.config)
-    decision = choose_decision(predictor, [turned], sensitivity=0.95)
-    assert (decision.temperature, decision.operating_point, decision.target_sensitivity) == (1.0, 0.5, None)
-    assert "does not separate the classes" in decision.note
+    chosen = decide(predictor, [turned])
+    assert (chosen.temperature, chosen.operating_point, chosen.target_sensitivity) == (1.0, 0.5, None)
+    assert "does not separate the classes" in chosen.note
 
 
 def test_sources_in_two_splits_are_not_used_for_calibration(predictor):
@@ -171,7 +175,7 @@ def test_sources_in_two_splits_are_not_used_for_calibration(predictor):
         for sample in loaded.cohort
     )
     leaking = LoadedCohort(replace(loaded.cohort, samples=shared), loaded.gray, loaded.config)
-    assert choose_decision(predictor, [leaking], sensitivity=0.95).sources == 0
+    assert decide(predictor, [leaking]).sources == 0
 
 
 @pytest.mark.parametrize("features", [None, np.full((1, 2), np.nan), np.zeros((1, 3))])
@@ -182,3 +186,16 @@ def test_features_that_do_not_fit_the_statistics_are_errors(features):
     broken = Predictor(WithNovelty, lambda pixel_values: Output(brightness(pixel_values).logits, features))
     with pytest.raises(CheckpointError, match="novelty statistics"):
         broken(np.zeros((200, 200), np.uint8))
+
+
+def test_an_image_is_run_through_the_network_once(predictor, monkeypatch):
+    monkeypatch.setattr(decision, "MAX_REFERENCE", 30)
+    rows = []
+
+    def counted(pixel_values):
+        rows.append(len(pixel_values))
+        return brightness(pixel_values)
+
+    measured = measure(Predictor(BrightnessCheckpoint, counted), collection(40), seed=0)
+    assert sum(rows) == len(measured.loaded.cohort) == 30 + 40 + 40
+    assert len(measured.part("train").logits) == 30

@@ -11,11 +11,19 @@ from spinealign.training.backbone import create_backbone
 from spinealign.training.export import export_onnx
 
 
-def test_the_graph_gives_logits_and_features_for_any_batch(tmp_path, tiny_backbone):
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, tiny_backbone):
+    """A network in training mode, and its ONNX file."""
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
     network, _ = create_backbone(str(tiny_backbone))
-    network.eval()
-    export_onnx(network, tmp_path / "model.onnx", image_size=64)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    network.train()
+    export_onnx(network, path, image_size=64)
+    return network, path
+
+
+def test_the_graph_gives_logits_and_features_for_any_batch(exported):
+    network, path = exported
+    session = onnxruntime.InferenceSession(path)
     for count in (1, 3):
         pixel_values = torch.randn(count, 3, 64, 64)
         logits, features = session.run(["logits", "features"], {"pixel_values": pixel_values.numpy()})
@@ -26,21 +34,15 @@ def test_the_graph_gives_logits_and_features_for_any_batch(tmp_path, tiny_backbo
             np.testing.assert_allclose(logits, network(pixel_values=pixel_values).logits.numpy(), atol=1e-4)
 
 
-def test_the_file_contains_no_paths_of_the_machine(tmp_path, tiny_backbone):
-    network, _ = create_backbone(str(tiny_backbone))
-    export_onnx(network, tmp_path / "model.onnx", image_size=64)
-    for content in ((tmp_path / "model.onnx").read_bytes(), (DEFAULT_FOLDER / "model.onnx").read_bytes()):
+def test_the_file_contains_no_paths_of_the_machine(exported):
+    for path in (exported[1], DEFAULT_FOLDER / "model.onnx"):
+        content = path.read_bytes()
         assert b"site-packages" not in content
         assert b".py" not in content
 
 
-def test_an_export_does_not_change_the_network(tmp_path, tiny_backbone):
-    network, _ = create_backbone(str(tiny_backbone))
-    head = network.classifier
-    network.train()
-    export_onnx(network, tmp_path / "model.onnx", image_size=64)
-    assert network.classifier is head
-    assert network.training
+def test_an_export_leaves_the_network_in_training_mode(exported):
+    assert all(module.training for module in exported[0].modules())
 
 
 @pytest.mark.slow

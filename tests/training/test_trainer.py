@@ -1,19 +1,66 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
+from conftest import training_options
 
-from spinealign.cohort.cohort import balanced_weights
-from spinealign.training.trainer import StrictTrainer
+from spinealign.training.backbone import new_network
+from spinealign.training.fitting import build_trainer
+from spinealign.training.setup import make_setup
 
 
-def test_a_rare_class_has_the_weight_of_the_common_one():
-    labels = torch.tensor([0] * 9 + [1])
-    logits = torch.zeros(10, 2, requires_grad=True)
-    inputs = {"pixel_values": None, "labels": labels, "weights": torch.tensor(balanced_weights(labels.tolist()))}
-    loss = StrictTrainer.compute_loss(None, lambda pixel_values: SimpleNamespace(logits=logits), inputs)
-    loss.backward()
-    assert loss.item() == pytest.approx(torch.log(torch.tensor(2.0)).item())
-    assert logits.grad[:9].abs().sum() == pytest.approx(logits.grad[9:].abs().sum().item())
+@pytest.fixture
+def trainer_of(tmp_path, tiny_backbone, noise):
+    def build(**options):
+        setup = make_setup("noise", tmp_path / "out", **{**training_options(tiny_backbone), **options})
+        torch.manual_seed(0)
+        network, _ = new_network(setup)
+        return build_trainer(setup, network, train=[noise], validation=[noise])
+
+    return build
+
+
+def batch_of(trainer):
+    return next(iter(trainer.get_eval_dataloader()))
+
+
+def test_a_rare_class_has_the_weight_of_the_common_one(trainer_of):
+    trainer = trainer_of()
+    batch = batch_of(trainer)
+    logits = trainer.model(pixel_values=batch["pixel_values"]).logits
+    losses = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="none")
+    expected = (losses[batch["labels"] == 1].mean() + losses[batch["labels"] == 0].mean()) / 2
+    torch.testing.assert_close(trainer.compute_loss(trainer.model, batch), expected)
+
+
+def test_label_smoothing_mixes_in_the_other_class(trainer_of):
+    plain, smooth = trainer_of(balance=False), trainer_of(balance=False, label_smoothing_factor=0.2)
+    batch = batch_of(plain)
+    swapped = {**batch, "labels": 1 - batch["labels"]}
+    right, wrong, mixed = (
+        trainer.compute_loss(trainer.model, inputs)
+        for trainer, inputs in ((plain, batch), (plain, swapped), (smooth, batch))
+    )
+    torch.testing.assert_close(mixed, 0.9 * right + 0.1 * wrong)
+    assert mixed != right
+
+
+def test_every_image_is_evaluated_if_the_last_batch_is_dropped(trainer_of):
+    trainer = trainer_of(dataloader_drop_last=True, per_device_train_batch_size=4, per_device_eval_batch_size=4)
+    assert len(trainer.get_train_dataloader()) == 1
+    assert len(trainer.get_eval_dataloader()) == 2
+    assert trainer.predicted_probabilities().shape == (6,)
+
+
+def test_accumulated_batches_count_as_one(trainer_of):
+    def weights(**batches):
+        options = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False, "report_to": "none"}
+        steps = {"num_train_epochs": 1, "optim": "sgd", "learning_rate": 0.5, "max_grad_norm": 0.1}
+        trainer = trainer_of(**options, **steps, **batches)
+        trainer.train()
+        return trainer.trained_network().state_dict()
+
+    whole = weights(per_device_train_batch_size=4)
+    parts = weights(per_device_train_batch_size=2, gradient_accumulation_steps=2)
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, rtol=0, atol=1e-5)

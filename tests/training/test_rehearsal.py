@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+import torch
+from conftest import ROOT, training_options, training_words
+
+import spinealign
+from spinealign.errors import CohortError
+from spinealign.training.backbone import new_network
+from spinealign.training.rehearsal import check_setup, rehearse
+from spinealign.training.setup import make_setup
+
+
+@pytest.fixture
+def setup_of(tmp_path, tiny_backbone):
+    def build(**options):
+        return make_setup("nowhere", tmp_path / "out", **{**training_options(tiny_backbone), **options})
+
+    return build
+
+
+@pytest.mark.skipif(find_spec("wandb") is not None, reason="wandb is installed")
+def test_a_missing_package_for_logging_is_named(setup_of):
+    with pytest.raises(ValueError, match=r"report_to wandb cannot be used: .*pip install wandb"):
+        check_setup(setup_of(report_to="wandb"))
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file cannot be written .*; choose another output_dir"):
+        check_setup(make_setup("nowhere", tmp_path / "file" / "out"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optim": "adamw_bnb_8bit"}, "bitsandbytes"),
+        ({"dataloader_persistent_workers": True}, "num_workers > 0"),
+        ({"dataloader_num_workers": 1, "dataloader_multiprocessing_context": "thread"}, "start method"),
+        ({"metric_for_best_model": "eval_dice"}, "eval_dice"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_setting_that_cannot_work_is_found_by_the_rehearsal(setup_of, options, message):
+    setup = setup_of(**options)
+    network, preprocessing = new_network(setup)
+    with pytest.raises(ValueError, match=rf"A step of the training fails with these options .*{message}"):
+        rehearse(setup, network, preprocessing=preprocessing)
+
+
+def test_a_network_that_cannot_be_exported_fails_before_reading(setup_of):
+    setup = setup_of()
+    network, preprocessing = new_network(setup)
+
+    class Branching(type(network)):
+        def forward(self, pixel_values, **options):
+            return super().forward(pixel_values * (2 if pixel_values.sum() > 0 else 1), **options)
+
+    network.__class__ = Branching
+    with pytest.raises(ValueError, match="A step of the training fails"):
+        rehearse(setup, network, preprocessing=preprocessing)
+
+
+def test_a_rehearsal_changes_neither_the_network_nor_the_setup(setup_of, tmp_path):
+    setup = setup_of(bf16=True, weights_dtype="bfloat16")
+    network, preprocessing = new_network(setup)
+    before, options = {name: value.clone() for name, value in network.state_dict().items()}, setup.training.to_dict()
+    rehearse(setup, network, preprocessing=preprocessing)
+    assert setup.training.to_dict() == options
+    assert not (tmp_path / "out").exists()
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_too_few_images_for_a_full_batch_are_reported_at_once(phantom_folder, tiny_backbone, tmp_path):
+    options = {**training_options(tiny_backbone), "per_device_train_batch_size": 32, "dataloader_drop_last": True}
+    with pytest.raises(CohortError, match="24 training images and a batch has 32"):
+        spinealign.train(phantom_folder, tmp_path / "out", **options)
+
+
+@pytest.mark.slow
+def test_a_training_needs_no_home_folder(phantom_folder, tiny_backbone, tmp_path):
+    caches = ("XDG_CACHE_HOME", "HF_HOME", "HF_EVALUATE_CACHE", "HF_METRICS_CACHE")
+    environment = {name: value for name, value in os.environ.items() if name not in caches}
+    environment |= {"HOME": "/proc/nowhere", "PYTHONPATH": str(ROOT)}
+    words = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *words], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "model.onnx").is_file()
+
+
+@pytest.mark.slow
+def test_training_in_bfloat16_gives_a_working_checkpoint(phantom_folder, tiny_backbone, tmp_path):
+    options = {**training_options(tiny_backbone), "num_train_epochs": 1, "bf16": True}
+    result = spinealign.train(phantom_folder, tmp_path / "out", **options)
+    image = next((phantom_folder / "test").rglob("*.png"))
+    onnx, network = (
+        spinealign.Predictor.from_pretrained(result.folder, engine=name)(image) for name in ("onnx", "torch")
+    )
+    assert onnx.probabilities == pytest.approx(dict(network.probabilities), abs=1e-4)
+
+
+@pytest.mark.slow
+def test_spawned_workers_do_not_change_the_training(phantom_folder, tiny_backbone, tiny_checkpoint, tmp_path):
+    options = {
+        **training_options(tiny_backbone), "num_train_epochs": 2, "dataloader_num_workers": 2,
+        "dataloader_persistent_workers": True, "dataloader_multiprocessing_context": "spawn",
+    }  # fmt: skip
+    result = spinealign.train(phantom_folder, tmp_path / "out", **options)
+    stored = spinealign.Predictor.from_pretrained(tiny_checkpoint).checkpoint.evaluations
+    assert [item.to_dict() for item in result.evaluations] == [item.to_dict() for item in stored]
