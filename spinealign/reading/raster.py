@@ -31,8 +31,9 @@ def read_pillow(image: Image.Image, origin: str) -> Slice:
             return Slice(np.asarray(image), origin=origin)
         if image.mode != "RGB":
             return read_array(np.asarray(image), origin, unit=None, white=None)
-        spread = float(np.ptp(np.asarray(image), axis=2).mean())  # between the brightest and the darkest channel
-        return Slice(np.asarray(image.convert("L")), origin=origin, color=spread)
+        red, green, blue = np.moveaxis(np.asarray(image), 2, 0)
+        spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+        return Slice(np.asarray(image.convert("L")), origin=origin, color=float(spread.mean()))
 
 
 def decode_raster(content: bytes, origin: str) -> Image.Image:
