@@ -161,3 +161,14 @@ def test_of_two_writers_of_a_new_folder_the_first_wins(tmp_path):
             (other / "a.txt").write_text("first")
     assert (tmp_path / "space" / "a.txt").read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["space"]
+
+
+@pytest.mark.slow
+def test_two_evaluations_may_write_to_one_folder(tmp_path, phantom_folder):
+    script = "import sys; from spinealign.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", script, "evaluate", phantom_folder, "--output", tmp_path / "out"]
+    processes = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(300) for process in processes] == [0, 0]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "evaluation.json", "evaluation.png", "worst_cases.png",
+    }  # fmt: skip

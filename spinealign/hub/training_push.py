@@ -103,5 +103,4 @@ def push_trained(folder: Path, destination: Repository) -> Commit:
         words = ["spinealign", "push", str(folder), destination.repo_id]
         words += ["--private"] if destination.private else []
         words += ["--revision", destination.revision] if destination.revision else []
-        cause = str(error).removesuffix(".")
-        raise type(error)(f"{cause}. The trained checkpoint is kept. Push it later: {shlex.join(words)}") from error
+        raise type(error)(f"{error} The trained checkpoint is kept. Push it later: {shlex.join(words)}") from error
