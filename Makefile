@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 DEFAULT := spinealign/assets/default
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-slow check default-model default-card default-figures screenshots wheel clean
+.PHONY: help demo app test test-slow check docs default-model default-card default-figures screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -28,6 +28,9 @@ check: $(VENV)/dev  ## Lint, formatting and types, of the Dockerfile too
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/hadolint Dockerfile
+
+docs: $(VENV)/dev  ## Build the documentation into build/site; open build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Seeds 0 to 7,399 are the phantoms of the embedded model; other work draws higher ones.
 build/phantoms/manifest.csv: spinealign/phantoms/phantom_set.py spinealign/phantoms/axial_neck.py spinealign/phantoms/soft_tissue.py \

@@ -1,10 +1,18 @@
+"""The wheel, installed without and with extras on several versions of Python."""
+
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from email import message_from_bytes
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +35,81 @@ def test_the_wheel_is_small_and_has_the_embedded_model(wheel):
     ):
         assert f"spinealign/{name}" in names
     assert not [name for name in names if name.startswith(("tests/", "build/", "benchmarks/"))]
+
+
+def interpreter(version: str) -> str:
+    """Return a Python of a version such as `3.10`, on the path or in pyenv; skip the test without one."""
+    found = [shutil.which(f"python{version}")]
+    if shutil.which("pyenv"):
+        prefix = subprocess.run(["pyenv", "prefix", version], capture_output=True, text=True).stdout.strip()
+        found.append(f"{prefix}/bin/python" if prefix else None)
+    for python in filter(None, found):  # a shim of pyenv may be on the path without an interpreter behind it
+        if not subprocess.run([python, "-c", ""], capture_output=True).returncode:
+            return python
+    pytest.skip(f"Python {version} is not installed")
+
+
+def install(folder: Path, *words: str, python: str = sys.executable) -> Path:
+    """Install packages into a new environment and return the folder of its programs."""
+    subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+    options = ["--quiet", "--disable-pip-version-check", "--no-compile", "--only-binary", ":all:"]
+    done = subprocess.run([*pip, "install", *options, *words], capture_output=True, text=True, env=plain())
+    assert done.returncode == 0, done.stderr
+    return folder / "bin"
+
+
+def plain() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def run(*words: str | Path, cwd: Path) -> str:
+    done = subprocess.run([*map(str, words)], cwd=cwd, env=plain(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def runs_the_demo(programs: Path, folder: Path) -> None:
+    lines = run(programs / "spinealign", "demo", cwd=folder).splitlines()
+    assert [line.split()[2] for line in lines[1:4]] == ["normal", "fracture", "CT"], lines
+    assert "no: " in lines[3]
+    assert (folder / "spinealign-demo.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.13"])
+def test_the_demo_runs_on_each_python(version, wheel, root, tmp_path):
+    python = interpreter(version)
+    programs = install(tmp_path / "env", "--constraint", str(root / "constraints.txt"), str(wheel), python=python)
+    runs_the_demo(programs, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_demo_runs_with_the_lowest_versions(wheel, tmp_path):
+    """The lowest declared versions of the base dependencies, on the lowest Python."""
+    with zipfile.ZipFile(wheel) as content:
+        (name,) = (name for name in content.namelist() if name.endswith(".dist-info/METADATA"))
+        needed = message_from_bytes(content.read(name)).get_all("Requires-Dist")
+    base = [Requirement(line) for line in needed if "extra ==" not in line]
+    lowest = [f"{item.name}{item.specifier}".replace(">=", "==") for item in base]
+    (tmp_path / "lowest.txt").write_text("\n".join(lowest))
+    python = interpreter("3.10")
+    programs = install(tmp_path / "env", "--constraint", str(tmp_path / "lowest.txt"), str(wheel), python=python)
+    runs_the_demo(programs, tmp_path)
+
+
+@pytest.mark.slow
+def test_an_evaluation_needs_no_torch(wheel, root, tmp_path, phantom_folder):
+    constraints = ["--constraint", str(root / "constraints.txt")]
+    programs = install(tmp_path / "env", *constraints, f"{wheel}[evaluate]")
+    listed = run(sys.executable, "-m", "pip", "--python", programs / "python", "list", "--format", "json", cwd=tmp_path)
+    assert not {item["name"] for item in json.loads(listed)} & {"torch", "datasets", "transformers", "gradio"}
+    printed = run(programs / "spinealign", "evaluate", phantom_folder, "--output", "report", cwd=tmp_path)
+    assert "12 images" in printed
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {
+        "evaluation.json", "evaluation.png", "worst_cases.png",
+    }  # fmt: skip
+    content = json.loads((tmp_path / "report" / "evaluation.json").read_text())
+    low, high = content["intervals"]["accuracy"]
+    assert low <= content["scores"]["accuracy"] <= high
+    assert run(programs / "spinealign", "audit", phantom_folder, cwd=tmp_path)

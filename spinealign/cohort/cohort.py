@@ -142,7 +142,7 @@ class Cohort:
 def balanced_weights(groups: Sequence[Hashable]) -> list[float]:
     """Return a weight for each image that gives all groups, such as classes, the same total; the mean weight is 1.
 
-    Example:
+    Examples:
         >>> balanced_weights(["normal", "normal", "normal", "fracture"])
         [0.6666666666666666, 0.6666666666666666, 0.6666666666666666, 2.0]
     """

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 class Predictor(Scorer):
     """A loaded model. Threads may share it, and it pickles by loading the checkpoint again.
 
-    Example:
+    Examples:
         >>> from spinealign.phantoms.axial_neck import draw_phantom
         >>> predictor = Predictor.from_pretrained()
         >>> predictor

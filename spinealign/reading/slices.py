@@ -50,7 +50,7 @@ def read_slice(source: SliceSource, *, unit: Unit | None = None, white: float | 
         ValueError: If `unit` is unknown or `source` is not an array, or if `white` is not positive or the scale of
             `source` is already known.
 
-    Example:
+    Examples:
         >>> read_slice(np.zeros((64, 64), np.uint8)).unit
         'display'
     """
