@@ -78,9 +78,13 @@ def rehearse(setup: TrainingSetup, network: Any, *, preprocessing: Preprocessing
             training.dataloader_num_workers, training.dataloader_persistent_workers = 0, False
             training.dataloader_prefetch_factor = training.dataloader_multiprocessing_context = None
             trainer.train()
-            export = Path(folder) / "export"
-            settings = ModelSettings(preprocessing=preprocessing)
-            save_network(export, trainer.trained_network(), settings=settings, weights_dtype=setup.model.weights_dtype)
+            if training.process_index == 0:  # as at the end of the training
+                save_network(
+                    Path(folder) / "export",
+                    trainer.trained_network(),
+                    settings=ModelSettings(preprocessing=preprocessing),
+                    weights_dtype=setup.model.weights_dtype,
+                )
         except Exception as error:  # torch, transformers and their backends raise many types
             reason = " ".join(str(error).split()).removesuffix(".")
             raise ValueError(
