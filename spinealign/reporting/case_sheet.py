@@ -42,7 +42,8 @@ def _cases(evaluation: Evaluation) -> Iterator[tuple[Tile, bool]]:
         probability = float(found.probability[index])
         right = bool((probability >= threshold) == found.positive[index])
         title = f"{found.labels[index]}, p = {probability:.3f}: {'right' if right else 'WRONG'}"
-        origin = f"{_short(found.names[index], NAME_LENGTH)}, {_short(evaluation.collection, COLLECTION_LENGTH)}"
+        name = Path(found.names[index]).name
+        origin = f"{_short(name, NAME_LENGTH)}, {_short(evaluation.collection, COLLECTION_LENGTH)}"
         yield Tile(found.gray[index], title, origin), right
 
 
