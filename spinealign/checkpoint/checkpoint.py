@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spinealign.checkpoint.files import (
     CONFIG_FILE,
     METRICS_FILE,
@@ -17,6 +20,7 @@ from spinealign.checkpoint.files import (
     ONNX_FILE,
     PREPROCESSOR_FILE,
     SETTINGS_FILE,
+    TRAINING_IMAGES_FILE,
     WEIGHTS_FILE,
 )
 from spinealign.checkpoint.record import ModelRecord
@@ -151,18 +155,26 @@ class Checkpoint:
         """Statistics of the training images; None if the model does not reject unknown images."""
         if self.settings.novelty is None:
             return None
-        path = self.path(NOVELTY_FILE)
-        if path is None:
+        if self.path(NOVELTY_FILE) is None:
             raise CheckpointError(f"{self.name} has no {NOVELTY_FILE}, so it was copied in part; {self.remedy}.")
+        return self._read_tensors(
+            NOVELTY_FILE, lambda tensors: NoveltyStatistics(tensors["means"], tensors["whitening"])
+        )
+
+    @cached_property
+    def training_images(self) -> dict[str, NDArray[np.uint64]] | None:
+        """Digests of the training images by split (see `training_digests`); None if they were not stored."""
+        return self._read_tensors(TRAINING_IMAGES_FILE, dict) if self.path(TRAINING_IMAGES_FILE) else None
+
+    def _read_tensors(self, name: str, build: Callable[[dict[str, NDArray[Any]]], _Value]) -> _Value:
         from safetensors.numpy import load_file
 
         try:
-            tensors = load_file(path)
-            statistics = NoveltyStatistics(tensors["means"], tensors["whitening"])
+            value = build(load_file(self.folder / name))
         except Exception as error:  # safetensors does not export the class that it raises
-            raise CheckpointError(f"{NOVELTY_FILE} of {self.name} is damaged; {self.remedy}.") from error
+            raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.") from error
         self.check_unchanged()
-        return statistics
+        return value
 
 
 def refuse_pickles(folder: Path, *, name: str) -> None:

@@ -8,6 +8,7 @@ CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
 ONNX_FILE, WEIGHTS_FILE = "model.onnx", "model.safetensors"
 CARD_FILE, METRICS_FILE = "README.md", "metrics.json"
 SETTINGS_FILE, NOVELTY_FILE = "spinealign.json", "novelty.safetensors"
+TRAINING_IMAGES_FILE = "training_images.safetensors"  # digests; checkpoints of earlier releases lack it
 LEARNING_CURVES, SIZE_CURVE, EVALUATION_PLOT = "learning_curves.png", "sensitivity_by_size.png", "evaluation.png"
 
 # Only these files are published, not pickles of the Trainer, states of the optimizer, logs, or pictures of patients.
@@ -15,7 +16,7 @@ NEEDED = (
     CARD_FILE, CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, METRICS_FILE, NOVELTY_FILE, WEIGHTS_FILE, ONNX_FILE,
 )  # fmt: skip
 PLOTS = (EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE)  # the last only if sizes of findings are known
-CHECKPOINT_FILES = (*NEEDED, *PLOTS)
+CHECKPOINT_FILES = (*NEEDED, TRAINING_IMAGES_FILE, *PLOTS)
 
 
 def checkpoint_files(folder: Path) -> dict[str, Path]:

@@ -14,6 +14,7 @@ from spinealign.checkpoint.files import (
     ONNX_FILE,
     PREPROCESSOR_FILE,
     SETTINGS_FILE,
+    TRAINING_IMAGES_FILE,
     WEIGHTS_FILE,
 )
 from spinealign.errors import CheckpointError
@@ -22,7 +23,7 @@ from spinealign.writing import finish_replacement
 
 DEFAULT_MODEL = "spinealign/default"
 DEFAULT_FOLDER = Path(__file__).parent.parent / "assets" / "default"
-_SMALL_FILES = (CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE, METRICS_FILE)
+_SMALL_FILES = (CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE, TRAINING_IMAGES_FILE, METRICS_FILE)
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 

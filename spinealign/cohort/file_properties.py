@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from io import BytesIO
 
 import numpy as np
@@ -33,11 +32,6 @@ def measure_file(content: bytes, gray: NDArray[np.uint8]) -> tuple[float, ...]:
     border = (gray.sum(dtype=float) - inner.sum(dtype=float)) / (gray.size - inner.size)
     black = (gray <= _BLACK).mean()
     return (height, width, channels, len(content) / 1024, gray.mean(), border, black, _sharpness(gray))
-
-
-def pixel_hash(gray: NDArray[np.uint8]) -> str:
-    """Return a digest of shape and pixels, equal for equal images."""
-    return hashlib.blake2b(np.array(gray.shape).tobytes() + gray.tobytes(), digest_size=16).hexdigest()
 
 
 def _sharpness(gray: NDArray[np.uint8]) -> float:

@@ -76,7 +76,11 @@ def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
     for split, folder in classes:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
         images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-        skipped += [f"{path.relative_to(root)}: not an image file" for path in files if path not in set(images)]
+        skipped += [
+            f"{path.relative_to(root)}: not an image file"
+            for path in files
+            if path.suffix.lower() not in IMAGE_SUFFIXES
+        ]
         if not images:
             raise CohortError(f"The class folder {folder} contains no images; add some or remove it.")
         for path in images:

@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.duplicates.similarity import group_similar_images
-from spinealign.cohort.file_properties import PROPERTIES, measure_file, pixel_hash
+from spinealign.cohort.file_properties import PROPERTIES, measure_file
+from spinealign.cohort.training_images import pixel_digest
 from spinealign.config import POSITIVE_LABEL, PreprocessingConfig
 from spinealign.errors import CohortError, ImageError
 from spinealign.imaging.preprocessing import render, resize
@@ -37,7 +38,6 @@ class LoadedCohort:
         config: Preprocessing of `gray`.
         standard: Images by the default preprocessing, uint8 of shape (N, 224, 224); None if `gray` is the same.
         properties: Values of each of `PROPERTIES`, of shape (N,).
-        pixel_hashes: Digest of the full-size gray image of each sample.
         unreadable: Samples that could not be read, each with a message `name: reason`.
     """
 
@@ -46,7 +46,6 @@ class LoadedCohort:
     config: PreprocessingConfig
     standard: NDArray[np.uint8] | None = field(default=None, repr=False)
     properties: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
-    pixel_hashes: tuple[str, ...] = field(default=(), repr=False)
     unreadable: tuple[tuple[Sample, str], ...] = field(default=(), repr=False)
     _groups: list[NDArray[np.int64]] = field(default_factory=list, init=False, repr=False)
 
@@ -86,7 +85,7 @@ class _File:
     gray: NDArray[np.uint8]
     standard: NDArray[np.uint8]
     properties: tuple[float, ...]
-    pixel_hash: str
+    digest: int
     identity: Identity
 
 
@@ -136,7 +135,9 @@ def read_cohort(
     if not files:
         first = f"; the first: {unreadable[0][1]}" if unreadable else "."
         raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read{first}")
-    samples = _identified([sample for sample, _ in files], [file.identity for _, file in files])
+    samples = _identified(
+        [replace(sample, digest=file.digest) for sample, file in files], [file.identity for _, file in files]
+    )
     skipped = (*cohort.skipped, *(message for _, message in unreadable))
     return LoadedCohort(
         replace(cohort, samples=samples, skipped=skipped),
@@ -144,7 +145,6 @@ def read_cohort(
         config,
         standard=None if _renders_alike(config, STANDARD) else np.stack([file.standard for _, file in files]),
         properties=dict(zip(PROPERTIES, np.array([file.properties for _, file in files], float).T)),
-        pixel_hashes=tuple(file.pixel_hash for _, file in files),
         unreadable=unreadable,
     )
 
@@ -173,7 +173,7 @@ def _read_file(content: bytes, config: PreprocessingConfig, salt: bytes) -> _Fil
         standard if alike else resize(render(image, config), config),
         standard,
         measure_file(content, rendered),
-        pixel_hash(rendered),
+        pixel_digest(image),
         read_identity(content, salt),
     )
 

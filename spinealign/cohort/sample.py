@@ -23,6 +23,7 @@ class Sample:
         name: Name of the image in messages, unique in its collection.
         size_mm: Size of the finding in mm, if known.
         patient: Patient, if known: the name in a manifest, or a number made from a DICOM header.
+        digest: Digest of the pixels (see `pixel_digest`); None before the image is read.
     """
 
     image: str | bytes = field(repr=False)
@@ -33,6 +34,7 @@ class Sample:
     name: str = ""
     size_mm: float | None = None
     patient: str | None = field(default=None, repr=False)
+    digest: int | None = field(default=None, repr=False)
 
     def read(self) -> bytes:
         """Return the bytes of the image file.

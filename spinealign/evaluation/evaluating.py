@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from spinealign.checkpoint.settings import ModelSettings
+import numpy as np
+from numpy.typing import NDArray
+
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.indexing import index_cohort, require_binary
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.cohort.splitting import hold_out_calibration, split_images
-from spinealign.errors import require
+from spinealign.cohort.training_images import spread, training_splits
+from spinealign.errors import CohortError, require
 from spinealign.evaluation.scoring import cross_score, folds_of, probabilities, score
 from spinealign.inference.predictor import Predictor
-from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.evaluation import Evaluation, TrainingOverlap
 from spinealign.metrics.folds import CrossValidation
 
 Model = str | os.PathLike[str] | Predictor | None
 Data = str | os.PathLike[str] | Cohort
-
-_TRAINED_ON = "The model was trained on these images: the scores do not show how it performs on new images."
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +39,10 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a model on labeled images.
 
-    A folder, manifest or dataset that the model was trained on is split as in the training; the splits of a `Cohort`
-    are kept. Remarks, such as skipped files, are logged
-    as warnings.
+    Images that the model was trained, selected or calibrated on are recognized by their pixels, in any collection. They
+    get their split of the training, with all images of their sources and patients, so they are not scored by default;
+    `training_overlap` counts them. For a checkpoint without a list of its training images, a collection of the same
+    name is split as in the training. Remarks, such as skipped files, are logged as warnings.
 
     Args:
         model: A Hub id, a checkpoint folder, a loaded `Predictor`, or None for the embedded model.
@@ -47,7 +52,7 @@ def evaluate(
         on_leakage: What to do with a source or patient that is in two splits: `drop` its images from the earlier
             split, raise an `error`, or `keep` them.
         source_pattern: Regular expression for file names with a group `source`; None uses the pattern of the training
-            for a collection that the model was trained on. It is not applied to a `Cohort`.
+            for a collection with training images. It is not applied to a `Cohort`.
         progress: Show progress bars.
 
     Returns:
@@ -55,16 +60,21 @@ def evaluate(
 
     Raises:
         CheckpointError: If the model cannot be loaded, or is not a binary classifier of the finding.
-        CohortError: If the collection cannot be read, or has no such split.
+        CohortError: If the collection cannot be read, has no such split, or has no images but those of the training.
         LeakageError: With `on_leakage="error"`, if a source or patient is in two splits.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    predictor, loaded = _prepare(model, data, on_leakage, source_pattern, progress)
-    evaluation = score(predictor, loaded, split=split, progress=progress)
-    if predictor.settings.was_trained_on(loaded.cohort.name):
-        given = isinstance(data, Cohort) and bool(data.splits)
-        logger.warning("%s", _remark(evaluation.split, loaded.cohort, settings=predictor.settings, given=given))
-    return evaluation
+    task = _prepare(model, data, on_leakage, source_pattern, progress)
+    if task.seen.all() and split is None:
+        raise CohortError(
+            f"{task.loaded.cohort.name}: the model was trained on all images or on others of their sources. Evaluate "
+            "it on other images, or choose a split of the training."
+        )
+    evaluation = score(task.predictor, task.loaded, split=split, progress=progress)
+    scored = np.array([evaluation.split in ("all", sample.split) for sample in task.loaded.cohort])
+    for remark in _remarks(task, scored, evaluation.split):
+        logger.warning("%s", remark)
+    return replace(evaluation, training_overlap=task.overlap(scored))
 
 
 def cross_evaluate(
@@ -88,49 +98,112 @@ def cross_evaluate(
         CohortError: If the collection cannot be read, or a class has fewer sources than folds.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    predictor, loaded = _prepare(model, data, "drop", source_pattern, progress)
+    task = _prepare(model, data, "drop", source_pattern, progress)
+    scored = ~task.seen
+    loaded = task.loaded.select(np.flatnonzero(scored).tolist())
     fold = folds_of(loaded, folds, seed=0)
-    if predictor.settings.was_trained_on(loaded.cohort.name):
-        logger.warning("%s", _TRAINED_ON)
-    threshold = predictor.settings.decision.operating_point
-    return cross_score(probabilities(predictor, loaded, progress=progress), loaded, fold=fold, threshold=threshold)
+    for remark in _remarks(task, scored, "all"):
+        logger.warning("%s", remark)
+    threshold = task.predictor.settings.decision.operating_point
+    result = cross_score(
+        probabilities(task.predictor, loaded, progress=progress), loaded, fold=fold, threshold=threshold
+    )
+    return replace(result, pooled=replace(result.pooled, training_overlap=task.overlap(scored)))
 
 
-def _prepare(
-    model: Model, data: Data, on_leakage: str, source_pattern: str | None, progress: bool
-) -> tuple[Predictor, LoadedCohort]:
-    """Load the model and the collection; one that the model was trained on is split as in the training."""
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """A model and a collection to score it on.
+
+    Attributes:
+        predictor: The model.
+        loaded: The collection; images of the training have their split of the training.
+        found: Number of images of the training; None if the checkpoint has no list of them.
+        seen: Whether each image, or another of its source or patient, is of the training, shape (N,).
+        same_name: Whether a collection of the training has the same name.
+    """
+
+    predictor: Predictor
+    loaded: LoadedCohort
+    found: int | None
+    seen: NDArray[np.bool_]
+    same_name: bool
+
+    def overlap(self, scored: NDArray[np.bool_]) -> TrainingOverlap | None:
+        return None if self.found is None else TrainingOverlap(self.found, int((self.seen & ~scored).sum()))
+
+
+def _prepare(model: Model, data: Data, on_leakage: str, source_pattern: str | None, progress: bool) -> _Task:
+    """Load the model and the collection, and give images of the training their split of the training."""
     require("sklearn", extra="evaluate")
     predictor = model if isinstance(model, Predictor) else Predictor.from_pretrained(model)
-    settings = predictor.settings
+    settings, digests = predictor.settings, predictor.checkpoint.training_images
     cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), source_pattern=source_pattern)
-    trained_on = settings.was_trained_on(cohort.name)
-    if trained_on and settings.source_pattern and not source_pattern and not isinstance(data, Cohort):
-        cohort = index_cohort(os.fspath(data), source_pattern=settings.source_pattern)
     require_binary(cohort)
-    given = isinstance(data, Cohort) and bool(cohort.splits)
-    split_again = trained_on and not given and (settings.split == "source" or not cohort.splits)
-    seed = settings.seed or 0
     images = read_cohort(cohort, settings.preprocessing, progress=progress)
     require_readable(images)
+    cohort = images.cohort
+    same_name = settings.was_trained_on(cohort.name)
+    found = None if digests is None else len(cohort) - training_splits(cohort, digests).count(None)
+    trained_on = same_name if found is None else found > 0
+    if trained_on and settings.source_pattern and not source_pattern and not isinstance(data, Cohort):
+        cohort = _with_sources(cohort, os.fspath(data), settings.source_pattern)
+    given = isinstance(data, Cohort) and bool(cohort.splits)
+    split_again = trained_on and not given and (settings.split == "source" or not cohort.splits)
+    if split_again:
+        cohort = replace(cohort, samples=tuple(replace(sample, split=None) for sample in cohort))
+    seed = settings.seed or 0
     loaded = split_images(
-        images, split=settings.split if split_again else None, on_leakage=on_leakage, seed=seed, progress=progress
+        replace(images, cohort=cohort),
+        split=settings.split if split_again and digests is None else None,
+        on_leakage=on_leakage,
+        seed=seed,
+        progress=progress,
     )
-    for line in loaded.cohort.skipped:
+    cohort = loaded.cohort
+    for line in cohort.skipped:
         logger.warning("%s", line)
-    if trained_on and not given:
-        loaded = loaded.matching(hold_out_calibration(loaded.cohort, seed=seed))
-    return predictor, loaded
+    seen: list[str | None] = [None] * len(cohort)
+    if digests is not None and trained_on:
+        seen = spread(cohort, training_splits(cohort, digests))
+        otherwise = "test" if not cohort.splits else None
+        samples = (replace(sample, split=split or sample.split or otherwise) for sample, split in zip(cohort, seen))
+        cohort = replace(cohort, samples=tuple(samples))
+    elif trained_on and not given:
+        cohort = hold_out_calibration(cohort, seed=seed)
+    loaded = replace(loaded, cohort=cohort)
+    return _Task(predictor, loaded, found, np.array([split is not None for split in seen]), same_name)
 
 
-def _remark(split: str, cohort: Cohort, *, settings: ModelSettings, given: bool) -> str:
-    """Return what to know about the scores of a collection that the model was trained on."""
-    how = "the given splits are used, and may include training images" if given else "this one is split in the same way"
-    remarks = [f"The model was trained on a collection named {cohort.name}; {how}."]
-    if cohort.name not in settings.training_data:  # a Hub dataset for a folder, or the reverse
-        remarks.append("If its sources have other names than in the training, it may include training images.")
-    if split == "train":
-        remarks.append(_TRAINED_ON)
-    if split == cohort.selection_split:
-        remarks.append("The epoch and the limit of novelty were selected on this split, so its scores are optimistic.")
-    return " ".join(remarks)
+def _with_sources(cohort: Cohort, data: str, pattern: str) -> Cohort:
+    """Return the samples with the sources and series that a pattern finds, if their names still match it."""
+    with suppress(CohortError):
+        named = {sample.name: sample for sample in index_cohort(data, source_pattern=pattern)}
+        samples = (
+            replace(sample, source=named[sample.name].source, series=named[sample.name].series or sample.series)
+            for sample in cohort
+        )
+        return replace(cohort, samples=tuple(samples))
+    return cohort
+
+
+def _remarks(task: _Task, scored: NDArray[np.bool_], split: str) -> Iterator[str]:
+    """Yield what to know about images of the training in the collection."""
+    cohort = task.loaded.cohort
+    if task.found is None and task.same_name:
+        yield (
+            f"The model was trained on a collection named {cohort.name}, but has no list of its training images: this "
+            "collection is recognized by its name, and the scored images may include training images."
+        )
+    elif task.found is None:
+        yield f"The model has no list of its training images: those in {cohort.name} cannot be recognized."
+    elif task.found:
+        yield (
+            f"{task.found:,} images of {cohort.name} were used in the training of the model; "
+            f"{(task.seen & ~scored).sum():,} images of the same sources are not scored."
+        )
+    by_name = task.found is None and task.same_name
+    if (task.seen & scored).any() or (by_name and split in ("train", "all")):
+        yield "The model was trained on these images: the scores do not show how it performs on new images."
+    elif (task.found or by_name) and split == cohort.selection_split:
+        yield "If the epoch and the limit of novelty were selected on this split, its scores are optimistic."

@@ -159,10 +159,10 @@ def evidence_of(part: LoadedCohort, split: str, *, train: LoadedCohort | None = 
     Args:
         part: The images.
         split: Name of their split.
-        train: Images to train the shortcut baseline on. Without any, it is cross-validated over the sources of the
-            images themselves, and omitted if they are too few.
+        train: Images to train the shortcut baseline on. With too few sources in a class, it is cross-validated over the
+            sources of the images themselves, and omitted if these are too few.
     """
-    if train is not None and len(train.cohort):
+    if train is not None and _sources_of_rarer_class(train) >= PROBE_FOLDS:
         return _evidence(part, split, ridge_called=shortcut_calls([train], [part]))
     try:
         fold = folds_of(part, PROBE_FOLDS, seed=0)
@@ -206,6 +206,11 @@ def _evidence(part: LoadedCohort, split: str, *, ridge_called: NDArray[np.bool_]
         size_mm=np.array(sizes, float) if np.isfinite(sizes).any() else None,
         ridge_called=ridge_called,
     )
+
+
+def _sources_of_rarer_class(loaded: LoadedCohort) -> int:
+    pairs = {(sample.label == POSITIVE_LABEL, sample.source) for sample in loaded.cohort}
+    return min(sum(positive == kind for positive, _ in pairs) for kind in (True, False))
 
 
 def _known(predictor: Predictor, output: Output) -> NDArray[np.bool_]:

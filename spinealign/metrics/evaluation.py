@@ -75,6 +75,19 @@ class Predictions:
     gray: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class TrainingOverlap:
+    """Images of an evaluated collection that the model was trained, selected or calibrated on.
+
+    Attributes:
+        images: Number of images of the whole collection with the pixels of a training image.
+        left_out: Number of images that are not scored for this reason: these, and others of their sources or patients.
+    """
+
+    images: int
+    left_out: int
+
+
 @dataclass(frozen=True, repr=False)
 class Evaluation:
     """Scores of a model on one split of one collection, with their uncertainty.
@@ -94,6 +107,8 @@ class Evaluation:
         thumbnail_ridge: Scores of the shortcut baseline on the same images; None if there were too few to train it.
         sensitivity_by_size: Sensitivity by size of the finding, if sizes are known.
         accepted: Evaluation of the images that are not rejected as unknown; None if no image is accepted.
+        training_overlap: Training images in the collection; None if the training images of the model are not known, or
+            this is the evaluation of the training itself.
         predictions: The predictions themselves; None in an evaluation that was read from a file.
     """
 
@@ -111,6 +126,7 @@ class Evaluation:
     thumbnail_ridge: Baseline | None = None
     sensitivity_by_size: tuple[SizeBin, ...] = ()
     accepted: Evaluation | None = None
+    training_overlap: TrainingOverlap | None = field(default=None, compare=False)
     predictions: Predictions | None = field(default=None, compare=False, repr=False, metadata=NOT_STORED)
 
     def __post_init__(self) -> None:

@@ -40,8 +40,15 @@ def _all_scores(item: Evaluation) -> str:
         f"{item.collection} ({item.split}): {item.images:,} images of {item.distinct}; positive from a probability of "
         f"{item.threshold:.4g}\n{scores_table(item).text()}\n"
         f"true positives {counts.tp:,}, false positives {counts.fp:,}, true negatives {counts.tn:,}, false negatives "
-        f"{counts.fn:,}\n"
+        f"{counts.fn:,}\n{_overlap(item)}"
     )
+
+
+def _overlap(item: Evaluation) -> str:
+    if item.training_overlap is None:
+        return ""
+    found, left_out = item.training_overlap.images, item.training_overlap.left_out
+    return f"training images in the collection {found:,}; images left out of the scores for this reason {left_out:,}\n"
 
 
 def _warnings(evaluations: Sequence[Evaluation]) -> list[str]:

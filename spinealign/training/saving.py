@@ -27,12 +27,14 @@ from spinealign.checkpoint.files import (
     ONNX_FILE,
     SETTINGS_FILE,
     SIZE_CURVE,
+    TRAINING_IMAGES_FILE,
 )
 from spinealign.checkpoint.record import CollectionRecord, ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.splitting import find_leaks
+from spinealign.cohort.training_images import training_digests
 from spinealign.evaluation.scoring import score
 from spinealign.inference.predictor import Predictor
 from spinealign.metrics.folds import CrossValidation
@@ -124,6 +126,7 @@ def _save_with_decision(
     (folder / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
     save_file({"means": statistics.means, "whitening": statistics.whitening}, folder / NOVELTY_FILE)
     (folder / NOVELTY_FILE).chmod(0o644)
+    save_training_images(folder, collections)
     return Predictor(Checkpoint(folder, raw.model), raw.engine), measured
 
 
@@ -165,3 +168,10 @@ def save_network(folder: Path, network: Any, *, settings: ModelSettings, weights
     export_onnx(network, folder / ONNX_FILE, image_size=preprocessing.image_size, weights_dtype=weights_dtype)
     for path in folder.iterdir():
         path.chmod(0o644)
+
+
+def save_training_images(folder: Path, collections: Sequence[LoadedCohort]) -> None:
+    """Write digests of the training images, with which `evaluate` recognizes them."""
+    path = folder / TRAINING_IMAGES_FILE
+    save_file(training_digests([item.cohort for item in collections]), path)
+    path.chmod(0o644)

@@ -84,6 +84,7 @@ def test_a_branch_and_a_commit_are_loaded(hub, pushed, gray):
 def test_only_the_files_of_the_engine_are_downloaded(hub, pushed, engine, weights):
     checkpoint = find_checkpoint(pushed[0], engine=engine)
     small = {"config.json", "preprocessor_config.json", "spinealign.json", "novelty.safetensors", "metrics.json"}
+    small |= {"training_images.safetensors"}
     wanted = {*small, weights}
     assert {path.name for path in checkpoint.folder.iterdir()} == wanted
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import cProfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -207,6 +209,19 @@ def test_a_hub_dataset_without_labels_is_refused():
 
     with pytest.raises(CohortError, match="one image column"):
         hub_samples(Dataset.from_dict({"text": ["a"]}), "train")
+
+
+def test_the_work_of_indexing_grows_linearly(tmp_path):
+    calls = {}
+    for count in (200, 800):
+        for number in range(count):
+            path = tmp_path / str(count) / ("fracture" if number % 2 else "normal") / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        with cProfile.Profile() as profile:
+            index_cohort(tmp_path / str(count))
+        calls[count] = sum(entry.callcount for entry in profile.getstats())
+    assert calls[800] < 5 * calls[200]
 
 
 @pytest.mark.data

@@ -50,7 +50,7 @@ def test_gray_and_color_files_with_equal_pixels_are_identical(tmp_path):
     gray = np.arange(24 * 24).reshape(24, 24) % 251
     paths = saved(tmp_path / "gray.png", gray), saved(tmp_path / "rgb.png", np.stack([gray] * 3, axis=-1))
     loaded = read_cohort(cohort(*paths, saved(tmp_path / "other.png", gray.T)), CONFIG, progress=False)
-    first, second, third = loaded.pixel_hashes
+    first, second, third = (sample.digest for sample in loaded.cohort)
     assert first == second != third
 
 

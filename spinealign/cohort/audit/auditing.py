@@ -78,7 +78,7 @@ def _findings(loaded: LoadedCohort, cohort: Cohort, *, seed: int) -> Audit:
         series=_distinct([sample.series for sample in cohort]),
         patients=_distinct([sample.patient for sample in cohort]),
         copies=(min(sizes), float(median(sizes)), max(sizes)),
-        identical=len(cohort) - len(set(loaded.pixel_hashes)),
+        identical=len(cohort) - len({sample.digest for sample in cohort}),
         look_groups=0,
         straddling=_straddling(loaded.cohort, cohort),
         contradicting=_contradicting(cohort),
