@@ -6,6 +6,7 @@ import csv
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,38 +61,57 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
 
 def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
     folders = _subfolders(root)
-    skipped: list[str] = []
-    samples: list[Sample] = []
     splits = [folder for folder in folders if folder.name.lower() in _SPLIT_NAMES]
-    classes: list[tuple[str | None, Path]]
-    if splits:
-        skipped += [f"{folder.name}/: not a split folder" for folder in folders if folder not in splits]
-        classes = [(_SPLIT_NAMES[split.name.lower()], folder) for split in splits for folder in _subfolders(split)]
-    else:
+    skipped = [f"{folder.name}/: not a split folder" for folder in folders if splits and folder not in splits]
+    classes: list[tuple[str | None, Path]] = [(split.name, folder) for split in splits for folder in _subfolders(split)]
+    if not splits:
         classes = [(None, folder) for folder in folders]
-    loose = {path for folder in (root, *splits) for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES}
-    skipped += [f"{path.relative_to(root).as_posix()}: not in a class folder" for path in sorted(loose)]
+    loose = sorted(path for folder in (root, *splits) for path in folder.iterdir() if _is_image(path))
+    skipped += [f"{path.relative_to(root).as_posix()}: not in a class folder" for path in loose]
     if not classes:
         raise CohortError(f"{root} has no class folders; expected for example {POSITIVE_LABEL}/ and {NEGATIVE_LABEL}/.")
+    samples: list[Sample] = []
     for split, folder in classes:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-        skipped += [
-            f"{path.relative_to(root)}: not an image file"
-            for path in files
-            if path.suffix.lower() not in IMAGE_SUFFIXES
-        ]
+        skipped += [f"{path.relative_to(root)}: not an image file" for path in files if not _is_image(path)]
+        images = [path for path in files if _is_image(path)]
         if not images:
             raise CohortError(f"The class folder {folder} contains no images; add some or remove it.")
-        for path in images:
-            name = path.relative_to(root).as_posix()
-            source, series = parse_name(path.stem, pattern, otherwise=name)
-            samples.append(Sample(str(path), folder.name.strip().lower(), source, series, split, name))
+        known = {"label": folder.name, "split": split}
+        samples += [_sample(str(path), path.relative_to(root).as_posix(), path.stem, pattern, known) for path in images]
     return Cohort(root.resolve().name, tuple(samples), tuple(skipped))
 
 
 def _subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _sample(
+    image: str | bytes, name: str, stem: str, pattern: re.Pattern[str], known: Mapping[str, Any], where: str = ""
+) -> Sample:
+    """Return a sample; `known` has the columns of a manifest, and `where` names them in messages."""
+    source, series = parse_name(stem, pattern, otherwise=name)
+    split, size_mm = known.get("split") or None, known.get("size_mm")
+    if split is not None and split.strip().lower() not in _SPLIT_NAMES:
+        raise CohortError(f"{where}: unknown split {split!r}; use one of {', '.join(SPLITS)}.")
+    try:
+        size_mm = None if size_mm in (None, "") else float(size_mm)
+    except ValueError:
+        raise CohortError(f"{where}: size_mm {size_mm!r} is not a number.") from None
+    return Sample(
+        image,
+        str(known["label"]).strip().lower(),
+        known.get("source") or source,
+        known.get("series") or series,
+        split and _SPLIT_NAMES[split.strip().lower()],
+        name,
+        size_mm,
+        known.get("patient") or None,
+    )
 
 
 def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
@@ -105,41 +125,15 @@ def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
     skipped: list[str] = []
     samples: list[Sample] = []
     for number, row in enumerate(rows, start=2):
-        path, label = manifest.parent / (row["path"] or ""), (row["label"] or "").strip().lower()
-        if not label or not path.is_file():
-            skipped.append(f"{manifest.name} line {number}: {'no such file' if label else 'no label'}")
-            continue
-        source, series = parse_name(path.stem, pattern, otherwise=row["path"])
-        samples.append(
-            Sample(
-                image=str(path),
-                label=label,
-                source=row.get("source") or source,
-                series=row.get("series") or series,
-                split=_split_named(row.get("split"), f"{manifest.name} line {number}"),
-                name=row["path"],
-                size_mm=_number(row.get("size_mm"), f"{manifest.name} line {number}"),
-                patient=row.get("patient") or None,
-            )
-        )
+        where, path = f"{manifest.name} line {number}", manifest.parent / (row["path"] or "")
+        if not (row["label"] or "").strip():
+            skipped.append(f"{where}: no label")
+        elif not path.is_file():
+            skipped.append(f"{where}: no such file")
+        else:
+            samples.append(_sample(str(path), row["path"], path.stem, pattern, row, where))
     name = manifest.resolve().parent.name if manifest.name == MANIFEST_FILE else manifest.stem
     return Cohort(name, tuple(samples), tuple(skipped))
-
-
-def _split_named(value: str | None, where: str) -> str | None:
-    if not value:
-        return None
-    try:
-        return _SPLIT_NAMES[value.strip().lower()]
-    except KeyError:
-        raise CohortError(f"{where}: unknown split {value!r}; use one of {', '.join(SPLITS)}.") from None
-
-
-def _number(value: str | None, where: str) -> float | None:
-    try:
-        return float(value) if value else None
-    except ValueError:
-        raise CohortError(f"{where}: size_mm {value!r} is not a number.") from None
 
 
 def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
@@ -153,13 +147,9 @@ def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
             f"Found no folder {dataset_id}, and no Hub dataset of this name could be loaded; check the name, your "
             f"access (hf auth login) and the network. {explain(error, dataset_id)}"
         ) from error
-    samples: list[Sample] = []
-    skipped: list[str] = []
-    for split in splits:
-        found, without = hub_samples(splits[split], split, source_pattern=source_pattern)
-        samples += found
-        skipped += without
-    return Cohort(dataset_id, tuple(samples), tuple(skipped))
+    found = [hub_samples(splits[split], split, source_pattern=source_pattern) for split in splits]
+    samples, skipped = (tuple(item for part in parts for item in part) for parts in zip(*found))
+    return Cohort(dataset_id, samples, skipped)
 
 
 def hub_samples(rows: Any, split: str, *, source_pattern: str | None = None) -> tuple[list[Sample], list[str]]:
@@ -185,29 +175,19 @@ def hub_samples(rows: Any, split: str, *, source_pattern: str | None = None) -> 
     if len(image_columns) != 1 or label_column is None:
         raise CohortError(f"Split {split} needs one image column and a column named label; it has {rows.column_names}.")
     names = rows.features[label_column]
-    rows = rows.cast_column(image_columns[0], Image(decode=False))
+    known_split = {"split": split} if split.lower() in _SPLIT_NAMES else {}
     samples: list[Sample] = []
     skipped: list[str] = []
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows.cast_column(image_columns[0], Image(decode=False))):
         name, image, label = f"{split} row {number}", row[image_columns[0]], row[label_column]
         if isinstance(names, ClassLabel):
             label = None if label is None or label < 0 else names.int2str(label)
         if image is None or label is None:
             skipped.append(f"{name}: no {'image' if image is None else 'label'}")
             continue
-        source, series = parse_name(Path(image["path"] or "").stem, pattern, otherwise=name)
-        samples.append(
-            Sample(
-                image=image["path"] if image["bytes"] is None else image["bytes"],
-                label=str(label).lower(),
-                source=row.get("source") or source,
-                series=row.get("series") or series,
-                split=_split_named(row["split"], name) if "split" in row else _SPLIT_NAMES.get(split.lower()),
-                name=name,
-                size_mm=row.get("size_mm"),
-                patient=row.get("patient") or None,
-            )
-        )
+        content = image["path"] if image["bytes"] is None else image["bytes"]
+        known = {**known_split, **row, "label": label}
+        samples.append(_sample(content, name, Path(image["path"] or "").stem, pattern, known, name))
     return samples, skipped
 
 
@@ -216,9 +196,14 @@ def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
     if not cohort.samples:
         raise CohortError(f"{cohort.name} contains no images; expected PNG, JPEG or DICOM files.")
     for split in cohort.splits:
-        missing = set(cohort.labels) - set(cohort.part(split).labels)
+        present = cohort.part(split).labels
+        missing = sorted(set(cohort.labels) - set(present))
+        close = [(name, near) for name in missing for near in difflib.get_close_matches(name, present, n=1)]
         if missing:
-            raise CohortError(_class_mismatch(cohort, split, sorted(missing)))
+            raise CohortError(
+                f"{cohort.name}: split {split} has the classes {', '.join(present)} but lacks {', '.join(missing)}."
+                + "".join(f" Is {near!r} a misspelled {name!r}?" for name, near in close)
+            )
     unknown = sum(sample.source == sample.name for sample in cohort)
     if not unknown:
         return cohort
@@ -229,13 +214,6 @@ def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
         "only by visual similarity"
     )
     return replace(cohort, skipped=(*cohort.skipped, line))
-
-
-def _class_mismatch(cohort: Cohort, split: str, missing: list[str]) -> str:
-    present = cohort.part(split).labels
-    message = f"{cohort.name}: split {split} has the classes {', '.join(present)} but lacks {', '.join(missing)}."
-    close = [(name, near) for name in missing for near in difflib.get_close_matches(name, present, n=1)]
-    return message + "".join(f" Is {near!r} a misspelled {name!r}?" for name, near in close)
 
 
 def require_parts(cohort: Cohort) -> Cohort:
@@ -262,9 +240,8 @@ def require_binary(cohort: Cohort) -> None:
     """
     if len(cohort.labels) == 2 and POSITIVE_LABEL in cohort.labels:
         return
-    close = difflib.get_close_matches(POSITIVE_LABEL, cohort.labels, n=1)
-    hint = f" Is {close[0]!r} a misspelled {POSITIVE_LABEL!r}?" if close and close[0] != POSITIVE_LABEL else ""
+    close = difflib.get_close_matches(POSITIVE_LABEL, set(cohort.labels) - {POSITIVE_LABEL}, n=1)
     raise CohortError(
         f"{cohort.name} has the classes {', '.join(cohort.labels)}; training needs two, and {POSITIVE_LABEL!r} is the "
-        f"positive one.{hint}"
+        "positive one." + "".join(f" Is {near!r} a misspelled {POSITIVE_LABEL!r}?" for near in close)
     )

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,8 +81,7 @@ class LoadedCohort:
         return LoadedCohort(cohort, self.gray[[index[sample.name] for sample in cohort]], self.config)
 
 
-@dataclass(frozen=True)
-class _File:
+class _File(NamedTuple):
     gray: NDArray[np.uint8]
     standard: NDArray[np.uint8]
     properties: tuple[float, ...]
@@ -120,31 +120,21 @@ def read_cohort(
             return f"{sample.name}: {error}"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(
-            tqdm(
-                pool.map(read, cohort),
-                f"reading {cohort.name}",
-                len(cohort),
-                unit="image",
-                disable=None if progress else True,
-            )
-        )
-    pairs = list(zip(cohort, results))
-    unreadable = tuple((sample, result) for sample, result in pairs if isinstance(result, str))
-    files = [(sample, result) for sample, result in pairs if isinstance(result, _File)]
+        quiet = None if progress else True
+        results = list(tqdm(pool.map(read, cohort), f"reading {cohort.name}", len(cohort), unit="image", disable=quiet))
+    unreadable = tuple((sample, result) for sample, result in zip(cohort, results) if isinstance(result, str))
+    files = [(sample, result) for sample, result in zip(cohort, results) if isinstance(result, _File)]
     if not files:
         first = f"; the first: {unreadable[0][1]}" if unreadable else "."
         raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read{first}")
-    samples = _identified(
-        [replace(sample, digest=file.digest) for sample, file in files], [file.identity for _, file in files]
-    )
+    gray, standard, properties, _, _ = zip(*(file for _, file in files))
     skipped = (*cohort.skipped, *(message for _, message in unreadable))
     return LoadedCohort(
-        replace(cohort, samples=samples, skipped=skipped),
-        np.stack([file.gray for _, file in files]),
+        replace(cohort, samples=_identified(files), skipped=skipped),
+        np.stack(gray),
         config,
-        standard=None if _renders_alike(config, STANDARD) else np.stack([file.standard for _, file in files]),
-        properties=dict(zip(PROPERTIES, np.array([file.properties for _, file in files], float).T)),
+        standard=None if _renders_alike(config, STANDARD) else np.stack(standard),
+        properties=dict(zip(PROPERTIES, np.array(properties, float).T)),
         unreadable=unreadable,
     )
 
@@ -168,14 +158,8 @@ def _read_file(content: bytes, config: PreprocessingConfig, salt: bytes) -> _Fil
     image = read_slice(content)
     rendered = render(image, STANDARD)
     standard = resize(rendered, STANDARD)
-    alike = _renders_alike(config, STANDARD)
-    return _File(
-        standard if alike else resize(render(image, config), config),
-        standard,
-        measure_file(content, rendered),
-        pixel_digest(image),
-        read_identity(content, salt),
-    )
+    gray = standard if _renders_alike(config, STANDARD) else resize(render(image, config), config)
+    return _File(gray, standard, measure_file(content, rendered), pixel_digest(image), read_identity(content, salt))
 
 
 def _renders_alike(one: PreprocessingConfig, other: PreprocessingConfig) -> bool:
@@ -183,16 +167,16 @@ def _renders_alike(one: PreprocessingConfig, other: PreprocessingConfig) -> bool
     return replace(one, image_mean=other.image_mean, image_std=other.image_std) == other
 
 
-def _identified(samples: Sequence[Sample], identities: Sequence[Identity]) -> tuple[Sample, ...]:
-    """Fill in unknown series and patients with numbers made from the headers.
+def _identified(files: Sequence[tuple[Sample, _File]]) -> tuple[Sample, ...]:
+    """Return the samples with digests; unknown series and patients become numbers made from the headers.
 
     One patient in all headers counts as unknown: anonymizers often write the same word to every file.
     """
-    series = numbered("series", [identity.series for identity in identities])
-    patients = numbered("patient", [identity.patient for identity in identities])
+    series = numbered("series", [file.identity.series for _, file in files])
+    patients = numbered("patient", [file.identity.patient for _, file in files])
     if len(set(patients)) == 1:
-        patients = (None,) * len(samples)
+        patients = (None,) * len(files)
     return tuple(
-        replace(sample, series=sample.series or scan, patient=sample.patient or patient)
-        for sample, scan, patient in zip(samples, series, patients)
+        replace(sample, series=sample.series or scan, patient=sample.patient or patient, digest=file.digest)
+        for (sample, file), scan, patient in zip(files, series, patients)
     )

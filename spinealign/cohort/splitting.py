@@ -89,24 +89,17 @@ def find_leaks(cohort: Cohort) -> list[tuple[str, tuple[str, ...]]]:
 
     Patients are named by one of their sources.
     """
-    return [
-        (
-            unit if len(sources) == 1 else f"the patient of {unit}",
-            tuple(split for split in SPLITS if split in splits),
-        )
-        for unit, (sources, splits) in sorted(_sources_and_splits(cohort).items())
-        if len(splits) > 1
-    ]
-
-
-def _sources_and_splits(cohort: Cohort) -> dict[str, tuple[set[str], set[str]]]:
-    """Return the sources and the splits of each group in `cohort.units`."""
-    found: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    sources: dict[str, set[str]] = defaultdict(set)
+    splits: dict[str, set[str]] = defaultdict(set)
     for sample, unit in zip(cohort, cohort.units):
-        found[unit][0].add(sample.source)
-        if sample.split:
-            found[unit][1].add(sample.split)
-    return found
+        sources[unit].add(sample.source)
+        if sample.split is not None:
+            splits[unit].add(sample.split)
+    return [
+        (unit if len(sources[unit]) == 1 else f"the patient of {unit}", tuple(sorted(splits[unit], key=SPLITS.index)))
+        for unit in sorted(splits)
+        if len(splits[unit]) > 1
+    ]
 
 
 def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
@@ -130,10 +123,11 @@ def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
         return cohort
     if policy == "error":
         raise LeakageError(leaks)
-    last = {unit: max(splits, key=SPLITS.index) for unit, (_, splits) in _sources_and_splits(cohort).items() if splits}
-    kept = tuple(
-        sample for sample, unit in zip(cohort, cohort.units) if sample.split is None or sample.split == last[unit]
-    )
+    last: dict[str, str] = {}
+    for sample, unit in zip(cohort, cohort.units):
+        if sample.split is not None:
+            last[unit] = max(last.get(unit, sample.split), sample.split, key=SPLITS.index)
+    kept = tuple(sample for sample, unit in zip(cohort, cohort.units) if sample.split in (None, last.get(unit)))
     dropped = len(cohort) - len(kept)
     named = ", ".join(name for name, _ in leaks)
     line = f"{cohort.name}: dropped {dropped} images whose source or patient is also in a later split: {named}"
@@ -180,13 +174,10 @@ def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
         return cohort
     if len(set(train.units)) < FOLDS:
         return cohort
-    held_out = set(_folds(train, FOLDS, seed)[0])
     training = [index for index, sample in enumerate(cohort) if sample.split == "train"]
-    chosen = {index for number, index in enumerate(training) if number in held_out}
-    samples = tuple(
-        replace(sample, split="calibration") if index in chosen else sample for index, sample in enumerate(cohort)
-    )
-    changed = replace(cohort, samples=samples)
+    chosen = {training[number] for number in _folds(train, FOLDS, seed)[0]}
+    samples = (replace(item, split="calibration") if index in chosen else item for index, item in enumerate(cohort))
+    changed = replace(cohort, samples=tuple(samples))
     part = changed.part("calibration")
     first = cohort.labels[0]
     enough = enough_sources(np.array([item.label == first for item in part]), [item.source for item in part])

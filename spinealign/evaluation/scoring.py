@@ -48,22 +48,16 @@ def score(
         CheckpointError: If the model is not a binary classifier of the finding.
     """
     part, name = held_out_part(loaded, split)
-    index = _checked_index(predictor)
+    index, threshold = finding_index(predictor), predictor.settings.decision.operating_point
     if output is None:
         output = network_output(predictor, part, progress=progress)
     probability = predictor.calibrate(output.logits)[:, index]
     evidence = evidence_of(part, name, train=None if name == "train" else loaded.part("train"))
-    threshold = predictor.settings.decision.operating_point
-    evaluation = Evaluation.of(part.positive, probability, evidence=evidence, threshold=threshold)
-    known = _known(predictor, output)
     accepted = None
-    if known.any():
-        accepted = Evaluation.of(
-            part.positive[known],
-            probability[known],
-            evidence=evidence.part(known, split=f"{name}, accepted"),
-            threshold=threshold,
-        )
+    if (known := _known(predictor, output)).any():
+        evidence_known = evidence.part(known, split=f"{name}, accepted")
+        accepted = Evaluation.of(part.positive[known], probability[known], evidence=evidence_known, threshold=threshold)
+    evaluation = Evaluation.of(part.positive, probability, evidence=evidence, threshold=threshold)
     return replace(evaluation, accepted=accepted, predictions=_predictions(part, probability))
 
 
@@ -71,7 +65,7 @@ def cross_score(
     probability: NDArray[np.floating], loaded: LoadedCohort, *, fold: NDArray[np.intp], threshold: float
 ) -> CrossValidation:
     """Score N probabilities fold by fold (see `folds_of`); each shortcut baseline is trained on the other folds."""
-    evidence = _evidence(loaded, "all", ridge_called=fold_calls(_thumbnails(loaded), loaded.positive, fold=fold))
+    evidence = _evidence(loaded, "all", fold_calls(_thumbnails(loaded), loaded.positive, fold=fold))
     return CrossValidation.of(loaded.positive, probability, fold=fold, evidence=evidence, threshold=threshold)
 
 
@@ -103,7 +97,7 @@ def probabilities(predictor: Predictor, loaded: LoadedCohort, *, progress: bool 
     Raises:
         CheckpointError: If the model is not a binary classifier of the finding.
     """
-    index = _checked_index(predictor)
+    index = finding_index(predictor)
     return predictor.calibrate(network_output(predictor, loaded, progress=progress).logits)[:, index]
 
 
@@ -113,25 +107,12 @@ def finding_index(predictor: Predictor) -> int:
     Raises:
         CheckpointError: If the model is not a binary classifier of the finding.
     """
-    positive = predictor.settings.positive_class
-    if len(predictor.labels) != 2 or positive not in predictor.labels:
+    if len(predictor.labels) != 2 or not {POSITIVE_LABEL, predictor.settings.positive_class} <= {*predictor.labels}:
         raise CheckpointError(
             f"{predictor.model} has the classes {', '.join(predictor.labels)}. An evaluation needs two classes, one of "
-            f"them {positive!r}."
+            f"them {POSITIVE_LABEL!r}, which collections are labeled with."
         )
-    return predictor.labels.index(positive)
-
-
-def _checked_index(predictor: Predictor) -> int:
-    """Return the index of the positive class, which must be the one that collections are labeled with."""
-    positive = predictor.settings.positive_class
-    index = finding_index(predictor)
-    if positive != POSITIVE_LABEL:
-        raise CheckpointError(
-            f"{predictor.model} detects {positive!r}, but collections are labeled with {POSITIVE_LABEL!r}. Evaluate a "
-            f"model of {POSITIVE_LABEL!r}."
-        )
-    return index
+    return predictor.labels.index(POSITIVE_LABEL)
 
 
 def held_out_part(loaded: LoadedCohort, split: str | None = None) -> tuple[LoadedCohort, str]:
@@ -163,12 +144,12 @@ def evidence_of(part: LoadedCohort, split: str, *, train: LoadedCohort | None = 
             sources of the images themselves, and omitted if these are too few.
     """
     if train is not None and _sources_of_rarer_class(train) >= PROBE_FOLDS:
-        return _evidence(part, split, ridge_called=shortcut_calls([train], [part]))
+        return _evidence(part, split, shortcut_calls([train], [part]))
     try:
         fold = folds_of(part, PROBE_FOLDS, seed=0)
     except CohortError:
-        return _evidence(part, split, ridge_called=None)
-    return _evidence(part, split, ridge_called=fold_calls(_thumbnails(part), part.positive, fold=fold))
+        return _evidence(part, split, None)
+    return _evidence(part, split, fold_calls(_thumbnails(part), part.positive, fold=fold))
 
 
 def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]:
@@ -184,18 +165,13 @@ def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]
 
 
 def shortcut_calls(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort]) -> NDArray[np.bool_]:
-    """Return whether a linear model on thumbnails classifies each held-out image as positive, shape (N,).
-
-    Args:
-        train: Training images.
-        held_out: Images to classify.
-    """
+    """Return whether a linear model on thumbnails of `train` classifies each held-out image as positive, shape (N,)."""
     features = [np.concatenate([_thumbnails(part) for part in parts]) for parts in (train, held_out)]
     positive = np.concatenate([part.positive for part in train])
     return thumbnail_ridge_calls(features[0], positive, test=features[1])
 
 
-def _evidence(part: LoadedCohort, split: str, *, ridge_called: NDArray[np.bool_] | None) -> Evidence:
+def _evidence(part: LoadedCohort, split: str, ridge_called: NDArray[np.bool_] | None) -> Evidence:
     patients = [sample.patient for sample in part.cohort]
     sizes = [np.nan if sample.size_mm is None else sample.size_mm for sample in part.cohort]
     return Evidence(
@@ -209,8 +185,9 @@ def _evidence(part: LoadedCohort, split: str, *, ridge_called: NDArray[np.bool_]
 
 
 def _sources_of_rarer_class(loaded: LoadedCohort) -> int:
-    pairs = {(sample.label == POSITIVE_LABEL, sample.source) for sample in loaded.cohort}
-    return min(sum(positive == kind for positive, _ in pairs) for kind in (True, False))
+    pairs = {(sample.label, sample.source) for sample in loaded.cohort}
+    positive = sum(label == POSITIVE_LABEL for label, _ in pairs)
+    return min(positive, len(pairs) - positive)
 
 
 def _known(predictor: Predictor, output: Output) -> NDArray[np.bool_]:

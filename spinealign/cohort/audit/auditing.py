@@ -13,7 +13,7 @@ import numpy as np
 from spinealign.cohort.audit.confounding import positive_label, property_findings, series_of_classes, shortcut_probes
 from spinealign.cohort.audit.findings import Audit, PartCount, Straddling
 from spinealign.cohort.audit.verdict import verdict_of
-from spinealign.cohort.cohort import SPLITS, Cohort
+from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.duplicates.grouping import join_copies
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import STANDARD, LoadedCohort, read_cohort
@@ -53,61 +53,49 @@ def audit(
     if not data.properties:
         raise ValueError("Expected a cohort as returned by read_cohort, got a part or a split of one.")
     groups = data.visual_groups(progress=progress)
-    findings = _findings(data, join_copies(data, groups), seed=seed)
-    similar = sum(size > 1 for size in Counter(groups.tolist()).values())
-    findings = replace(findings, look_groups=similar)
-    return replace(findings, verdict=verdict_of(findings))
-
-
-def _findings(loaded: LoadedCohort, cohort: Cohort, *, seed: int) -> Audit:
-    """Return the findings, except the visual groups and the verdict.
-
-    The sources of `loaded` are given by names, those of `cohort` also by visual similarity.
-    """
+    cohort = join_copies(data, groups)
     positive = positive_label(cohort.labels)
     sizes = Counter(sample.source for sample in cohort).values()
-    pictures = LoadedCohort(cohort, loaded.looks, STANDARD)
-    unreadable = tuple(message for _, message in loaded.unreadable)
-    return Audit(
+    pictures = LoadedCohort(cohort, data.looks, STANDARD)
+    unreadable = tuple(message for _, message in data.unreadable)
+    findings = Audit(
         name=cohort.name,
         images=len(cohort),
         positive=positive,
         parts=_parts(cohort),
         sources=len(sizes),
-        effective_sources=_effective_sources(cohort, np.ones(len(cohort), bool)),
+        effective_sources=_effective_sources(cohort.samples),
         series=_distinct([sample.series for sample in cohort]),
         patients=_distinct([sample.patient for sample in cohort]),
         copies=(min(sizes), float(median(sizes)), max(sizes)),
         identical=len(cohort) - len({sample.digest for sample in cohort}),
-        look_groups=0,
-        straddling=_straddling(loaded.cohort, cohort),
+        look_groups=sum(size > 1 for size in Counter(groups.tolist()).values()),
+        straddling=_straddling(data.cohort, cohort),
         contradicting=_contradicting(cohort),
         class_series=series_of_classes(cohort),
-        properties=property_findings(cohort, loaded.properties, positive=positive),
+        properties=property_findings(cohort, data.properties, positive=positive),
         probes=shortcut_probes(pictures, positive, seed=seed),
         unreadable=unreadable,
         notes=tuple(line for line in cohort.skipped if line not in unreadable),
         pictures=pictures,
     )
+    return replace(findings, verdict=verdict_of(findings))
 
 
 def _parts(cohort: Cohort) -> tuple[PartCount, ...]:
-    indices = defaultdict(list)
-    for index, sample in enumerate(cohort):
-        indices[sample.split, sample.label].append(index)
-    rank = {split: number for number, split in enumerate((*SPLITS, None))}
-    parts = []
-    for split, label in sorted(indices, key=lambda part: (rank[part[0]], part[1])):
-        members = np.zeros(len(cohort), bool)
-        members[indices[split, label]] = True
-        sources = {cohort.samples[index].source for index in indices[split, label]}
-        parts.append(PartCount(split, label, int(members.sum()), len(sources), _effective_sources(cohort, members)))
-    return tuple(parts)
+    parts: dict[tuple[str | None, str], list[Sample]] = defaultdict(list)
+    for sample in cohort:
+        parts[sample.split, sample.label].append(sample)
+    ordered = sorted(parts.items(), key=lambda part: ((*SPLITS, None).index(part[0][0]), part[0][1]))
+    return tuple(
+        PartCount(split, label, len(part), len({item.source for item in part}), _effective_sources(part))
+        for (split, label), part in ordered
+    )
 
 
-def _effective_sources(cohort: Cohort, members: np.ndarray) -> float:
-    _, source = np.unique([sample.source for sample in cohort], return_inverse=True)
-    return effective_number(source, members)
+def _effective_sources(samples: Sequence[Sample]) -> float:
+    _, source = np.unique([sample.source for sample in samples], return_inverse=True)
+    return effective_number(source, np.ones(len(samples), bool))
 
 
 def _distinct(names: Sequence[str | None]) -> int | None:
@@ -117,15 +105,11 @@ def _distinct(names: Sequence[str | None]) -> int | None:
 def _straddling(named: Cohort, cohort: Cohort) -> tuple[Straddling, ...]:
     """Return the sources in more than one split, then the series and the patients; `named` has the sources by name."""
     known_by_name = {source for source, _ in find_leaks(named)}
-    kinds: dict[str, list[str | None]] = {
-        "source": [sample.source for sample in cohort],
-        "series": [sample.series for sample in cohort],
-        "patient": [sample.patient for sample in cohort],
-    }
     found = []
-    for kind, names in kinds.items():
+    for kind in ("source", "series", "patient"):
         counts: dict[str, Counter[str]] = defaultdict(Counter)
-        for sample, name in zip(cohort, names):
+        for sample in cohort:
+            name = getattr(sample, kind)
             if name is not None and sample.split is not None:
                 counts[name][sample.split] += 1
         for name in sorted(name for name, splits in counts.items() if len(splits) > 1):

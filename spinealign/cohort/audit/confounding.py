@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from math import sqrt
 from statistics import NormalDist
 
@@ -39,12 +39,8 @@ def series_of_classes(cohort: Cohort) -> tuple[ClassSeries, ...]:
     unknown series are left out; each result gives the share of the class with a known series.
     """
     sources: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    images: Counter[str] = Counter()
-    known: Counter[str] = Counter()
     for sample in cohort:
-        images[sample.label] += 1
         if sample.series is not None:
-            known[sample.label] += 1
             sources[sample.label][sample.series].add(sample.source)
     found = []
     for label, series in sorted(sources.items()) if len(sources) > 1 else ():
@@ -52,7 +48,9 @@ def series_of_classes(cohort: Cohort) -> tuple[ClassSeries, ...]:
         own = not set(series) & others
         single = len(series) == 1 and others != set(series)
         if (single or (own and len(series) < _FEW_SERIES)) and sum(map(len, series.values())) >= 2 * len(series):
-            found.append(ClassSeries(label, tuple(sorted(series)), own, known[label] / images[label]))
+            scans = [sample.series for sample in cohort if sample.label == label]
+            known = (len(scans) - scans.count(None)) / len(scans)
+            found.append(ClassSeries(label, tuple(sorted(series)), own, known))
     return tuple(found)
 
 
@@ -76,10 +74,9 @@ def property_findings(
     from sklearn.metrics import roc_auc_score
 
     keys = [(sample.source, sample.label) for sample in cohort]
-    unique = sorted(set(keys))
-    number = {key: index for index, key in enumerate(unique)}
+    number = {key: index for index, key in enumerate(sorted(set(keys)))}
     member = np.array([number[key] for key in keys])
-    sizes, kinds = np.bincount(member), np.array([label for _, label in unique])
+    sizes, kinds = np.bincount(member), np.array([label for _, label in number])
     positives = kinds == positive
     threshold = _alarm_area(int(positives.sum()), int((~positives).sum()))
     found = []
@@ -107,58 +104,44 @@ def shortcut_probes(loaded: LoadedCohort, positive: str | None, *, seed: int = 0
     """
     if positive is None:
         return (Probe("anything", note="it needs two classes, or one named fracture"),)
-    cohort = loaded.cohort
     features = np.stack([thumbnail(gray) for gray in loaded.gray])
-    truth = np.array([sample.label == positive for sample in cohort])
-    splits = np.array([sample.split or "" for sample in cohort])
-    probes = [_split_probe(cohort, features, truth, train=splits == "train", test=(split, splits == split))
-              for split in cohort.splits if split != "train"]  # fmt: skip
+    truth = np.array([sample.label == positive for sample in loaded.cohort])
+    sources = np.array([sample.source for sample in loaded.cohort])
+    splits = np.array([sample.split or "" for sample in loaded.cohort])
+    train = splits == "train"
+    probes = []
+    for split in loaded.cohort.splits:
+        tested = splits == split
+        if split == "train":
+            continue
+        if len(set(truth[train].tolist())) < 2:
+            probes.append(Probe(split, note="the train split does not have both classes"))
+            continue
+        calls = thumbnail_ridge_calls(features[train], truth[train], test=features[tested])
+        probes.append(_judged(split, truth[tested], calls, sources[tested]))
     if not probes:
         probes = [Probe("the given split", note="the collection has no held-out split")]
-    return (*probes, _folds_probe(cohort, features, truth, seed=seed))
-
-
-def _split_probe(
-    cohort: Cohort,
-    features: NDArray[np.float32],
-    truth: NDArray[np.bool_],
-    *,
-    train: NDArray[np.bool_],
-    test: tuple[str, NDArray[np.bool_]],
-) -> Probe:
-    split, held_out = test
-    if len(set(truth[train].tolist())) < 2:
-        return Probe(split, note="the train split does not have both classes")
-    calls = thumbnail_ridge_calls(features[train], truth[train], test=features[held_out])
-    return _judged(split, calls, cohort, truth=truth, tested=held_out)
-
-
-def _folds_probe(cohort: Cohort, features: NDArray[np.float32], truth: NDArray[np.bool_], *, seed: int) -> Probe:
-    units = cohort.units
-    rarest = min(len({unit for unit, is_it in zip(units, truth) if is_it == kind}) for kind in (True, False))
-    folds = min(FOLDS, rarest)
-    on = f"{folds} folds over sources"
+    units = np.array(loaded.cohort.units)
+    folds = min(FOLDS, *(len(set(units[truth == kind])) for kind in (True, False)))
     if folds < 2:
-        return Probe("folds over sources", note="a class has fewer than two distinct sources")
+        return (*probes, Probe("folds over sources", note="a class has fewer than two distinct sources"))
+    on = f"{folds} folds over sources"
     try:
-        calls = fold_calls(features, truth, fold=source_folds(truth, units, folds=folds, seed=seed))
+        calls = fold_calls(features, truth, fold=source_folds(truth, units.tolist(), folds=folds, seed=seed))
     except ValueError:
-        return Probe(on, note="a fold would leave only one class to train on")
-    return _judged(on, calls, cohort, truth=truth, tested=np.ones(len(truth), bool))
+        return (*probes, Probe(on, note="a fold would leave only one class to train on"))
+    return (*probes, _judged(on, truth, calls, sources))
 
 
-def _judged(
-    on: str, calls: NDArray[np.bool_], cohort: Cohort, *, truth: NDArray[np.bool_], tested: NDArray[np.bool_]
-) -> Probe:
-    sources = [sample.source for sample, is_tested in zip(cohort, tested) if is_tested]
-    reached = Baseline.of(truth[tested], calls, groups=sources)
-    share = float(truth[tested].mean())
+def _judged(on: str, truth: NDArray[np.bool_], calls: NDArray[np.bool_], sources: NDArray[np.str_]) -> Probe:
+    reached = Baseline.of(truth, calls, groups=sources.tolist())
+    share = float(truth.mean())
     return Probe(
         on,
         reached.scores["accuracy"],
         reached.scores["balanced_accuracy"],
         max(share, 1 - share),
-        images=int(tested.sum()),
+        images=len(truth),
         sources=len(set(sources)),
         interval=reached.intervals["accuracy"] or (0.0, 1.0),
         alarm=reached.tells_the_classes,

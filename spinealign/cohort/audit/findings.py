@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spinealign.cohort.loading import LoadedCohort
+from spinealign.serialization import NOT_STORED, to_plain
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Audit:
     probes: tuple[Probe, ...]
     unreadable: tuple[str, ...]
     notes: tuple[str, ...]
-    pictures: LoadedCohort = field(compare=False)
+    pictures: LoadedCohort = field(compare=False, metadata=NOT_STORED)
     verdict: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -183,15 +184,4 @@ class Audit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the findings as plain data for JSON, without the images."""
-        content = {
-            item.name: _plain(getattr(self, item.name))
-            for item in fields(self)
-            if item.name not in ("pictures", "verdict")
-        }
-        return {"verdict": list(self.verdict), "alarms": self.alarms, "has_leaks": self.has_leaks, **content}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+        return {"verdict": self.verdict, "alarms": self.alarms, "has_leaks": self.has_leaks, **to_plain(self)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from spinealign.cohort.audit.findings import Audit, Straddling
+from spinealign.cohort.audit.findings import Audit
 from spinealign.cohort.cohort import SPLITS
 from spinealign.metrics.shortcut import reached_by_ridge
 
@@ -15,12 +15,12 @@ def verdict_of(audit: Audit) -> tuple[str, ...]:
     sentences = [
         *_probe_sentences(audit),
         *_leak_sentences(audit),
-        *_label_sentences(audit),
         *_confounding_sentences(audit),
         *_size_sentences(audit),
     ]
     if not audit.alarms:
-        leaks = "no known source, series or patient is in two splits and " if _has_splits(audit) else ""
+        has_splits = len({part.split for part in audit.parts}) > 1
+        leaks = "no known source, series or patient is in two splits and " if has_splits else ""
         sentences.append(f"No alarm: {leaks}no shortcut to the label was found. This does not prove good quality.")
     if audit.unreadable:
         sentences.append(f"{_count(len(audit.unreadable), 'file')} could not be read.")
@@ -50,17 +50,11 @@ def _leak_sentences(audit: Audit) -> Iterator[str]:
         what = _count(len(found), {"source": "source slice", "series": "series", "patient": "patient"}[kind])
         similar = sum(item.by_looks for item in found)
         how = f", {similar} of them found only by visual similarity" if similar else ""
-        yield f"{what} {'is' if len(found) == 1 else 'are'} in more than one split{how}: {_images(found)}."
-
-
-def _images(found: list[Straddling]) -> str:
-    counts: Counter[str] = Counter()
-    for item in found:
-        counts.update(item.images)
-    return ", ".join(f"{_count(counts[split], 'image')} in {split}" for split in SPLITS if counts[split])
-
-
-def _label_sentences(audit: Audit) -> Iterator[str]:
+        counts: Counter[str] = Counter()
+        for item in found:
+            counts.update(item.images)
+        images = ", ".join(f"{_count(counts[split], 'image')} in {split}" for split in SPLITS if counts[split])
+        yield f"{what} {'is' if len(found) == 1 else 'are'} in more than one split{how}: {images}."
     if audit.contradicting:
         yield f"Copies of {_count(len(audit.contradicting), 'source slice')} have different labels."
 
@@ -86,10 +80,6 @@ def _size_sentences(audit: Audit) -> Iterator[str]:
             f"The {audit.images:,} images are copies of {_count(audit.sources, 'source slice')}{series}{effective}: "
             "confidence intervals must be computed over sources, not images."
         )
-
-
-def _has_splits(audit: Audit) -> bool:
-    return len({part.split for part in audit.parts}) > 1
 
 
 def _count(number: int, noun: str) -> str:

@@ -46,24 +46,22 @@ def join_copies(loaded: LoadedCohort, groups: NDArray[np.int64]) -> Cohort:
 
 def _joined_names(loaded: LoadedCohort, groups: NDArray[np.int64]) -> dict[str, str]:
     """Return a new name for each source that is joined with another one."""
-    cohort = loaded.cohort
-    number = {source: index for index, source in enumerate(dict.fromkeys(sample.source for sample in cohort))}
+    number = {source: index for index, source in enumerate(dict.fromkeys(sample.source for sample in loaded.cohort))}
     members: dict[int, list[Sample]] = defaultdict(list)
-    for sample, group in zip(cohort, groups.tolist()):
+    for sample, group in zip(loaded.cohort, groups.tolist()):
         members[group].append(sample)
     similar = (pair for group in members.values() for pair in _similar_sources(group))
     links = [(number[one], number[other]) for one, other in (*similar, *_equal_sources(loaded))]
     component = connect(len(number), np.array(links, np.intp).reshape(-1, 2))
     joined: dict[int, list[Sample]] = defaultdict(list)
-    for sample in cohort:
+    for sample in loaded.cohort:
         joined[int(component[number[sample.source]])].append(sample)
-    return {
-        source: name
-        for samples in joined.values()
-        if len(sources := {sample.source for sample in samples}) > 1
-        for name in (_joint_name(samples),)
-        for source in sources
-    }
+    names: dict[str, str] = {}
+    for samples in joined.values():
+        sources = {sample.source for sample in samples}
+        if len(sources) > 1:
+            names.update(dict.fromkeys(sources, _joint_name(samples)))
+    return names
 
 
 def _similar_sources(group: Sequence[Sample]) -> Iterator[tuple[str, str]]:

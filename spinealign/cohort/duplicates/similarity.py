@@ -90,28 +90,25 @@ class _Spectra:
     def __init__(self, form: PolarForm, images: NDArray[np.uint8]) -> None:
         self.form = form
         self._images = images
-        self._row = np.full(len(images), -1)
-        self._kept = np.empty((0, form.rings, form.harmonics, 2), np.float16)
+        self._known = np.zeros(len(images), bool)
+        # Memory that is never written takes no space.
+        self._kept = np.empty((len(images), form.rings, form.harmonics, 2), np.float16)
 
     def of(self, indices: NDArray[np.intp]) -> NDArray[np.complex64]:
         """Return the spectra of the images at these indices."""
-        self._compute(np.unique(indices))
-        return self._kept[self._row[indices]].astype(np.float32).view(np.complex64)[..., 0]
+        missing = np.unique(indices[~self._known[indices]])
+        for start in range(0, len(missing), _BLOCK):
+            block = missing[start : start + _BLOCK]
+            spectra = self.form.spectra(self._images[block])
+            self._kept[block] = spectra.view(np.float32).reshape(len(block), *self._kept.shape[1:])
+        self._known[missing] = True
+        return self._kept[indices].astype(np.float32).view(np.complex64)[..., 0]
 
     def correlate(self, pairs: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the correlation of each pair of indices, shape (P,)."""
-        self._compute(np.unique(pairs))  # all at once, because the cache is copied when it grows
         blocks = [pairs[start : start + _BLOCK].T for start in range(0, len(pairs), _BLOCK)]
         found = [self.form.correlations(self.of(one), self.of(other)) for one, other in blocks]
         return np.concatenate([np.empty(0, np.float32), *found])
-
-    def _compute(self, indices: NDArray[np.intp]) -> None:
-        missing = indices[self._row[indices] < 0]
-        self._row[missing] = len(self._kept) + np.arange(len(missing))
-        blocks = [missing[start : start + _BLOCK] for start in range(0, len(missing), _BLOCK)]
-        fresh = [self.form.spectra(self._images[block]).view(np.float32) for block in blocks]
-        halves = [block.reshape(len(block), *self._kept.shape[1:]).astype(np.float16) for block in fresh]
-        self._kept = np.concatenate([self._kept, *halves])
 
 
 def _at_side(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
