@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_LOGGERS = ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils")
+_LOGGERS = ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils", "PIL.TiffImagePlugin")  # reads Exif
 _muted: ContextVar[bool] = ContextVar("muted", default=False)
 
 
@@ -29,11 +29,18 @@ def _is_heard(record: logging.LogRecord) -> bool:
     return not _muted.get()
 
 
+def _put_filter_first() -> None:
+    if not warnings.filters or warnings.filters[0][2] is not _MutedWarning:
+        warnings.simplefilter("ignore", _MutedWarning)
+
+
+_put_filter_first()  # so that the filters are complete that `catch_warnings` of another thread puts back
+
+
 @contextmanager
 def muted() -> Iterator[None]:
     """Mute warnings and decoder logs of this thread inside the block."""
-    if not warnings.filters or warnings.filters[0][2] is not _MutedWarning:
-        warnings.simplefilter("ignore", _MutedWarning)
+    _put_filter_first()
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_is_heard)
     token = _muted.set(True)

@@ -172,7 +172,8 @@ class Predictor(Scorer):
                 elif raise_errors:
                     raise item
                 else:
-                    error = item if isinstance(item, ImageError) else ImageError(str(item))
+                    # A new error, because the traceback of the raised one keeps the file in memory.
+                    error = (type(item) if isinstance(item, ImageError) else ImageError)(str(item))
                     error.source = _name_of(source)
                     yield error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,8 @@ def _rewrite_dicom(content: bytes, salt: bytes, origin: str) -> bytes:
         if table := source.get("ModalityLUTSequence"):
             pixels, bits = apply_modality_lut(pixels, source), int(table[0].LUTDescriptor[2])
         target = _allowed(source, salt)
+        if table and "RescaleIntercept" in target:  # the table replaces it
+            target.RescaleIntercept, target.RescaleSlope = 0, 1
         target.Rows, target.Columns = pixels.shape
         target.SamplesPerPixel, target.BitsAllocated, target.BitsStored = 1, 8 * pixels.dtype.itemsize, bits
         target.HighBit, target.PixelRepresentation = bits - 1, int(pixels.dtype.kind == "i")
@@ -118,10 +121,10 @@ def _allowed(source: Dataset, salt: bytes) -> Dataset:
 
     target = Dataset()
     for name in _NUMBERS:
-        values = _texts(source.get(name))
+        values, whole = _texts(source.get(name)), dictionary_VR(name) == "IS"
         if values and all(map(_NUMBER.fullmatch, values)):
-            whole = dictionary_VR(name) == "IS"
-            setattr(target, name, [int(float(v)) if whole else DSfloat(v, auto_format=True) for v in values])
+            with suppress(ValueError, OverflowError):  # such as 1.5.2
+                setattr(target, name, [int(float(v)) if whole else DSfloat(v, auto_format=True) for v in values])
     for name, terms in _TERMS.items():
         if values := [value for value in _texts(source.get(name)) if value in terms]:
             setattr(target, name, values)

@@ -95,18 +95,20 @@ def _displayed(dataset: Dataset, values: NDArray[np.float32]) -> tuple[NDArray[n
     """Return gray levels as a viewer shows them, and the value of white if it is not known from a window."""
     from pydicom.pixels import apply_modality_lut, apply_windowing
 
+    bits = int(dataset.BitsStored)
     windowed = dataset.get("WindowCenter") not in (None, "") and dataset.get("WindowWidth") not in (None, "")
     if windowed:
         black, white = apply_windowing(np.array([-1e9, 1e9]), dataset)  # beyond both ends of any window
         values = apply_windowing(values, dataset)
     elif table := dataset.get("ModalityLUTSequence"):
-        black, white = 0, 2 ** int(table[0].LUTDescriptor[2]) - 1
+        bits = int(table[0].LUTDescriptor[2])
+        black, white = 0, 2**bits - 1
     else:
-        largest = 2 ** (int(dataset.BitsStored) - int(dataset.PixelRepresentation)) - 1
+        largest = 2 ** (bits - int(dataset.PixelRepresentation)) - 1
         black, white = apply_modality_lut(np.array([0, largest]), dataset)
     levels = np.clip((values - float(black)) * (255 / float(white - black)), 0, 255).astype(np.float32)
     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    assumed = not (windowed or inverted) and int(dataset.BitsStored) > 8
+    assumed = not (windowed or inverted) and bits > 8
     return (255 - levels if inverted else levels), (float(abs(white - black)) if assumed else None)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
@@ -143,6 +144,16 @@ def test_a_bad_item_never_ends_a_batch(toy, slice_png, tmp_path, gray):
     assert [item.source for item in items[5:10]] == ["bytes", "int", "NoneType", "BufferedReader", "ndarray"]
     assert isinstance(items[9], UnsupportedFormatError)
     assert items[11] == toy(slice_png)
+
+
+def test_errors_do_not_keep_the_files_in_memory(toy):
+    damaged = (b"\x89PNG\r\n\x1a\n" + bytes(1_000_000 + number) for number in range(20))
+    tracemalloc.start()
+    errors = toy(damaged)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {type(error) for error in errors} == {UnreadableImageError}
+    assert kept < 5_000_000
 
 
 def test_the_first_bad_item_raises_after_those_before_it(toy, gray, tmp_path):

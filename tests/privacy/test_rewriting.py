@@ -101,6 +101,25 @@ def test_invalid_numbers_and_character_sets_are_dropped():
         assert b"Jane" not in rewrite(original, SALT, origin="x")
 
 
+@pytest.mark.parametrize("text", [b"1.5.2 ", b"e", b"1-2", b"--"])
+def test_text_that_is_not_a_number_is_dropped(text):
+    original = dicom(KVP="876543").replace(b"876543", text.ljust(6))
+    rewritten = rewrite(original, SALT, origin="x")
+    np.testing.assert_array_equal(read_slice(original).pixels, read_slice(rewritten).pixels)
+    assert "KVP" not in pydicom.dcmread(BytesIO(rewritten))
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_table_of_values_takes_precedence_over_rescale(modality):
+    table = item(LUTDescriptor=[256, 0, 16], ModalityLUTType="US")
+    table.add_new("LUTData", "OW", (np.arange(256, dtype="<u2") * 100).tobytes())
+    depth = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}
+    original = dicom(ModalityLUTSequence=[table], Modality=modality, PixelData=bytes(range(256)), **depth)
+    one, other = read_slice(original), read_slice(rewrite(original, SALT, origin="x"))
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert (one.unit, one.assumed_white) == (other.unit, other.assumed_white)
+
+
 def test_preamble_and_bytes_after_the_last_element_are_dropped():
     original = b"Jane Doe".ljust(128, b"\0") + dicom()[128:] + b"Jane Doe"
     assert b"Jane" not in rewrite(original, SALT, origin="x")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import csv
+import logging
+import subprocess
+import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +13,7 @@ from threading import Barrier, Event
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -165,6 +169,45 @@ def test_muted_threads_do_not_wait_for_each_other():
     with ThreadPoolExecutor(2) as pool:
         for meeter in [pool.submit(meet) for _ in range(2)]:
             meeter.result()
+
+
+def test_another_thread_that_restores_its_filters_unmutes_nothing():
+    script = """
+import threading, warnings
+from spinealign.imaging.muting import muted
+
+inside, leave = threading.Event(), threading.Event()
+
+def restore_filters():
+    with warnings.catch_warnings():
+        inside.set()
+        leave.wait()
+
+other = threading.Thread(target=restore_filters)
+other.start()
+inside.wait()
+with muted():
+    leave.set()
+    other.join()
+    warnings.warn("Smith^Jane")
+warnings.warn("heard")
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
+    assert "heard" in found
+    assert "Smith" not in found
+
+
+def test_exif_data_is_not_logged_while_it_is_read(caplog):
+    exif = Image.Exif()
+    exif[0x010E] = PATIENT
+    stream = BytesIO()
+    Image.fromarray(STORED.astype(np.uint8)).save(stream, "JPEG", exif=exif)
+    with caplog.at_level(logging.DEBUG):
+        Image.open(stream).getexif().get(0x010E)
+        assert "Smith" in caplog.text, "Pillow logs the name"
+        caplog.clear()
+        read_slice(stream.getvalue())
+    assert "Smith" not in caplog.text
 
 
 def test_truncated_file_is_read_or_raises_a_typed_error():
