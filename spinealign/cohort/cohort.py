@@ -129,7 +129,6 @@ class Cohort:
         Raises:
             CohortError: If the collection is empty, an image is in an unknown split, or a file cannot be read or
                 declares text in its pixels.
-            UnreadableImageError: If a file cannot be opened.
             HubError: If the Hub refuses or cannot be reached. A push is never applied in part.
             MissingDependencyError: If datasets is not installed.
             ValueError: If the revision or the message is empty.

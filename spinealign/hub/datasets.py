@@ -7,6 +7,7 @@ import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice
@@ -49,10 +50,11 @@ def push_dataset(
     unknown = sorted({str(sample.split) for sample in cohort if sample.split not in (None, *SPLITS)})
     if unknown:
         raise CohortError(f"{cohort.name} has images in {', '.join(unknown)}; the splits are {', '.join(SPLITS)}.")
+    repository = repository.checked()
     salt = hashlib.blake2b(digest_size=32)  # of the original files: secret, but equal in the next push
     for sample in cohort:
-        salt.update(sample.read())
-    repository = repository.checked()
+        with suppress(ImageError):  # of a missing file, which _write reports with all others
+            salt.update(sample.read())
     samples = _without_file_names(cohort.samples)
     with tempfile.TemporaryDirectory(prefix="spinealign-") as folder:
         files: dict[str, Content] = {**_write(samples, Path(folder), salt.digest())}
@@ -90,8 +92,8 @@ def _write(samples: Sequence[Sample], folder: Path, salt: bytes) -> dict[str, Pa
     def rows(split: str) -> Iterator[dict[str, Any]]:
         for index, sample in enumerate(item for item in samples if hub_split(item) == split):
             bar.update()
-            content = sample.read()
             try:
+                content = sample.read()
                 image = rewrite(content, salt, origin=sample.name)
             except ImageError as error:
                 problems.append(str(error))

@@ -14,9 +14,9 @@ from spinealign.reading.slices import IMAGE_SUFFIXES
 def expand_paths(patterns: Iterable[str]) -> tuple[list[str], list[str]]:
     """List the files that paths, folders and globs match, in order and without repeats.
 
-    A folder is replaced by the images in it and its subfolders: files with an image suffix, and files without any
-    suffix whose content is an image, as many DICOM files are. Hidden files are skipped. A pattern without a match and a
-    folder without images stay in the list, so that the caller can report them.
+    A folder is replaced by the images in it and its subfolders: files with an image suffix, and files without suffix,
+    or with a number as suffix, whose content is an image, as many DICOM files are. Hidden files are skipped. A pattern
+    without a match and a folder without images stay in the list, so that the caller can report them.
 
     Args:
         patterns: Paths of files or folders, or globs (`**` matches subfolders).
@@ -47,7 +47,8 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    if path.suffix or path.name == "DICOMDIR":  # DICOMDIR is an index of DICOM files, and a DICOM file itself
+    numbered = path.suffix[1:].isdigit()  # the end of a UID, or the number of a slice
+    if (path.suffix and not numbered) or path.name == "DICOMDIR":  # an index of DICOM files, and DICOM itself
         return path.suffix.lower() in IMAGE_SUFFIXES
     try:
         with path.open("rb") as stream:

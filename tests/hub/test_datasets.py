@@ -17,7 +17,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.indexing import index_cohort
-from spinealign.errors import CohortError, HubError, UnreadableImageError
+from spinealign.errors import CohortError, HubError
 from spinealign.hub import datasets
 from spinealign.privacy.pseudonyms import read_identity
 from spinealign.reading.slices import read_slice
@@ -269,11 +269,12 @@ def test_a_collection_that_cannot_be_pushed_is_an_error(local_hub, slice_png, mo
         Cohort("empty", ()).push_to_hub("hospital/empty")
     with pytest.raises(CohortError, match="set has images in holdout; the splits are train, "):
         Cohort("set", (Sample(str(slice_png), "normal", "s", split="holdout"),)).push_to_hub("hospital/set")
-    with pytest.raises(UnreadableImageError, match=r"gone\.png cannot be opened"):
-        Cohort("set", (Sample("gone.png", "normal", "s", name="gone.png"),)).push_to_hub("hospital/set")
+    missing = tuple(Sample(name, "normal", "s", name=name) for name in ("gone.png", "lost.png"))
+    with pytest.raises(CohortError, match=r"2 of 2 files .* gone\.png cannot be opened: .* lost\.png cannot"):
+        Cohort("set", missing).push_to_hub("hospital/set")
     monkeypatch.setenv("HF_TOKEN", "hf_reader")
     with pytest.raises(HubError, match="is read-only"):
-        Cohort("set", (Sample(str(slice_png), "normal", "s"),)).push_to_hub("hospital/set")
+        Cohort("set", missing).push_to_hub("hospital/set")  # nothing is read
 
 
 def test_an_invisible_dataset_says_how_to_get_access(local_hub, loopback, slice_png):

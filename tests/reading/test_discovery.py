@@ -20,10 +20,12 @@ def test_files_of_a_folder_that_are_not_images_are_passed_over(tmp_path, slices)
     for name in ("LICENSE", "VERSION", "empty", "notes.csv"):
         (tmp_path / name).write_text("" if name == "empty" else "text")
     (tmp_path / "DICOMDIR").write_bytes(slices["dicom"].read_bytes())
-    (tmp_path / "IM0001").write_bytes(slices["dicom"].read_bytes())
+    for name in ("IM0001", "1.2.840.10008.77"):
+        (tmp_path / name).write_bytes(slices["dicom"].read_bytes())
+    (tmp_path / "log.1").write_text("text")
     (tmp_path / "damaged.png").write_text("no image")
-    images = [str(tmp_path / name) for name in ("IM0001", "damaged.png")]
-    others = [str(tmp_path / name) for name in ("DICOMDIR", "LICENSE", "VERSION", "empty", "notes.csv")]
+    images = [str(tmp_path / name) for name in ("1.2.840.10008.77", "IM0001", "damaged.png")]
+    others = [str(tmp_path / name) for name in ("DICOMDIR", "LICENSE", "VERSION", "empty", "log.1", "notes.csv")]
     assert expand_paths([str(tmp_path)]) == (images, others)
     named = str(tmp_path / "LICENSE")
     assert expand_paths([str(tmp_path), named]) == ([*images, named], [path for path in others if path != named])
