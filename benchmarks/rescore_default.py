@@ -31,7 +31,8 @@ def main() -> None:
     parser.add_argument("data", nargs="+", type=Path, help="the training collections, in the order of the training")
     options = parser.parse_args()
     record = ModelRecord.from_dict(json.loads((DEFAULT_FOLDER / METRICS_FILE).read_text(encoding="utf-8")))
-    evaluations = tuple(evaluate(None, data) for data in options.data)
+    # The record describes the evaluation of the training itself, which has no overlap to report.
+    evaluations = tuple(replace(evaluate(None, data), training_overlap=None) for data in options.data)
     for stored, found in zip(record.evaluations, evaluations, strict=True):
         difference = _difference(stored, found)
         of_ridge = _difference(stored.thumbnail_ridge, found.thumbnail_ridge)
