@@ -10,10 +10,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from safetensors.numpy import save_file
+
+from spinealign.checkpoint.files import TRAINING_IMAGES_FILE
 from spinealign.checkpoint.finding import find_checkpoint
-from spinealign.training.arguments import DataArguments
-from spinealign.training.loading import Reading, index_collections, read_collections, split_collections
-from spinealign.training.saving import save_training_images
+from spinealign.cohort.training_images import training_digests
+from spinealign.training.loading import index_collections, read_collections
+from spinealign.training.setup import make_setup
 
 
 def main() -> None:
@@ -23,18 +26,18 @@ def main() -> None:
     options = parser.parse_args()
     checkpoint = find_checkpoint(options.folder)
     settings, training = checkpoint.settings, checkpoint.record.training
-    names = DataArguments(
+    setup = make_setup(
         options.data,
         split=settings.split,
         source_pattern=settings.source_pattern,
         on_leakage=training.on_leakage if training else "drop",
+        seed=settings.seed or 0,
     )
-    cohorts = index_collections(options.data, settings.source_pattern)
+    cohorts = index_collections(setup)
     if {cohort.name for cohort in cohorts} != set(settings.training_data):
         parser.error(f"the model was trained on {', '.join(settings.training_data)}")
-    reading = Reading(seed=settings.seed or 0)
-    loaded = read_collections(cohorts, settings.preprocessing, reading=reading)
-    save_training_images(options.folder, split_collections(loaded, names, reading=reading))
+    collections, _ = read_collections(setup, cohorts, preprocessing=settings.preprocessing)
+    save_file(training_digests([item.cohort for item in collections]), options.folder / TRAINING_IMAGES_FILE)
 
 
 if __name__ == "__main__":

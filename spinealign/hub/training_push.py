@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spinealign.training.setup import TrainingData, TrainingSetup
 
 TRAINING_PACKAGES = (
-    "accelerate", "datasets", "evaluate", "matplotlib", "monai", "onnx", "onnxscript", "scipy", "sklearn",
+    "accelerate", "datasets", "matplotlib", "monai", "onnx", "onnxscript", "scipy", "sklearn",
     "tensorboard", "torch", "transformers",
 )  # fmt: skip
 

@@ -20,7 +20,6 @@ class Backbone:
     """A named architecture.
 
     Attributes:
-        name: Value of `--backbone`.
         shape: Function that returns the configuration of transformers, without a download. Keywords set further
             attributes.
         hub_id: Hub repository of the ImageNet weights; None if there are none.
@@ -28,39 +27,29 @@ class Backbone:
         network: Class of the network, if transformers does not have it.
     """
 
-    name: str
     shape: Callable[..., Any]
     hub_id: str | None
     image_size: int = 224
     network: type[Classifier] | None = None
 
-    @property
-    def is_own(self) -> bool:
-        """Whether the class of the network is from this package, not from transformers."""
-        return self.network is not None
 
-
-_ALL = (
-    Backbone("cnn", CnnConfig, None, image_size=256, network=CnnClassifier),
-    Backbone("vgg16", Vgg16Config, "timm/vgg16.tv_in1k", network=Vgg16Classifier),
-    Backbone("densenet121", DenseNet121Config, "timm/densenet121.tv_in1k", network=DenseNet121Classifier),
-    Backbone(
-        "resnet18",
+BACKBONES = {  # by the value of `--backbone`
+    "cnn": Backbone(CnnConfig, None, image_size=256, network=CnnClassifier),
+    "vgg16": Backbone(Vgg16Config, "timm/vgg16.tv_in1k", network=Vgg16Classifier),
+    "densenet121": Backbone(DenseNet121Config, "timm/densenet121.tv_in1k", network=DenseNet121Classifier),
+    "resnet18": Backbone(
         partial(ResNetConfig, depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic"),
         "microsoft/resnet-18",
     ),
-    Backbone("resnet50", ResNetConfig, "microsoft/resnet-50"),
-    Backbone("mobilenet_v2", MobileNetV2Config, "google/mobilenet_v2_1.0_224"),
-    Backbone(
-        "convnextv2_atto",
+    "resnet50": Backbone(ResNetConfig, "microsoft/resnet-50"),
+    "mobilenet_v2": Backbone(MobileNetV2Config, "google/mobilenet_v2_1.0_224"),
+    "convnextv2_atto": Backbone(
         partial(ConvNextV2Config, depths=[2, 2, 6, 2], hidden_sizes=[40, 80, 160, 320]),
         "facebook/convnextv2-atto-1k-224",
     ),
-    Backbone(
-        "deit_tiny",
+    "deit_tiny": Backbone(
         partial(ViTConfig, hidden_size=192, num_attention_heads=3, intermediate_size=768),
         "facebook/deit-tiny-patch16-224",
     ),
-    Backbone("thumbnail_ridge", ThumbnailConfig, None, network=ThumbnailClassifier),
-)
-BACKBONES = {backbone.name: backbone for backbone in _ALL}
+    "thumbnail_ridge": Backbone(ThumbnailConfig, None, network=ThumbnailClassifier),
+}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
+from transformers.hf_argparser import HfArg
+
 from spinealign.cohort.splitting import LEAKAGE_POLICIES, SPLIT_METHODS
 
 DEFAULT_BACKBONE = "facebook/deit-tiny-patch16-224"
@@ -43,35 +45,27 @@ class DataArguments:
             "evaluated one by one."
         }
     )
-    split: str = field(
+    split: str = HfArg(
         default="auto",
-        metadata={
-            "help": "official: use the splits of the collection; source: make new splits that share no source slice; "
-            "auto: official if the collection has splits, source otherwise.",
-            "choices": list(SPLIT_METHODS),
-        },
+        help="official: use the splits of the collection; source: make new splits that share no source slice; "
+        "auto: official if the collection has splits, source otherwise.",
+        metadata={"choices": list(SPLIT_METHODS)},
     )
-    on_leakage: str = field(
+    on_leakage: str = HfArg(
         default="drop",
-        metadata={
-            "help": "Treatment of a source slice that is in two splits: drop its copies from the earlier split, stop "
-            "with an error, or keep them and say so in the card.",
-            "choices": list(LEAKAGE_POLICIES),
-        },
+        help="Treatment of a source slice that is in two splits: drop its copies from the earlier split, stop "
+        "with an error, or keep them and say so in the card.",
+        metadata={"choices": list(LEAKAGE_POLICIES)},
     )
-    source_pattern: str | None = field(
+    source_pattern: str | None = HfArg(
         default=None,
-        metadata={
-            "help": "Regular expression for file names with a group (?P<source>...) and optionally (?P<series>...)."
-        },
+        help="Regular expression for file names with a group (?P<source>...) and optionally (?P<series>...).",
     )
-    balance: bool = field(default=True, metadata={"help": "Weight the loss so that both classes count equally."})
-    folds: int = field(
+    balance: bool = HfArg(default=True, help="Weight the loss so that both classes count equally.")
+    folds: int = HfArg(
         default=0,
-        metadata={
-            "help": "Before the training, run a cross-validation over sources with this number of folds, such as 5; "
-            "0 skips it."
-        },
+        help="Before the training, run a cross-validation over sources with this number of folds, such as 5; "
+        "0 skips it.",
     )
 
     def __post_init__(self) -> None:
@@ -84,38 +78,30 @@ class DataArguments:
 class ModelArguments:
     """Network and format of its weights."""
 
-    model_name_or_path: str = field(
+    model_name_or_path: str = HfArg(
         default=DEFAULT_BACKBONE,
-        metadata={
-            "help": "Network: a Hub id, a transformers folder, or a name of spinealign.networks.catalog, such as cnn "
-            "or vgg16.",
-            "aliases": ["--backbone"],
-        },
+        help="Network: a Hub id, a transformers folder, or a name of spinealign.networks.catalog, such as cnn "
+        "or vgg16.",
+        aliases=["--backbone"],
     )
-    model_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the backbone."})
-    from_scratch: bool = field(default=False, metadata={"help": "Start from random weights."})
-    early_stopping_patience: int = field(
-        default=3, metadata={"help": "Stop after this number of epochs without improvement on the validation split."}
+    model_revision: str | None = HfArg(default=None, help="Branch, tag or commit of the backbone.")
+    from_scratch: bool = HfArg(default=False, help="Start from random weights.")
+    early_stopping_patience: int = HfArg(
+        default=3, help="Stop after this number of epochs without improvement on the validation split."
     )
-    target_sensitivity: float = field(
+    target_sensitivity: float = HfArg(
         default=0.95,
-        metadata={
-            "help": "Sensitivity of the operating point on the calibration split. With too few sources there, the "
-            "operating point stays at 0.5."
-        },
+        help="Sensitivity of the operating point on the calibration split. With too few sources there, the "
+        "operating point stays at 0.5.",
     )
-    weights_dtype: str = field(
+    weights_dtype: str = HfArg(
         default="float32",
-        metadata={
-            "help": "Number format of the stored weights; bfloat16 halves the files. The network computes in float32.",
-            "choices": ["float32", "bfloat16"],
-        },
+        help="Number format of the stored weights; bfloat16 halves the files. The network computes in float32.",
+        metadata={"choices": ["float32", "bfloat16"]},
     )
-    card_notes: str | None = field(
+    card_notes: str | None = HfArg(
         default=None,
-        metadata={
-            "help": "Markdown file that is included in the model card: origin and license of backbone and images."
-        },
+        help="Markdown file that is included in the model card: origin and license of backbone and images.",
     )
 
     def __post_init__(self) -> None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from transformers.hf_argparser import HfArg
 
 
 @dataclass(frozen=True)
 class AugmentationConfig:
     """Strength of each augmentation; 0 switches it off."""
 
-    rotation_deg: float = field(default=15.0, metadata={"help": "Augmentation: largest rotation in degrees."})
-    shift: float = field(
-        default=0.06, metadata={"help": "Augmentation: largest shift, as a share of the image's side."}
+    rotation_deg: float = HfArg(default=15.0, help="Augmentation: largest rotation in degrees.")
+    shift: float = HfArg(default=0.06, help="Augmentation: largest shift, as a share of the image's side.")
+    zoom: float = HfArg(default=0.1, help="Augmentation: largest change of scale.")
+    shear: float = HfArg(default=0.05, help="Augmentation: largest shear factor.")
+    flip: bool = HfArg(default=True, help="Augmentation: mirror left and right with probability 0.5.")
+    noise: float = HfArg(
+        default=0.02, help="Augmentation: largest standard deviation of added noise, as a share of white."
     )
-    zoom: float = field(default=0.1, metadata={"help": "Augmentation: largest change of scale."})
-    shear: float = field(default=0.05, metadata={"help": "Augmentation: largest shear factor."})
-    flip: bool = field(default=True, metadata={"help": "Augmentation: mirror left and right with probability 0.5."})
-    noise: float = field(
-        default=0.02, metadata={"help": "Augmentation: largest standard deviation of added noise, as a share of white."}
-    )
-    contrast: float = field(default=0.2, metadata={"help": "Augmentation: largest change of gamma."})
+    contrast: float = HfArg(default=0.2, help="Augmentation: largest change of gamma.")
 
     def __post_init__(self) -> None:
         for name in ("rotation_deg", "shift", "zoom", "shear", "noise", "contrast"):

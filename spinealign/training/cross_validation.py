@@ -16,10 +16,10 @@ from transformers import IntervalStrategy, set_seed
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.evaluation.scoring import cross_score, folds_of
 from spinealign.metrics.folds import CrossValidation
-from spinealign.training.backbone import new_network
-from spinealign.training.fitting import build_trainer
+from spinealign.training.backbone import create_backbone
 from spinealign.training.resuming import describe_run, finish_run, unfinished_run
 from spinealign.training.setup import TrainingSetup
+from spinealign.training.trainer import build_trainer
 from spinealign.writing import new_file
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def _fold(
     with training.main_process_first():
         checkpoint = unfinished_run(run, description)
     set_seed(training.seed)
-    network, _ = new_network(setup)
+    network, _ = create_backbone(setup.model, setup.enhancement)
     trainer = build_trainer(setup, network, train=rest, validation=held_out)
     trainer.run(checkpoint)
     probability = trainer.predicted_probabilities()

@@ -29,13 +29,7 @@ MAX_REFERENCE = 2000  # training images of each collection that describe known i
 
 @dataclass(frozen=True, eq=False)
 class MeasuredCohort:
-    """Images of a collection with the output of the network.
-
-    Attributes:
-        loaded: The images.
-        logits: Shape (N, classes).
-        features: Shape (N, F).
-    """
+    """Images of a collection with the logits, shape (N, classes), and features, shape (N, F), of the network."""
 
     loaded: LoadedCohort
     logits: NDArray[np.float32]
@@ -151,16 +145,10 @@ def fit_rejection(collections: Sequence[MeasuredCohort], *, seed: int) -> tuple[
             for distance, weight, keep in zip(distances, weights, kept)
         )
 
-    threshold, unseen = limit(None), [limit(fold) for fold in range(FOLDS)]
-    names = [part.loaded.cohort.name for part in parts]
-    beyond = [distance > threshold for distance in distances]
-    beyond_unseen = [distance > np.array(unseen)[fold] for distance, fold in zip(distances, folds)]
-    rejected, rejected_unseen = (
-        {name: _share(weight, flags) for name, weight, flags in zip(names, weights, flagged)}
-        for flagged in (beyond, beyond_unseen)
-    )
+    threshold, unseen = limit(None), np.array([limit(fold) for fold in range(FOLDS)])
+    rejected, rejected_unseen = {}, {}
+    for part, distance, weight, fold in zip(parts, distances, weights, folds):
+        name = part.loaded.cohort.name
+        rejected[name] = float(np.average(distance > threshold, weights=weight))
+        rejected_unseen[name] = float(np.average(distance > unseen[fold], weights=weight))
     return statistics, NoveltyConfig(threshold, rejected, rejected_unseen, sum(len(set(number)) for number in sources))
-
-
-def _share(weights: NDArray[np.float64], members: NDArray[np.bool_]) -> float:
-    return float(weights[members].sum() / weights.sum())

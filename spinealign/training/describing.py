@@ -32,7 +32,7 @@ def describe_training(setup: TrainingSetup, network: Any, *, history: list[dict[
         backbone=backbone_name(setup),
         base_model=_base_model(setup),
         from_scratch=setup.model.from_scratch,
-        needs_spinealign=known is not None and known.is_own,
+        needs_spinealign=known is not None and known.network is not None,
         parameters=(sum(size for size, _ in sizes), sum(size for size, trained in sizes if trained)),
         epochs=float(training.num_train_epochs),
         learning_rate=training.learning_rate,

@@ -9,15 +9,15 @@ from transformers import set_seed
 
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.folds import CrossValidation
-from spinealign.training.backbone import new_network
+from spinealign.training.backbone import create_backbone
 from spinealign.training.cross_validation import cross_validate
 from spinealign.training.describing import backbone_name
-from spinealign.training.fitting import fit
 from spinealign.training.loading import index_collections, read_collections
 from spinealign.training.rehearsal import check_setup, rehearse
 from spinealign.training.resuming import describe_run, keep_logs, unfinished_run
 from spinealign.training.saving import save_checkpoint
 from spinealign.training.setup import TrainingSetup
+from spinealign.training.trainer import build_trainer
 
 RUN_FOLDER = "training"
 
@@ -63,7 +63,7 @@ def run_training(setup: TrainingSetup) -> TrainingResult:
 
     cohorts = index_collections(setup)
     set_seed(setup.training.seed)
-    network, preprocessing = new_network(setup)
+    network, preprocessing = create_backbone(setup.model, setup.enhancement)
     network.config._name_or_path = backbone_name(setup)
     rehearse(setup, network, preprocessing=preprocessing)
     collections, verdicts = read_collections(setup, cohorts, preprocessing=preprocessing)
@@ -71,7 +71,12 @@ def run_training(setup: TrainingSetup) -> TrainingResult:
     with setup.training.main_process_first():
         checkpoint = unfinished_run(run, describe_run(setup, collections))
     cross_validations = cross_validate(setup, collections) if setup.data.folds else ()
-    trainer = fit(setup, network, collections=collections, checkpoint=checkpoint)
+    set_seed(setup.training.seed)
+    train = [item.part("train") for item in collections]
+    validation = [item.part(item.cohort.selection_split or "test") for item in collections]
+    trainer = build_trainer(setup, network, train=train, validation=validation)
+    trainer.run(checkpoint)
+    trainer.accelerator.wait_for_everyone()
     result = TrainingResult(output, (), cross_validations, resumed=checkpoint is not None)
     if setup.training.process_index == 0:
         record = save_checkpoint(

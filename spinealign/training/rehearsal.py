@@ -15,10 +15,9 @@ from spinealign.checkpoint.settings import ModelSettings
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, PreprocessingConfig
-from spinealign.training.fitting import build_trainer
 from spinealign.training.saving import save_network
 from spinealign.training.setup import TrainingSetup
-from spinealign.training.trainer import EpochReport
+from spinealign.training.trainer import EpochReport, build_trainer
 
 
 def check_setup(setup: TrainingSetup) -> None:

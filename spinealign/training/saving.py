@@ -14,21 +14,9 @@ import torch
 from safetensors.numpy import save_file
 from transformers import ViTImageProcessorPil
 
+from spinealign.checkpoint import files
 from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.engines import Output
-from spinealign.checkpoint.files import (
-    CARD_FILE,
-    CHECKPOINT_FILES,
-    CONFIG_FILE,
-    EVALUATION_PLOT,
-    LEARNING_CURVES,
-    METRICS_FILE,
-    NOVELTY_FILE,
-    ONNX_FILE,
-    SETTINGS_FILE,
-    SIZE_CURVE,
-    TRAINING_IMAGES_FILE,
-)
 from spinealign.checkpoint.record import CollectionRecord, ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.cohort.cohort import Cohort
@@ -75,13 +63,11 @@ def save_checkpoint(
         cross_validations: One for each collection; empty if not requested.
     """
     name, network, history = output.resolve().name, trainer.trained_network(), trainer.state.log_history
-    with replaced_together(output, key=CONFIG_FILE, owned=CHECKPOINT_FILES) as folder:
+    with replaced_together(output, key=files.CONFIG_FILE, owned=files.CHECKPOINT_FILES) as folder:
         predictor, measured = _save_with_decision(folder, setup, network, collections=collections)
         reported = [item.part(item.loaded.cohort.report_split) for item in measured]
-        evaluations = tuple(
-            score(predictor, item, output=Output(part.logits, part.features))
-            for item, part in zip(collections, reported)
-        )
+        outputs = [Output(part.logits, part.features) for part in reported]
+        evaluations = tuple(score(predictor, item, output=output) for item, output in zip(collections, outputs))
         notes = setup.model.card_notes
         record = ModelRecord(
             evaluations,
@@ -95,12 +81,14 @@ def save_checkpoint(
             environment={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
         )
         content = json.dumps(record.to_dict(), indent=2, allow_nan=False)
-        (folder / METRICS_FILE).write_text(content + "\n", encoding="utf-8")
-        plot_learning_curves(history, folder / LEARNING_CURVES)
-        plot_evaluation(evaluations, folder / EVALUATION_PLOT)
+        (folder / files.METRICS_FILE).write_text(content + "\n", encoding="utf-8")
+        plot_learning_curves(history, folder / files.LEARNING_CURVES)
+        plot_evaluation(evaluations, folder / files.EVALUATION_PLOT)
         if any(item.sensitivity_by_size for item in evaluations):
-            plot_sensitivity_by_size(evaluations, folder / SIZE_CURVE)
-        (folder / CARD_FILE).write_text(render_card(record, predictor.settings), encoding="utf-8")
+            plot_sensitivity_by_size(evaluations, folder / files.SIZE_CURVE)
+        (folder / files.CARD_FILE).write_text(render_card(record, predictor.settings), encoding="utf-8")
+        for path in folder.iterdir():
+            path.chmod(0o644)  # safetensors lets only the owner read
     draw_worst_cases(evaluations, output.resolve().with_name(f"{name}-{WORST_CASES}"))
     return record
 
@@ -123,10 +111,9 @@ def _save_with_decision(
     decision = choose_decision(raw, measured, sensitivity=setup.model.target_sensitivity)
     statistics, novelty = fit_rejection(measured, seed=seed)
     settings = replace(settings, decision=decision, novelty=novelty)
-    (folder / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
-    save_file({"means": statistics.means, "whitening": statistics.whitening}, folder / NOVELTY_FILE)
-    (folder / NOVELTY_FILE).chmod(0o644)
-    save_training_images(folder, collections)
+    (folder / files.SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
+    save_file({"means": statistics.means, "whitening": statistics.whitening}, folder / files.NOVELTY_FILE)
+    save_file(training_digests([item.cohort for item in collections]), folder / files.TRAINING_IMAGES_FILE)
     return Predictor(Checkpoint(folder, raw.model), raw.engine), measured
 
 
@@ -153,7 +140,7 @@ def save_network(folder: Path, network: Any, *, settings: ModelSettings, weights
     """
     network.to(getattr(torch, weights_dtype)).save_pretrained(folder)
     network.to(torch.float32)
-    config = folder / CONFIG_FILE
+    config = folder / files.CONFIG_FILE
     content = json.loads(config.read_text(encoding="utf-8"))
     content["dtype"] = "float32"  # the network computes in float32, however the weights are stored
     config.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -164,14 +151,5 @@ def save_network(folder: Path, network: Any, *, settings: ModelSettings, weights
         image_std=list(preprocessing.image_std),
         resample=preprocessing.resample,
     ).save_pretrained(folder)
-    (folder / SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
-    export_onnx(network, folder / ONNX_FILE, image_size=preprocessing.image_size, weights_dtype=weights_dtype)
-    for path in folder.iterdir():
-        path.chmod(0o644)
-
-
-def save_training_images(folder: Path, collections: Sequence[LoadedCohort]) -> None:
-    """Write digests of the training images, with which `evaluate` recognizes them."""
-    path = folder / TRAINING_IMAGES_FILE
-    save_file(training_digests([item.cohort for item in collections]), path)
-    path.chmod(0o644)
+    (folder / files.SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
+    export_onnx(network, folder / files.ONNX_FILE, image_size=preprocessing.image_size, weights_dtype=weights_dtype)

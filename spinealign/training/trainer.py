@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,26 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer import TRAINER_STATE_NAME
 
 from spinealign.checkpoint.engines import load_network
-from spinealign.training.dataset import PixelTransform
+from spinealign.cohort.loading import LoadedCohort
+from spinealign.evaluation.scoring import shortcut_calls
+from spinealign.metrics.intervals import wilson_interval
+from spinealign.metrics.scores import binary_scores
+from spinealign.training.augmentation import Augmentation
+from spinealign.training.dataset import PixelTransform, build_dataset
+from spinealign.training.setup import TrainingSetup
 
 logger = logging.getLogger(__name__)
 
@@ -81,23 +97,22 @@ class StrictTrainer(Trainer):
         If the training had ended when the checkpoint was saved, only its outcome is restored.
         """
         if checkpoint is not None:
+            logger.info("Resuming from %s", checkpoint)
             state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
             control = state.stateful_callbacks.get("TrainerControl", {})
             if control.get("args", {}).get("should_training_stop"):
                 self.state = state
-                self._restore(state.best_model_checkpoint if self.args.load_best_model_at_end else checkpoint)
+                best = state.best_model_checkpoint if self.args.load_best_model_at_end else None
+                self._load_from_checkpoint(best or checkpoint)
                 return
         self.train(resume_from_checkpoint=checkpoint)
 
     def _load_best_model(self) -> None:
-        self._restore(self.state.best_model_checkpoint)
+        self._load_from_checkpoint(self.state.best_model_checkpoint)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        self._restore(resume_from_checkpoint)
-
-    def _restore(self, folder: str) -> None:
         network = self.accelerator.unwrap_model(self.model)
-        network.load_state_dict(load_network(folder).state_dict(), strict=True)
+        network.load_state_dict(load_network(resume_from_checkpoint).state_dict(), strict=True)
 
 
 class StepBar(ProgressCallback):
@@ -145,3 +160,39 @@ class SeedCallback(TrainerCallback):
 def probabilities(logits: Any) -> NDArray[np.float64]:
     """Return the uncalibrated probability of the finding, shape (N,), for logits of shape (N, 2)."""
     return torch.softmax(torch.as_tensor(logits, dtype=torch.float64), dim=1)[:, 1].numpy()
+
+
+def build_trainer(
+    setup: TrainingSetup, network: Any, *, train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort]
+) -> StrictTrainer:
+    """Return a Trainer that is ready to run, and scores each epoch on the validation images."""
+    training, preprocessing = setup.training, train[0].config
+    augmentation = Augmentation(setup.augmentation, preprocessing.image_size)
+    transform = PixelTransform(preprocessing, augmentation, seed=training.seed)
+    stopping = [EarlyStoppingCallback(setup.model.early_stopping_patience)] if training.load_best_model_at_end else []
+    return StrictTrainer(
+        transform,
+        model=network,
+        args=training,
+        train_dataset=build_dataset(train, transform, balance=setup.data.balance),
+        eval_dataset=build_dataset(validation, PixelTransform(preprocessing), balance=setup.data.balance),
+        compute_metrics=_epoch_scores(train, validation),
+        callbacks=stopping,
+    )
+
+
+def _epoch_scores(
+    train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort]
+) -> Callable[[EvalPrediction], dict[str, float]]:
+    """Return a function that scores an epoch, with sources, interval and shortcut baseline of its accuracy."""
+    distinct = sum(len(part.cohort.sources) for part in validation)
+    positive = np.concatenate([part.positive for part in validation])
+    ridge = float((shortcut_calls(train, validation) == positive).mean())
+
+    def scores(predicted: EvalPrediction) -> dict[str, float]:
+        found = binary_scores(np.asarray(predicted.label_ids) == 1, probabilities(predicted.predictions))
+        defined = {name: float("nan") if value is None else value for name, value in found.items()}
+        low, high = wilson_interval(defined["accuracy"], distinct)
+        return {**defined, "sources": distinct, "accuracy_low": low, "accuracy_high": high, "thumbnail_ridge": ridge}
+
+    return scores

@@ -53,5 +53,5 @@ def test_backbone_returns_two_logits_at_its_image_size(name):
 
 
 def test_backbones_with_classes_of_this_package():
-    own = {name for name, backbone in BACKBONES.items() if backbone.is_own}
+    own = {name for name, backbone in BACKBONES.items() if backbone.network}
     assert own == {"cnn", "vgg16", "densenet121", "thumbnail_ridge"}

@@ -27,7 +27,7 @@ SMALL = {
     "deit_tiny": {"image_size": SIDE, "num_hidden_layers": 2},
     "thumbnail_ridge": {},
 }
-OWN = [name for name in SMALL if BACKBONES[name].is_own]
+OWN = [name for name in SMALL if BACKBONES[name].network]
 MANY_LAYERS = {"densenet121", "mobilenet_v2", "resnet50"}  # export takes more than ten seconds
 
 

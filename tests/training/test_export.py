@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
+from spinealign.training.arguments import ModelArguments
 from spinealign.training.backbone import create_backbone
 from spinealign.training.export import export_onnx
 
@@ -15,7 +16,7 @@ from spinealign.training.export import export_onnx
 def exported(tmp_path_factory, tiny_backbone):
     """A network in training mode, and its ONNX file."""
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    network, _ = create_backbone(str(tiny_backbone))
+    network, _ = create_backbone(ModelArguments(str(tiny_backbone)))
     network.train()
     export_onnx(network, path, image_size=64)
     return network, path
@@ -47,7 +48,7 @@ def test_an_export_leaves_the_network_in_training_mode(exported):
 
 @pytest.mark.slow
 def test_bfloat16_storage_computes_in_float32(tmp_path, tiny_backbone):
-    network, _ = create_backbone(str(tiny_backbone))
+    network, _ = create_backbone(ModelArguments(str(tiny_backbone)))
     network.to(torch.bfloat16).to(torch.float32).eval()
     export_onnx(network, tmp_path / "small.onnx", image_size=64, weights_dtype="bfloat16")
     export_onnx(network, tmp_path / "full.onnx", image_size=64)

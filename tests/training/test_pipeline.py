@@ -28,11 +28,12 @@ from spinealign.imaging.preprocessing import preprocess, render
 from spinealign.metrics.scores import binary_scores
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.training import pipeline
+from spinealign.training.arguments import ModelArguments
 from spinealign.training.backbone import create_backbone
-from spinealign.training.fitting import build_trainer
 from spinealign.training.loading import index_collections, read_collections
 from spinealign.training.pipeline import run_training
 from spinealign.training.setup import make_setup, parse_training_setup
+from spinealign.training.trainer import build_trainer
 
 FILES = {
     "config.json", "model.safetensors", "preprocessor_config.json", "spinealign.json", "model.onnx", "metrics.json",
@@ -101,7 +102,7 @@ def test_every_tensor_of_the_best_epoch_is_restored(tmp_path, phantom_folder, ti
         "--greater_is_better", "True", "--save_total_limit", "3",
     )  # fmt: skip
     setup = parse_training_setup(words)
-    network, config = create_backbone(str(tiny_backbone), from_scratch=True)
+    network, config = create_backbone(ModelArguments(str(tiny_backbone), from_scratch=True))
     trainer = trainer_of(setup, network, config)
     snapshots = Snapshots()
     trainer.add_callback(snapshots)
@@ -157,7 +158,7 @@ KILLED = """
 import os, signal, sys
 from transformers import TrainerCallback
 from spinealign.cli import main
-from spinealign.training import fitting
+from spinealign.training import pipeline
 
 class Kill(TrainerCallback):
     def on_epoch_begin(self, args, state, control, **kwargs):
@@ -169,7 +170,7 @@ def build_trainer(*arguments, **options):
     trainer.add_callback(Kill())
     return trainer
 
-original, fitting.build_trainer = fitting.build_trainer, build_trainer
+original, pipeline.build_trainer = pipeline.build_trainer, build_trainer
 main(["train", *sys.argv[1:]])
 """
 
@@ -236,7 +237,7 @@ def test_a_resumed_run_keeps_its_early_stopping_count(tmp_path, phantom_folder, 
         )  # fmt: skip
         setup = parse_training_setup(words)
         torch.manual_seed(0)
-        network, config = create_backbone(str(tiny_backbone), from_scratch=True)
+        network, config = create_backbone(ModelArguments(str(tiny_backbone), from_scratch=True))
         return trainer_of(setup, network, config)
 
     straight = trainer_in(tmp_path / "straight")

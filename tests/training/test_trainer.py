@@ -4,9 +4,9 @@ import pytest
 import torch
 from conftest import training_options
 
-from spinealign.training.backbone import new_network
-from spinealign.training.fitting import build_trainer
+from spinealign.training.backbone import create_backbone
 from spinealign.training.setup import make_setup
+from spinealign.training.trainer import build_trainer
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def trainer_of(tmp_path, tiny_backbone, noise):
     def build(**options):
         setup = make_setup("noise", tmp_path / "out", **{**training_options(tiny_backbone), **options})
         torch.manual_seed(0)
-        network, _ = new_network(setup)
+        network, _ = create_backbone(setup.model, setup.enhancement)
         return build_trainer(setup, network, train=[noise], validation=[noise])
 
     return build
