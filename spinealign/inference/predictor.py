@@ -221,7 +221,7 @@ class Predictor(Scorer):
     def _prepare_or_fail(self, source: SliceSource) -> PreparedImage | Exception:
         try:
             return self._prepare(source)
-        except (ImageError, TypeError, ValueError, OSError) as error:  # file objects raise the latter two
+        except (ImageError, TypeError) as error:
             return error
 
     def _predict(self, images: Sequence[PreparedImage]) -> list[Prediction]:

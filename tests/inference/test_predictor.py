@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -129,21 +130,30 @@ def closed_file():
     return stream
 
 
+def damaged_member():
+    """Return an open member of a zip file with a wrong checksum."""
+    archive = BytesIO()
+    with ZipFile(archive, "w") as target:
+        target.writestr("slice.png", b"pixels")
+    return ZipFile(BytesIO(archive.getvalue().replace(b"pixels", b"pixelz"))).open("slice.png")
+
+
 def test_a_bad_item_never_ends_a_batch(toy, slice_png, tmp_path, gray):
     text = tmp_path / "text.png"
     text.write_text("no image")
-    bad = [str(text), str(tmp_path), "a" * 300, "", b"", 3, None, closed_file(), np.zeros((2, 2, 2)), [slice_png]]
+    others = [closed_file(), np.zeros((2, 2, 2)), [slice_png], damaged_member()]
+    bad = [str(text), str(tmp_path), "a" * 300, "", b"", 3, None, *others]
     items = list(toy.predict_many([gray, *bad, slice_png] * 2))
     assert len(items) == 2 * (len(bad) + 2)
     for place, item in enumerate(items):
-        assert isinstance(item, ImageError) == (place % 12 not in (0, 11)), item
+        assert isinstance(item, ImageError) == (place % 13 not in (0, 12)), item
     assert items[1].source == str(text)
     assert "text.png" in str(items[1])
     assert "is a folder" in str(items[2])
     assert "cannot be opened" in str(items[3])
     assert [item.source for item in items[5:10]] == ["bytes", "int", "NoneType", "BufferedReader", "ndarray"]
     assert isinstance(items[9], UnsupportedFormatError)
-    assert items[11] == toy(slice_png)
+    assert items[12] == toy(slice_png)
 
 
 def test_errors_do_not_keep_the_files_in_memory(toy):
