@@ -101,15 +101,16 @@ def test_evaluate_prints_accuracy_with_interval_and_baseline(capsys, phantom_fol
     assert status == 0
     assert "thumbnail ridge" in out
     assert "naive 95 %" in out
-    assert "is split in the same way" in err
-    assert "its scores are optimistic" in err, "the split has selected the epoch"
+    assert "were used in the training of the model" in err
+    assert "do not show how it performs" in err, "the split has selected the epoch"
 
 
 def test_evaluate_writes_what_is_stored_with_figures(capsys, tmp_path, phantom_folder, tiny_checkpoint):
     words = ("evaluate", str(phantom_folder), "--model", str(tiny_checkpoint), "--output", str(tmp_path / "out"))
     status, out, err = run(capsys, *words, "--json")
     assert status == 0
-    assert json.loads(out) == json.loads((tiny_checkpoint / "metrics.json").read_text())["evaluations"][0]
+    stored = json.loads((tiny_checkpoint / "metrics.json").read_text())["evaluations"][0]
+    assert json.loads(out) == {**stored, "training_overlap": {"images": 32, "left_out": 32}}
     assert "optimistic" not in err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "evaluation.json", "evaluation.png", "worst_cases.png",
@@ -122,7 +123,7 @@ def test_evaluate_by_folds_shows_how_the_scores_vary(capsys, phantom_folder, tin
     assert status == 0
     assert "fold 3" in out
     assert "accuracy over 3 folds" in out
-    assert "do not show how it performs" in err, "the model was trained on it"
+    assert "32 images of the same sources are not scored" in err
 
 
 def test_predict_writes_heat_maps(capsys, tmp_path, slice_png, tiny_checkpoint):
@@ -184,7 +185,7 @@ def test_evaluate_splits_a_training_collection_as_in_training(capsys, tmp_path, 
     stored = json.loads((tmp_path / "out" / "metrics.json").read_text())["evaluations"][0]
     status, out, _ = run(capsys, "evaluate", str(flat), "--model", str(tmp_path / "out"), "--json")
     assert status == 0
-    assert json.loads(out) == stored
+    assert json.loads(out) == {**stored, "training_overlap": {"images": 18, "left_out": 18}}
     assert stored["split"] == "test"
     assert stored["sources"] < stored["images"], "evaluate uses the pattern of the training"
     for label in ("fracture", "normal"):  # another collection, whose names do not match the pattern

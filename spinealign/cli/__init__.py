@@ -1,4 +1,4 @@
-"""Command line: one module per command, each a call of a public function."""
+"""Command line."""
 
 from spinealign.cli.program import main
 

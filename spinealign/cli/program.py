@@ -7,25 +7,13 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from spinealign._version import __version__
-from spinealign.cli import app, audit, demo, evaluate, info, phantoms, predict, push, space
-from spinealign.cli.train import run_train
+from spinealign.cli import commands
 from spinealign.config import DISCLAIMER
 from spinealign.errors import SpineAlignError
-
-COMMANDS = {
-    predict: "predict images",
-    demo: "predict two phantoms and an image that is not CT",
-    app: "serve the page in the browser",
-    info: "print versions, engine and model",
-    audit: "find copies, leaks and shortcuts in a collection",
-    evaluate: "score a model on a labeled collection",
-    phantoms: "write a set of phantoms",
-    push: "push a checkpoint to the Hub",
-    space: "build a Space with the page and a model and push it",
-}
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
@@ -48,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     logging.getLogger("spinealign").setLevel(logging.INFO)
     try:
         if words[:1] == ["train"]:  # its options come from transformers, which only this command loads
-            return run_train(words[1:], prog or "spinealign train")
+            return commands.train(words[1:], prog or "spinealign train")
         options = build_parser().parse_args(words)
         return int(options.run(options))
     except BrokenPipeError:  # the reader, such as head, closed the pipe
@@ -68,9 +56,143 @@ def build_parser() -> argparse.ArgumentParser:
         prog="spinealign", description=f"Deep learning on spine images with honest evaluation. {DISCLAIMER}"
     )
     parser.add_argument("--version", action="version", version=f"spinealign {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module, text in COMMANDS.items():
-        name = module.__name__.rpartition(".")[2]
-        module.add_options(commands.add_parser(name, help=text, description=module.__doc__))
-    commands.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
+    group = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(
+        run: Callable[[argparse.Namespace], int], text: str, *, epilog: str | None = None
+    ) -> argparse.ArgumentParser:
+        command = group.add_parser(run.__name__, help=text, description=run.__doc__, epilog=epilog)
+        command.set_defaults(run=run)
+        return command
+
+    _add_models(add)
+    _add_collections(add)
+    _add_publishing(add)
+    group.add_parser("train", help="train a classifier (see spinealign train --help)", add_help=False)
     return parser
+
+
+def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
+    predict = add(
+        commands.predict,
+        "predict images",
+        epilog="Files of a folder that are not images are passed over and counted. Exit status: 0 if every image was "
+        f"predicted, 1 if any failed, 2 on wrong usage. {DISCLAIMER}",
+    )
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder or glob such as 'scans/**/*.dcm'")
+    _add_engine(predict)
+    predict.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
+    predict.add_argument("--explain", metavar="DIR", help="write a heat map of each image into this folder")
+
+    demo = add(commands.demo, "predict two phantoms and an image that is not CT")
+    demo.add_argument(
+        "--output", default="spinealign-demo.png", metavar="PNG", help="the picture (default: %(default)s)"
+    )
+    demo.add_argument("--seed", type=int, default=1_000_007, help="seed of the phantoms (default: %(default)s)")
+
+    login = "Login: set SPINEALIGN_AUTH to user:password, or to several of them separated by commas."
+    app = add(commands.app, "serve the page in the browser", epilog=f"{login} {DISCLAIMER}")
+    _add_engine(app)
+    app.add_argument("--host", help="address to listen on (default: GRADIO_SERVER_NAME, or only this machine)")
+    app.add_argument("--port", type=int, help="port (default: GRADIO_SERVER_PORT, or the first free one from 7860)")
+    app.add_argument("--mcp", action="store_true", help="offer tools for agents, with the Model Context Protocol")
+    app.add_argument(
+        "--allow_models", action="store_true", help="let users choose a model of the Hub or a folder of this machine"
+    )
+    app.add_argument(
+        "--hostnames", nargs="+", default=(), metavar="NAME", help="other host names of the server, behind a proxy"
+    )
+
+    info = add(commands.info, "print versions, engine and model")
+    _add_engine(info, device=False)
+    info.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
+    audit = add(
+        commands.audit,
+        "find copies, leaks and shortcuts in a collection",
+        epilog="Exit status: 0; with --strict, 3 if a source, a series or a patient is in two splits; 1 on errors, 2 "
+        "on wrong usage.",
+    )
+    _add_data(audit)
+    audit.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with contact sheets of images of the collection"
+    )
+    audit.add_argument("--json", action="store_true", help="print JSON")
+    audit.add_argument("--strict", action="store_true", help="exit with 3 if something is in two splits")
+    audit.add_argument("--seed", type=int, default=0, help="seed of the cross-validation (default: %(default)s)")
+
+    evaluate = add(commands.evaluate, "score a model on a labeled collection")
+    _add_data(evaluate)
+    _add_engine(evaluate)
+    evaluate.add_argument(
+        "--split", choices=("train", "calibration", "val", "test"), help="split to score (default: test, or val)"
+    )
+    evaluate.add_argument(
+        "--on_leakage",
+        choices=("drop", "error", "keep"),
+        default="drop",
+        help="treatment of a source that is in two splits (default: drop its copies from the earlier one)",
+    )
+    evaluate.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="N",
+        help="score the whole collection in N folds over sources and print how the scores vary; the shortcut baseline "
+        "of each fold is trained on the others (for a cross-validation of the training, see train --folds)",
+    )
+    evaluate.add_argument(
+        "--output",
+        metavar="DIR",
+        help="write evaluation.json, figures (ROC, precision-recall, reliability, confusion) and the twenty worst "
+        "cases, which are images of the collection",
+    )
+    evaluate.add_argument("--json", action="store_true", help="print JSON")
+
+    phantoms = add(commands.phantoms, "write a set of phantoms")
+    phantoms.add_argument("folder", help="a new or empty folder")
+    for split, count in (("train", 800), ("val", 100), ("test", 100)):
+        phantoms.add_argument(
+            f"--{split}", type=int, default=count, metavar="N", help="phantoms (default: %(default)s)"
+        )
+    phantoms.add_argument(
+        "--seed", type=int, default=20_000_000, help="seed of the first phantom (default: %(default)s)"
+    )
+
+
+def _add_publishing(add: Callable[..., argparse.ArgumentParser]) -> None:
+    push = add(commands.push, "push a checkpoint to the Hub")
+    push.add_argument("checkpoint", metavar="CHECKPOINT", help="folder that spinealign train wrote")
+    push.add_argument("repo_id", metavar="REPO_ID", help="owner/name; created if missing")
+    push.add_argument("--private", action="store_true", help="create a private repository")
+    push.add_argument("--revision", metavar="BRANCH", help="branch to write to (default: the main branch)")
+    push.add_argument("--message", default="Upload with spinealign", help="commit message (default: %(default)s)")
+    push.add_argument("--dry_run", action="store_true", help="check the checkpoint and list what would be pushed")
+
+    space = add(commands.space, "build a Space with the page and a model and push it")
+    space.add_argument("repo_id", metavar="REPO_ID", help="owner/name of the Space; created if missing")
+    _add_model(space)
+    place = space.add_mutually_exclusive_group()
+    place.add_argument("--private", action="store_true", help="create a private Space")
+    place.add_argument("--output", metavar="DIR", help="write the Space into this new folder and push nothing")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help="folder, CSV manifest or Hub dataset id")
+    parser.add_argument(
+        "--source_pattern", metavar="REGEX", help="pattern of file names with a group (?P<source>...) for the source"
+    )
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="MODEL", help="Hub id or checkpoint folder (default: the embedded model)")
+    parser.add_argument("--revision", help="branch, tag or commit of a model on the Hub")
+
+
+def _add_engine(parser: argparse.ArgumentParser, *, device: bool = True) -> None:
+    _add_model(parser)
+    parser.add_argument("--engine", choices=("onnx", "torch"), default="onnx", help="inference engine (default: onnx)")
+    if device:
+        parser.add_argument("--device", help="device of the engine, such as cpu or cuda")

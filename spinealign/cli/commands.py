@@ -1,0 +1,220 @@
+"""The commands, each a call of a public function. Their docstrings are the descriptions in the help."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from spinealign.config import DISCLAIMER
+from spinealign.errors import ImageError, require
+
+LEAKS_FOUND = 3
+NAMED = 3  # files that are not images
+
+
+def predict(options: Namespace) -> int:
+    """Predict PNG, JPEG and CT DICOM images."""
+    from tqdm import tqdm
+
+    from spinealign.reading.discovery import expand_paths
+    from spinealign.reporting.heat_maps import HeatMapFolder
+    from spinealign.reporting.prediction_text import format_predictions
+
+    paths, passed = expand_paths(options.paths)
+    if passed:
+        names = ", ".join(os.path.basename(path) for path in passed[:NAMED]) + (", ..." if len(passed) > NAMED else "")
+        count = f"{len(passed)} of {len(paths) + len(passed)} files"
+        print(f"{count} passed over: not a PNG, JPEG or DICOM image ({names})", file=sys.stderr)
+    predictor = _load(options)
+    heat_maps = HeatMapFolder(Path(options.explain)) if options.explain else None
+    failed, shown = 0, []
+    try:
+        items = predictor.predict_many(paths, explain=heat_maps is not None)
+        for item in tqdm(items, total=len(paths), unit="image", leave=False, disable=None, delay=1.0):
+            error = isinstance(item, ImageError)
+            failed += error
+            if heat_maps and not error:
+                heat_maps.save(item)
+            if options.json:
+                answer = {"error": str(item)} if error else item.to_dict()
+                print(json.dumps({"path": item.source, **answer}), flush=True)
+            else:
+                shown.append(item)
+    finally:  # an interrupted run prints the finished part
+        if shown:
+            print(format_predictions(shown))
+    return 1 if failed else 0
+
+
+def demo(options: Namespace) -> int:
+    """Predict two phantoms, one with a fracture, and an image that is not CT, and write a picture with heat maps."""
+    from spinealign.demo import run_demo
+    from spinealign.reporting.prediction_text import format_predictions
+
+    print(format_predictions(run_demo(Path(options.output), seed=options.seed)))
+    print(f"\nHeat maps: {options.output}\n{DISCLAIMER}")
+    return 0
+
+
+def app(options: Namespace) -> int:
+    """Serve the page in the browser, and its interface for programs."""
+    from spinealign.page import launch
+
+    launch(
+        _load(options),
+        host=options.host,
+        port=options.port,
+        mcp=options.mcp,
+        allow_models=options.allow_models,
+        hostnames=options.hostnames,
+    )
+    return 0
+
+
+def info(options: Namespace) -> int:
+    """Print versions, the engine, and a description of the model. No weights are loaded."""
+    from spinealign.checkpoint.finding import find_checkpoint
+    from spinealign.reporting.installation import describe
+    from spinealign.reporting.tables import Table
+
+    content = describe(find_checkpoint(options.model, revision=options.revision, engine=options.engine), options.engine)
+    print(json.dumps(content, indent=2) if options.json else Table((), list(content.items())).text())
+    return 0
+
+
+def audit(options: Namespace) -> int:
+    """Audit a labeled collection before training.
+
+    It finds copies of one slice under any name, sources in two splits, and shortcuts that predict the label.
+    """
+    from spinealign.cohort.audit.auditing import audit as audit_collection
+    from spinealign.reporting.audit_text import format_audit
+
+    if options.html is not None and not options.html.parent.is_dir():
+        raise ValueError(f"There is no folder {options.html.parent} for the page; create it first.")
+    found = audit_collection(options.data, source_pattern=options.source_pattern, seed=options.seed)
+    print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if options.json else format_audit(found))
+    if options.html is not None:
+        print(f"\nWrote {found.save_html(options.html)}", file=sys.stderr)
+    return LEAKS_FOUND if options.strict and found.has_leaks else 0
+
+
+def evaluate(options: Namespace) -> int:
+    """Score a model on labeled images.
+
+    Each accuracy is printed with the number of distinct source slices, an interval over them, and the accuracy of a
+    linear model on 16x16 thumbnails of the same split. A collection that the model was trained on is split as in its
+    training.
+    """
+    require("sklearn", "matplotlib", extra="evaluate")
+    from spinealign.evaluation.evaluating import cross_evaluate
+    from spinealign.evaluation.evaluating import evaluate as evaluate_model
+    from spinealign.reporting.evaluation_text import format_cross_validation, format_evaluations
+
+    if options.folds and (options.output or options.split):
+        raise ValueError("--folds scores the whole collection and writes no files; leave --output and --split out.")
+    predictor = _load(options)
+    if options.folds:
+        result = cross_evaluate(predictor, options.data, folds=options.folds, source_pattern=options.source_pattern)
+        print(json.dumps(result.to_dict(), indent=2) if options.json else format_cross_validation(result))
+        return 0
+    evaluation = evaluate_model(
+        predictor,
+        options.data,
+        split=options.split,
+        on_leakage=options.on_leakage,
+        source_pattern=options.source_pattern,
+    )
+    if options.output:
+        evaluation.save(Path(options.output))
+    print(json.dumps(evaluation.to_dict(), indent=2) if options.json else format_evaluations([evaluation]))
+    return 0
+
+
+def phantoms(options: Namespace) -> int:
+    """Write axial CT phantoms as PNG with a manifest.
+
+    They are a positive control: the finding is real and there is no shortcut. Half of each split have a fracture of
+    known size.
+    """
+    from spinealign.phantoms.phantom_set import write_phantoms
+
+    counts = {split: getattr(options, split) for split in ("train", "val", "test") if getattr(options, split)}
+    print(f"Wrote {write_phantoms(options.folder, counts, seed=options.seed)}")
+    return 0
+
+
+def train(arguments: list[str], prog: str) -> int:
+    """Train a classifier; the options are those of `training.arguments` and of transformers."""
+    from spinealign.hub.training_push import TRAINING_PACKAGES, push_trained, split_off_push
+
+    require(*TRAINING_PACKAGES, extra="train")
+    from transformers.utils.logging import disable_progress_bar
+
+    from spinealign.reporting.evaluation_text import format_cross_validation, format_evaluations, format_summary
+    from spinealign.training.pipeline import run_training
+    from spinealign.training.setup import parse_training_setup
+
+    disable_progress_bar()  # for reading and writing weights
+    setup, destination = split_off_push(parse_training_setup(arguments, prog=prog))
+    result = run_training(setup)
+    if result.evaluations:  # only in the main process
+        for item in result.cross_validations:
+            print(f"{format_cross_validation(item)}\n")
+        print(f"{format_evaluations(result.evaluations)}\n\n{format_summary(result.evaluations)}")
+        print(result.selection_note)
+        print(f"The checkpoint is in {result.folder}")
+        if destination is not None:
+            print(push_trained(result.folder, destination).summary)
+    return 0
+
+
+def push(options: Namespace) -> int:
+    """Push a checkpoint to the Hub in one commit: weights, ONNX, settings, metrics, plots and card, and no other file.
+
+    A card with gaps, a missing evaluation or a pickle is refused. The token is that of `hf auth login` or HF_TOKEN.
+    """
+    from spinealign.hub.pushing import plan_push, push_to_hub
+    from spinealign.hub.repository import Repository
+    from spinealign.reporting.tables import Table
+
+    if options.dry_run:
+        Repository(options.repo_id, revision=options.revision)  # checks the names
+        sizes = plan_push(options.checkpoint)
+        rows = [(name, f"{size / 1e6:.3f} MB") for name, size in {**sizes, "total": sum(sizes.values())}.items()]
+        print(f"{Table((), rows, numbers=(1,)).text()}\nNothing was sent to {options.repo_id}.")
+        return 0
+    where = {name: getattr(options, name) for name in ("private", "revision", "message")}
+    print(push_to_hub(options.checkpoint, options.repo_id, **where).summary)
+    return 0
+
+
+def space(options: Namespace) -> int:
+    """Build a Space with the page and one model, without torch, and push it to the Hub in one commit.
+
+    A model of the Hub is pinned to its current commit. A checkpoint folder is copied into the Space and must pass the
+    checks of push. The token is that of `hf auth login` or HF_TOKEN.
+    """
+    from spinealign.hub.repository import Repository
+    from spinealign.hub.space import build_space, push_space
+
+    if options.output:
+        Repository(options.repo_id, kind="space")  # checks the name
+        title = options.repo_id.rsplit("/", maxsplit=1)[-1]
+        folder = build_space(options.output, model=options.model, revision=options.revision, title=title)
+        print(f"Wrote {folder}\nTo try it, run in that folder: pip install -r requirements.txt, then python app.py")
+        return 0
+    print(push_space(options.repo_id, model=options.model, revision=options.revision, private=options.private).summary)
+    return 0
+
+
+def _load(options: Namespace) -> Any:
+    from spinealign.inference.predictor import Predictor
+
+    return Predictor.from_pretrained(
+        options.model, revision=options.revision, engine=options.engine, device=options.device
+    )
