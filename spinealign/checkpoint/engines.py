@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +29,6 @@ class Output(NamedTuple):
     features: NDArray[np.float32] | None
 
 
-class NetworkEngine(Protocol):
-    """Interface of an engine."""
-
-    name: Engine
-    device: str | None  # as requested; None for the default
-
-    def __call__(self, pixel_values: NDArray[np.float32]) -> Output:
-        """Return logits and features for `pixel_values` of shape (N, C, H, W)."""
-
-
 class OnnxEngine:
     """Engine that runs `model.onnx` in ONNX Runtime; see `load_engine`."""
 
@@ -49,7 +39,7 @@ class OnnxEngine:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
-        self.device = device
+        self.device = device  # as requested; None for the default
         provider, provider_options = execution_provider(device, onnxruntime.get_available_providers())
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -131,6 +121,9 @@ class TorchEngine:
         return Output(*(np.asarray(values.cpu().numpy(), np.float32) for values in (logits, features)))
 
 
+NetworkEngine: TypeAlias = OnnxEngine | TorchEngine
+
+
 def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> Any:
     """Load an image classifier in float32, and require every tensor: transformers fills gaps with random numbers.
 
@@ -181,7 +174,7 @@ def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx", *, device: str 
     """
     if engine not in ("onnx", "torch"):
         raise ValueError(f"engine must be 'onnx' or 'torch', not {engine!r}.")
-    onnx = weights_file(checkpoint, engine) == ONNX_FILE
-    loaded = OnnxEngine(checkpoint, device=device) if onnx else TorchEngine(checkpoint, device=device)
+    kind = OnnxEngine if weights_file(checkpoint, engine) == ONNX_FILE else TorchEngine
+    loaded = kind(checkpoint, device=device)
     checkpoint.check_unchanged()
     return loaded

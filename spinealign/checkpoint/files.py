@@ -10,6 +10,7 @@ CARD_FILE, METRICS_FILE = "README.md", "metrics.json"
 SETTINGS_FILE, NOVELTY_FILE = "spinealign.json", "novelty.safetensors"
 TRAINING_IMAGES_FILE = "training_images.safetensors"  # digests; checkpoints of earlier releases lack it
 LEARNING_CURVES, SIZE_CURVE, EVALUATION_PLOT = "learning_curves.png", "sensitivity_by_size.png", "evaluation.png"
+SMALL_FILES = (CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE, TRAINING_IMAGES_FILE, METRICS_FILE)
 
 # Only these files are published, not pickles of the Trainer, states of the optimizer, logs, or pictures of patients.
 NEEDED = (

@@ -7,23 +7,13 @@ import re
 from pathlib import Path
 
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine, refuse_pickles
-from spinealign.checkpoint.files import (
-    CONFIG_FILE,
-    METRICS_FILE,
-    NOVELTY_FILE,
-    ONNX_FILE,
-    PREPROCESSOR_FILE,
-    SETTINGS_FILE,
-    TRAINING_IMAGES_FILE,
-    WEIGHTS_FILE,
-)
+from spinealign.checkpoint.files import CONFIG_FILE, ONNX_FILE, SMALL_FILES, WEIGHTS_FILE
 from spinealign.errors import CheckpointError
 from spinealign.hub_errors import explain
 from spinealign.writing import finish_replacement
 
 DEFAULT_MODEL = "spinealign/default"
 DEFAULT_FOLDER = Path(__file__).parent.parent / "assets" / "default"
-_SMALL_FILES = (CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE, TRAINING_IMAGES_FILE, METRICS_FILE)
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -88,7 +78,7 @@ def find_checkpoint(
         except Exception as error:  # the client's own classes, those of its transport, and OSError
             raise CheckpointError(explain(error, model_id, revision=revision)) from error
 
-    folder = fetch(*_SMALL_FILES, revision=revision)
+    folder = fetch(*SMALL_FILES, revision=revision)
     checkpoint = Checkpoint(folder, f"{model_id}@{folder.name}")
     checkpoint.check_kind()  # before the weights are downloaded
     for weights in (ONNX_FILE, WEIGHTS_FILE) if engine == "onnx" else (WEIGHTS_FILE,):
