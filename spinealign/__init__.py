@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spinealign.errors import SpineAlignError as SpineAlignError
     from spinealign.evaluation.evaluating import evaluate as evaluate
     from spinealign.hub.pushing import push_to_hub as push_to_hub
-    from spinealign.hub.training_push import train as train
+    from spinealign.hub.pushing import train as train
     from spinealign.imaging.slice import Slice as Slice
     from spinealign.inference.cached import predict as predict
     from spinealign.inference.occlusion import HeatMap as HeatMap
@@ -38,7 +38,7 @@ _MODULES = {
     "predictions_to_dataframe": "inference.prediction",
     "push_to_hub": "hub.pushing",
     "read_slice": "reading.slices",
-    "train": "hub.training_push",
+    "train": "hub.pushing",
 }
 
 __all__ = ["__version__", *_MODULES]  # noqa: PLE0604

@@ -150,7 +150,7 @@ def phantoms(options: Namespace) -> int:
 
 def train(arguments: list[str], prog: str) -> int:
     """Train a classifier; the options are those of `training.arguments` and of transformers."""
-    from spinealign.hub.training_push import TRAINING_PACKAGES, push_trained, split_off_push
+    from spinealign.hub.pushing import TRAINING_PACKAGES, push_trained, split_off_push
 
     require(*TRAINING_PACKAGES, extra="train")
     from transformers.utils.logging import disable_progress_bar

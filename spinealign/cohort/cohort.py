@@ -134,8 +134,10 @@ class Cohort:
             ValueError: If the revision or the message is empty.
         """
         from spinealign.hub.datasets import push_dataset
+        from spinealign.hub.repository import Repository
 
-        return push_dataset(self, repo_id, private=private, revision=revision, token=token, message=message)
+        repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
+        return push_dataset(self, repository, message=message)
 
 
 def balanced_weights(groups: Sequence[Hashable]) -> list[float]:

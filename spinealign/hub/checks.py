@@ -9,18 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from spinealign.checkpoint.checkpoint import Checkpoint, refuse_pickles
-from spinealign.checkpoint.files import (
-    CARD_FILE,
-    CHECKPOINT_FILES,
-    METRICS_FILE,
-    NEEDED,
-    ONNX_FILE,
-    PLOTS,
-    SETTINGS_FILE,
-    WEIGHTS_FILE,
-    checkpoint_files,
-)
+from spinealign.checkpoint import files
+from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.errors import CheckpointError
@@ -42,40 +32,28 @@ def check_checkpoint(folder: Path) -> Checkpoint:
     if not folder.is_dir():
         raise CheckpointError(f"There is no folder {folder}. Pass a checkpoint that spinealign train wrote.")
     checkpoint = Predictor.from_pretrained(folder).checkpoint  # refuses pickles
-    files = checkpoint_files(folder)
-    missing = [name for name in NEEDED if name not in files]
+    present = files.checkpoint_files(folder)
+    missing = [name for name in files.NEEDED if name not in present]
     if missing:
         raise CheckpointError(f"{folder} has no {', '.join(missing)}. Run spinealign train, which writes all files.")
-    _check_weights(files)
-    for name in PLOTS:
-        if name in files and suffix_of(files[name].read_bytes()) != ".png":
-            raise CheckpointError(f"{files[name]} is not a PNG file. Train the model again.")
+    _check_weights(present)
+    for name in files.PLOTS:
+        if name in present and suffix_of(present[name].read_bytes()) != ".png":
+            raise CheckpointError(f"{present[name]} is not a PNG file. Train the model again.")
     record = checkpoint.record
     if not record.evaluations:
-        raise CheckpointError(f"{METRICS_FILE} of {checkpoint.name} has no evaluation. Train it again.")
-    card = read_card(files[CARD_FILE])
-    gaps = [*unfinished(f"{record.notes}\n{card}", files=files), *_metadata_gaps(card, record)]
-    if checkpoint.read_json(SETTINGS_FILE)["format_version"] > 1:
+        raise CheckpointError(f"{files.METRICS_FILE} of {checkpoint.name} has no evaluation. Train it again.")
+    card = read_card(present[files.CARD_FILE])
+    gaps = [*unfinished(f"{record.notes}\n{card}", present=present), *_metadata_gaps(card, record)]
+    if checkpoint.read_json(files.SETTINGS_FILE)["format_version"] > 1:
         gaps += _record_gaps(card, record, checkpoint.settings)
     if _DISCLAIMER not in " ".join(card.split()):
         gaps.append(f"it does not say that the model is {_DISCLAIMER}")
     if gaps:
-        raise CheckpointError(f"The card {files[CARD_FILE]} has gaps: {'; '.join(gaps)}. Fill them, then try again.")
+        raise CheckpointError(
+            f"The card {present[files.CARD_FILE]} has gaps: {'; '.join(gaps)}. Fill them, then try again."
+        )
     return checkpoint
-
-
-def check_before_training(folder: Path, notes: Path | None) -> None:
-    """Check what would prevent a push after a training: the output folder, and the notes for the card, if any.
-
-    Raises:
-        CheckpointError: If the folder has a pickle, or the notes are not finished.
-    """
-    if folder.is_dir():
-        refuse_pickles(folder, name=str(folder))
-    if notes is not None and notes.is_file():
-        gaps = unfinished(read_card(notes), files=CHECKPOINT_FILES)
-        if gaps:
-            raise CheckpointError(f"The notes {notes} have gaps: {'; '.join(gaps)}. Fill them, then try again.")
 
 
 def read_card(path: Path) -> str:
@@ -90,17 +68,17 @@ def read_card(path: Path) -> str:
         raise CheckpointError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
 
 
-def unfinished(text: str, *, files: Collection[str]) -> list[str]:
-    """Return the gaps of a Markdown text, one phrase each: placeholders, and pictures that are not in `files`."""
+def unfinished(text: str, *, present: Collection[str]) -> list[str]:
+    """Return the gaps of a Markdown text, one phrase each: placeholders, and pictures that are not in `present`."""
     gaps = [f"it contains {word!r}" for word in _PLACEHOLDERS if re.search(rf"\b{word}\b", text)]
     shown = dict.fromkeys(re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text))
-    return gaps + [f"its picture {name} is missing" for name in shown if name not in files and "://" not in name]
+    return gaps + [f"its picture {name} is missing" for name in shown if name not in present and "://" not in name]
 
 
 def _record_gaps(card: str, record: ModelRecord, settings: ModelSettings) -> list[str]:
     """Return what a record lacks, and what a card lacks of the rendered record, one phrase each."""
     needed = {"name": record.name, "training": record.training, "collections": record.collections}
-    gaps = [f"{METRICS_FILE} has no {name}" for name, value in needed.items() if not value]
+    gaps = [f"{files.METRICS_FILE} has no {name}" for name, value in needed.items() if not value]
     if gaps:
         return gaps
     body = render_card(record, settings).split("\n---\n", maxsplit=1)[-1]
@@ -126,24 +104,24 @@ def _metadata_gaps(card: str, record: ModelRecord) -> list[str]:
         if row.metric_type == "accuracy"
     }
     return gaps + [
-        f"its model-index lacks the accuracy on {item.collection} ({item.split}) of {METRICS_FILE}"
+        f"its model-index lacks the accuracy on {item.collection} ({item.split}) of {files.METRICS_FILE}"
         for item in record.evaluations
         if not isclose(published.get((item.collection, item.split), nan), item.scores["accuracy"] or 0.0, abs_tol=1e-4)
     ]
 
 
-def _check_weights(files: Mapping[str, Path]) -> None:
+def _check_weights(present: Mapping[str, Path]) -> None:
     """Check that the weights can be read and that none of them are in other files, which would not be published."""
     import onnxruntime
     from safetensors import safe_open
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    path = files[WEIGHTS_FILE]
+    path = present[files.WEIGHTS_FILE]
     try:
         with safe_open(path, "np") as tensors:
             tensors.keys()
-        path = files[ONNX_FILE]
+        path = present[files.ONNX_FILE]
         with TemporaryDirectory() as empty:  # otherwise ONNX Runtime searches the current folder
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
             onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])

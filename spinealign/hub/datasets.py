@@ -27,24 +27,14 @@ from spinealign.reporting.dataset_card import ALL_SPLITS, card_after, data_files
 
 logger = logging.getLogger(__name__)
 
-MESSAGE = "Upload with spinealign"
 SHARD_BYTES = 400 * 1024**2
 GROUP_ROWS = 100  # images of a Parquet row group, which readers load as a whole
 LISTED = 10  # files that a message lists
 
 
-def push_dataset(
-    cohort: Cohort,
-    repo_id: str,
-    *,
-    private: bool = False,
-    revision: str | None = None,
-    token: str | None = None,
-    message: str = MESSAGE,
-) -> Commit:
+def push_dataset(cohort: Cohort, repository: Repository, *, message: str) -> Commit:
     """Push a cohort; see `Cohort.push_to_hub`."""
     require("datasets", extra="train")
-    repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
     if not cohort.samples:
         raise CohortError(f"{cohort.name} has no images to push.")
     unknown = sorted({str(sample.split) for sample in cohort if sample.split not in (None, *SPLITS)})
@@ -75,11 +65,7 @@ def _without_file_names(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _write(samples: Sequence[Sample], folder: Path, salt: bytes) -> dict[str, Path]:
-    """Write the rewritten images and their labels as Parquet files, and return their paths by name in the repository.
-
-    Raises:
-        CohortError: If an image cannot be rewritten.
-    """
+    """Write the rewritten images as Parquet files, and return their paths by name in the repository."""
     from datasets import ClassLabel, Features, Image, Value
 
     labels = sorted({sample.label for sample in samples}, key=lambda label: (label == POSITIVE_LABEL, label))

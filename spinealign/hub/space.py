@@ -14,24 +14,18 @@ from pathlib import Path
 
 from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE, checkpoint_files
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
+from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError, MissingDependencyError, require, requirements
 from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.repository import Commit, Repository
 from spinealign.inference.predictor import Predictor
 from spinealign.reporting.space_card import render_space_card
+from spinealign.reporting.templates import render
 from spinealign.writing import new_folder
 
 MESSAGE = "Build with spinealign"
 PACKAGE = Path(__file__).parent.parent
 _SUFFIXES = {".py", ".typed", ".css", ".js", ".json", ".jinja", ".onnx", ".safetensors", ".md", ".png"}
-_APP = '''"""Page with its model; Spaces runs this file."""
-
-{imports}from spinealign import Predictor
-from spinealign.page import launch
-
-if __name__ == "__main__":
-    launch(Predictor.from_pretrained({arguments}))
-'''
 
 
 def build_space(
@@ -94,36 +88,34 @@ def space_files(
     require("gradio", extra="app")
     if not requirements():
         raise MissingDependencyError("not installed: spinealign", "app")
-    folder = Path(model) if model is not None and os.path.isdir(model) else None
-    checked = check_checkpoint(folder) if folder is not None else None
-    predictor = Predictor.from_pretrained(model, revision=revision)
-    checkpoint = predictor.checkpoint
+    folder = Path(model) if model is not None and revision is None and os.path.isdir(model) else None
+    checkpoint = check_checkpoint(folder) if folder else Predictor.from_pretrained(model, revision=revision).checkpoint
     if checkpoint.path(ONNX_FILE) is None:
-        raise CheckpointError(f"{predictor.model} has no {ONNX_FILE}, and a Space runs without torch.")
-    imports, arguments, name, files = "", "", predictor.model, {}
-    if checked is not None and folder is not None:
+        raise CheckpointError(f"{checkpoint.model} has no {ONNX_FILE}, and a Space runs without torch.")
+    arguments, name, files = "", checkpoint.model, {}
+    if folder is not None:
         # without characters that have a meaning in code, Markdown or git
         name = re.sub(r"^\.|[^\w.-]", "_", folder.resolve().name)
-        imports, arguments = "from pathlib import Path\n\n", f'Path(__file__).parent / "checkpoints/{name}"'
+        arguments = f'Path(__file__).parent / "checkpoints/{name}"'
         stored = checkpoint_files(folder)
         del stored[WEIGHTS_FILE]
         files = {f"checkpoints/{name}/{file}": path.read_bytes() for file, path in stored.items()}
-        checked.check_unchanged()
+        checkpoint.check_unchanged()
     elif model is not None:
         arguments = f'"{model}", revision="{checkpoint.folder.name}"'
     card = render_space_card(title, name, models=[model] if model is not None and folder is None else [])
     return {
         "README.md": card.encode(),
-        "requirements.txt": "".join(f"{line}\n" for line in _requirements(predictor)).encode(),
-        "app.py": _APP.format(imports=imports, arguments=arguments).encode(),
+        "requirements.txt": "".join(f"{line}\n" for line in _requirements(checkpoint.settings.preprocessing)).encode(),
+        "app.py": render("space_app.py.jinja", arguments=arguments, in_folder=folder is not None).encode(),
         **files,
         **dict(_package(with_default=model is None)),
     }
 
 
-def _requirements(predictor: Predictor) -> Iterator[str]:
+def _requirements(config: PreprocessingConfig) -> Iterator[str]:
     """Yield the requirements of the page, with the installed version of Gradio and without torch."""
-    enhanced = predictor.preprocessing.denoise != "none" or predictor.preprocessing.equalize != "none"
+    enhanced = config.denoise != "none" or config.equalize != "none"
     for name, needed in {**requirements("app"), **(requirements("filters") if enhanced else {})}.items():
         yield f"gradio=={version('gradio')}" if name == "gradio" else f"{name}{needed.specifier}"
 

@@ -16,7 +16,7 @@ from loopback.versions import as_version_1
 from spinealign import Predictor
 from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.errors import CheckpointError
-from spinealign.hub import push_to_hub
+from spinealign.hub.pushing import push_to_hub
 from spinealign.reporting.installation import describe
 
 

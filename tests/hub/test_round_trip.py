@@ -12,7 +12,7 @@ from huggingface_hub import HfApi, ModelCard
 from spinealign import Predictor
 from spinealign.cli import main
 from spinealign.cohort.indexing import index_cohort
-from spinealign.hub import push_to_hub
+from spinealign.hub.pushing import push_to_hub, push_trained
 
 PIPELINE = """
 import json, sys
@@ -135,7 +135,6 @@ def test_a_push_during_training_is_refused(
 def test_a_failed_push_after_training_gives_the_command(local_hub, loopback, tiny_checkpoint, tmp_path):
     from spinealign.errors import CheckpointError, HubError
     from spinealign.hub.repository import Repository
-    from spinealign.hub.training_push import push_trained
 
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
     loopback.trouble = 503
@@ -152,7 +151,6 @@ def test_a_failed_push_after_training_gives_the_command(local_hub, loopback, tin
 
 def test_a_push_without_changes_is_reported(local_hub, tiny_checkpoint):
     from spinealign.hub.repository import Repository
-    from spinealign.hub.training_push import push_trained
 
     for told in ("Pushed to ", "Nothing has changed since "):
         assert push_trained(tiny_checkpoint, Repository("hospital/x")).summary.startswith(told)

@@ -6,7 +6,7 @@ import pytest
 
 from spinealign import Predictor
 from spinealign.errors import CheckpointError
-from spinealign.hub import push_to_hub
+from spinealign.hub.pushing import push_to_hub
 from spinealign.page.handlers import choose
 from spinealign.page.models import Models
 
