@@ -76,30 +76,32 @@ def occlusion_map(
         Heat in [0, 1] of shape (S, S).
     """
     intensity = gray.astype(np.float32) / np.float32(255)
-    size = len(gray)
-    side = max(1, round(SIDE * size))
     blurred = _blurred(intensity, BLUR)
-    corners = _most_detailed(_corners(size, side), np.abs(intensity - blurred), side=side)
+    squares, lost = _squares(len(gray)), np.abs(intensity - blurred)
+    order = np.argsort([lost[square].mean() for square in squares], kind="stable")[::-1]
+    tried = [squares[place] for place in order[:COVERED]]
     images = [intensity]
-    for top, left in corners:
-        square = slice(top, top + side), slice(left, left + side)
+    for square in tried:
         images.append(intensity.copy())
         images[-1][square] = blurred[square]
     batches = [np.stack(images[start : start + BATCH_SIZE]) for start in range(0, len(images), BATCH_SIZE)]
     values = np.concatenate([log_odds(batch) for batch in batches])
-    losses = np.maximum(values[0] - values[1:], 0.0)
-    return _spread(losses, corners, side=side, size=size)
+    total, count = np.zeros_like(intensity), np.zeros_like(intensity)
+    for square in squares:
+        count[square] += 1
+    for loss, square in zip(np.maximum(values[0] - values[1:], 0.0), tried):
+        total[square] += loss
+    mean = total / count  # over all squares that cover a pixel; a square that is not tried counts as 0
+    if not mean.max() > 0:
+        return np.zeros_like(intensity)
+    heat = _blurred(mean / mean.max(), SMOOTHING)
+    return np.clip(heat / heat.max(), 0, 1).astype(np.float32)
 
 
-def _corners(size: int, side: int) -> list[tuple[int, int]]:
-    starts = [round(start) for start in np.linspace(0, size - side, SQUARES).tolist()]
-    return [(top, left) for top in starts for left in starts]
-
-
-def _most_detailed(corners: list[tuple[int, int]], lost: NDArray[np.float32], *, side: int) -> list[tuple[int, int]]:
-    """Return the corners of the squares that lose most by a blur."""
-    detail = [float(lost[top : top + side, left : left + side].mean()) for top, left in corners]
-    return [corners[place] for place in np.argsort(detail, kind="stable")[::-1][:COVERED]]
+def _squares(size: int) -> list[tuple[slice, slice]]:
+    side = max(1, round(SIDE * size))
+    spans = [slice(round(start), round(start) + side) for start in np.linspace(0, size - side, SQUARES).tolist()]
+    return [(rows, columns) for rows in spans for columns in spans]
 
 
 def _blurred(image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
@@ -108,19 +110,3 @@ def _blurred(image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     weights = np.exp(-(((places[:, None] - places) / (share * len(image))) ** 2) / 2)
     weights /= weights.sum(axis=1, keepdims=True)
     return (weights @ image @ weights.T).astype(np.float32)
-
-
-def _spread(
-    losses: NDArray[np.float64], corners: list[tuple[int, int]], *, side: int, size: int
-) -> NDArray[np.float32]:
-    """Average the losses over all squares that cover a pixel (0 if not tried), smooth, and scale the maximum to 1."""
-    total, count = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
-    for top, left in _corners(size, side):
-        count[top : top + side, left : left + side] += 1
-    for loss, (top, left) in zip(losses, corners):
-        total[top : top + side, left : left + side] += loss
-    mean = total / count
-    if not mean.max() > 0:
-        return np.zeros((size, size), np.float32)
-    heat = _blurred(mean / mean.max(), SMOOTHING)
-    return np.clip(heat / heat.max(), 0, 1).astype(np.float32)
