@@ -188,10 +188,12 @@ def test_evaluate_splits_a_training_collection_as_in_training(capsys, tmp_path, 
     assert json.loads(out) == {**stored, "training_overlap": {"images": 18, "left_out": 18}}
     assert stored["split"] == "test"
     assert stored["sources"] < stored["images"], "evaluate uses the pattern of the training"
-    for label in ("fracture", "normal"):  # another collection, whose names do not match the pattern
+    for label in ("fracture", "normal"):  # copies of training images, whose names do not match the pattern
         (tmp_path / "other" / label).mkdir(parents=True)
         shutil.copy(next((flat / label).iterdir()), tmp_path / "other" / label / "a.png")
-    assert run(capsys, "evaluate", str(tmp_path / "other"), "--model", str(tmp_path / "out"))[0] == 0
+    status, _, err = run(capsys, "evaluate", str(tmp_path / "other"), "--model", str(tmp_path / "out"))
+    assert status == 1
+    assert "trained on all images" in err
     _, _, err = run(capsys, "evaluate", str(flat), "--model", str(tmp_path / "out"), "--split", "train")
     assert "do not show how it performs" in err
 

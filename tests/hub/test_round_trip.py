@@ -72,10 +72,10 @@ def test_a_pushed_dataset_is_split_as_in_the_training(local_hub, tmp_path, phant
     process = local_hub.start("evaluate", "hospital/my-phantoms", "--model", str(tmp_path / "model"), "--json")
     out, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    assert "trained on a collection named hospital/my-phantoms; this one is split in the same way. If" in said
+    assert "of hospital/my-phantoms were used in the training of the model; 18 images of the same sources" in said
     stored = json.loads((tmp_path / "model" / "metrics.json").read_text())["evaluations"][0]
     stored["collection"] = stored["accepted"]["collection"] = "hospital/my-phantoms"
-    assert json.loads(out) == stored
+    assert json.loads(out) == {**stored, "training_overlap": {"images": 18, "left_out": 18}}
     assert stored["split"] == "test"
 
 
