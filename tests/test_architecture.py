@@ -38,7 +38,7 @@ RESULTS = {
     "checkpoint.checkpoint", "checkpoint.files", "checkpoint.record", "checkpoint.settings", "cohort.audit.findings",
     "cohort.sample", "inference.occlusion", "inference.prediction",
 }  # fmt: skip
-HEAVY = ("torch", "transformers", "gradio", "datasets", "monai", "matplotlib", "ray", "sklearn", "skimage")
+HEAVY = ("torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage")
 PACKAGE = Path(spinealign.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

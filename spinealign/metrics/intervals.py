@@ -95,9 +95,10 @@ def cluster_bootstrap(
 
     A bootstrap cannot show errors that did not occur, and from few groups its intervals are too narrow. The interval of
     a share (accuracy, sensitivity, specificity, PPV, NPV) therefore includes Wilson's interval with the effective
-    number of groups as trials. If all draws of another score agree, its ends are moved towards its limits by
-    `unseen_share` for the effective number of groups of the rarer class, so a perfect score has a lower bound: an AUROC
-    of 1 may fall by this share, if a kind of group that did not occur is ranked entirely wrong.
+    number of groups as trials. That of another score reaches at least `unseen_share` of the way to each limit of the
+    score, for the effective number of groups of the rarer class: an AUROC of 1 may fall by this share if a kind of
+    group that did not occur is ranked entirely wrong. This matters for few groups and scores near a limit, which the
+    plain bootstrap covers too rarely (`benchmarks/interval_coverage.py`).
 
     The ECE of a draw is on average larger than that of the sample, so its interval is shifted upwards; every interval
     is extended to include the observed score.
@@ -132,10 +133,9 @@ def cluster_bootstrap(
         if np.isfinite(value):
             metric = METRICS[name]
             low, high = np.nanpercentile(np.concatenate([scores[name] for scores in drawn]), (2.5, 97.5))
-            least, most = value, value
             if metric.trials:
                 least, most = wilson_interval(value, effective_number(group, metric.trials(sample)))
-            elif high - low < 1e-9:
+            else:
                 least, most = (value + unseen * (end - value) for end in metric.limits)
             intervals[name] = (float(min(low, value, least)), float(max(high, value, most)))
     return intervals

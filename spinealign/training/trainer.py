@@ -34,9 +34,9 @@ from spinealign.checkpoint.engines import load_network
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.evaluation.scoring import shortcut_calls
 from spinealign.metrics.intervals import wilson_interval
-from spinealign.metrics.scores import binary_scores
 from spinealign.training.augmentation import Augmentation
 from spinealign.training.dataset import PixelTransform, build_dataset
+from spinealign.training.metric import BinaryScores
 from spinealign.training.setup import TrainingSetup
 
 logger = logging.getLogger(__name__)
@@ -176,23 +176,25 @@ def build_trainer(
         args=training,
         train_dataset=build_dataset(train, transform, balance=setup.data.balance),
         eval_dataset=build_dataset(validation, PixelTransform(preprocessing), balance=setup.data.balance),
-        compute_metrics=_epoch_scores(train, validation),
+        compute_metrics=_epoch_scores(train, validation, folder=training.output_dir),
         callbacks=stopping,
     )
 
 
 def _epoch_scores(
-    train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort]
+    train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort], *, folder: str
 ) -> Callable[[EvalPrediction], dict[str, float]]:
     """Return a function that scores an epoch, with sources, interval and shortcut baseline of its accuracy."""
+    metric = BinaryScores(keep_in_memory=True, cache_dir=folder)  # by default, it needs a folder in HOME
     distinct = sum(len(part.cohort.sources) for part in validation)
     positive = np.concatenate([part.positive for part in validation])
     ridge = float((shortcut_calls(train, validation) == positive).mean())
 
     def scores(predicted: EvalPrediction) -> dict[str, float]:
-        found = binary_scores(np.asarray(predicted.label_ids) == 1, probabilities(predicted.predictions))
-        defined = {name: float("nan") if value is None else value for name, value in found.items()}
-        low, high = wilson_interval(defined["accuracy"], distinct)
-        return {**defined, "sources": distinct, "accuracy_low": low, "accuracy_high": high, "thumbnail_ridge": ridge}
+        computed = metric.compute(
+            predictions=probabilities(predicted.predictions), references=np.asarray(predicted.label_ids)
+        )
+        low, high = wilson_interval(computed["accuracy"], distinct)
+        return {**computed, "sources": distinct, "accuracy_low": low, "accuracy_high": high, "thumbnail_ridge": ridge}
 
     return scores
