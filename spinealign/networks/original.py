@@ -7,9 +7,6 @@ from torch import nn
 
 from spinealign.networks.classifier import Classifier, ClassifierConfig, LogOddsHead
 
-_CNN_CHANNELS = (64, 128, 256)
-_VGG16_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions of each block
-
 
 class CnnConfig(ClassifierConfig):
     """Configuration of a `CnnClassifier`. The defaults are those of the original system.
@@ -42,12 +39,28 @@ class Vgg16Config(CnnConfig):
 
 
 class StackedClassifier(Classifier):
-    """Convolutions, flattening, a dense layer with dropout, and one logit."""
+    """Blocks of convolutions and pooling, flattening, a dense layer with dropout, and one logit.
 
-    def __init__(self, config: CnnConfig, layers: list[nn.Module], *, flattened: int) -> None:
+    Attributes:
+        blocks: Channels and number of convolutions of each block.
+        padding: Padding of the convolutions in pixels.
+    """
+
+    blocks: tuple[tuple[int, int], ...]
+    padding: int
+
+    def __init__(self, config: CnnConfig) -> None:
         super().__init__(config)
+        layers: list[nn.Module] = []
+        channels, side = config.num_channels, config.image_size
+        for wider, count in self.blocks:
+            for _ in range(count):
+                layers += [nn.Conv2d(channels, wider, kernel_size=3, padding=self.padding), nn.ReLU()]
+                channels, side = wider, side + 2 * self.padding - 2
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
         self.features = nn.Sequential(*layers)
-        self.dense = nn.Linear(flattened, config.hidden_size)
+        self.dense = nn.Linear(channels * side**2, config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = LogOddsHead(config.hidden_size)
         self.post_init()
@@ -69,30 +82,19 @@ class CnnClassifier(StackedClassifier):
     """
 
     config_class = CnnConfig
-
-    def __init__(self, config: CnnConfig) -> None:
-        layers: list[nn.Module] = []
-        channels, side = config.num_channels, config.image_size
-        for wider in _CNN_CHANNELS:
-            layers += [nn.Conv2d(channels, wider, kernel_size=3), nn.ReLU(), nn.MaxPool2d(2)]
-            channels, side = wider, (side - 2) // 2
-        super().__init__(config, layers, flattened=channels * side**2)
+    blocks = ((64, 1), (128, 1), (256, 1))
+    padding = 0
 
 
 class Vgg16Classifier(StackedClassifier):
     """VGG16 convolutions (Simonyan and Zisserman, ICLR 2015), then one dense layer and one logit."""
 
     config_class = Vgg16Config
+    blocks = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+    padding = 1
 
     def __init__(self, config: Vgg16Config) -> None:
-        layers: list[nn.Module] = []
-        channels = config.num_channels
-        for wider, count in _VGG16_BLOCKS:
-            for _ in range(count):
-                layers += [nn.Conv2d(channels, wider, kernel_size=3, padding=1), nn.ReLU()]
-                channels = wider
-            layers.append(nn.MaxPool2d(2))
-        super().__init__(config, layers, flattened=channels * (config.image_size // 2 ** len(_VGG16_BLOCKS)) ** 2)
+        super().__init__(config)
         self.features.requires_grad_(not config.freeze)
 
     def train(self, mode: bool = True) -> Vgg16Classifier:

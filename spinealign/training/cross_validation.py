@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,16 +65,17 @@ def _fold(
     training.eval_strategy = IntervalStrategy.NO
     description = describe_run(setup, [*rest, *held_out])
     result = run / RESULT_FILE
-    if done := _kept(result, description):
-        return done
+    with suppress(OSError, ValueError):  # no result, or a damaged one
+        content = json.loads(result.read_text(encoding="utf-8"))
+        if content["setup"] == description:
+            return [np.array(part) for part in content["probabilities"]]
     with training.main_process_first():
         checkpoint = unfinished_run(run, description)
     set_seed(training.seed)
     network, _ = create_backbone(setup.model, setup.enhancement)
     trainer = build_trainer(setup, network, train=rest, validation=held_out)
     trainer.run(checkpoint)
-    probability = trainer.predicted_probabilities()
-    parts = np.split(probability, np.cumsum([len(part.cohort) for part in held_out])[:-1])
+    parts = np.split(trainer.predicted_probabilities(), np.cumsum([len(part.cohort) for part in held_out])[:-1])
     if trainer.is_world_process_zero():
         with new_file(result) as staging:
             content = {"setup": description, "probabilities": [part.tolist() for part in parts]}
@@ -82,14 +83,3 @@ def _fold(
         finish_run(run)
     trainer.accelerator.wait_for_everyone()
     return list(parts)
-
-
-def _kept(result: Path, description: dict[str, Any]) -> list[NDArray[np.float64]] | None:
-    """Return the stored result of a fold if it had the same setup."""
-    try:
-        content = json.loads(result.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if content["setup"] != description:
-        return None
-    return [np.array(part) for part in content["probabilities"]]

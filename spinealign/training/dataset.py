@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 
 from spinealign.cohort.cohort import balanced_weights
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import PreprocessingConfig
 from spinealign.imaging.preprocessing import normalize
 from spinealign.training.augmentation import Augmentation
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 class PixelTransform:
@@ -55,8 +53,6 @@ def build_dataset(parts: Sequence[LoadedCohort], transform: PixelTransform, *, b
     Its columns are `pixel_values`, `labels` (1 if the finding is present), and `weights`, which with `balance` give
     both classes the same total weight.
     """
-    from datasets import Dataset
-
     gray = [image.tobytes() for part in parts for image in part.gray]
     labels = [int(positive) for part in parts for positive in part.positive]
     weights = balanced_weights(labels) if balance else [1.0] * len(labels)

@@ -40,10 +40,11 @@ class MeasuredCohort:
         """Collection and source of each image."""
         return [(self.loaded.cohort.name, sample.source) for sample in self.loaded.cohort]
 
-    def part(self, split: str | None, *, without: frozenset[str] = frozenset()) -> MeasuredCohort:
-        """Return the images of one split, except those of the sources in `without`."""
+    def part(self, split: str | None, *, alone: bool = False) -> MeasuredCohort:
+        """Return the images of one split; with `alone`, without sources that are also in another split."""
         samples = self.loaded.cohort.samples
-        places = [n for n, sample in enumerate(samples) if sample.split == split and sample.source not in without]
+        shared = {sample.source for sample in samples if alone and sample.split != split}
+        places = [n for n, sample in enumerate(samples) if sample.split == split and sample.source not in shared]
         return MeasuredCohort(self.loaded.select(places), self.logits[places], self.features[places])
 
 
@@ -77,7 +78,8 @@ def choose_decision(
     Returns:
         The decision; its note says what was done and why.
     """
-    parts = [_calibration_part(item) for item in collections if item.loaded.cohort.calibration_split]
+    splits = [item.loaded.cohort.calibration_split for item in collections]
+    parts = [item.part(split, alone=True) for item, split in zip(collections, splits) if split]
     used = [part for part in parts if enough_sources(part.loaded.positive, part.sources)]
     if not used:
         return DecisionConfig(
@@ -107,13 +109,6 @@ def choose_decision(
         sources=len(set(sources)),
         note=f"Chosen on {names}; no source of it was used for training or is reported on.{scale}",
     )
-
-
-def _calibration_part(item: MeasuredCohort) -> MeasuredCohort:
-    """Return the calibration split without sources that are also in another split, if leakage was kept."""
-    split = item.loaded.cohort.calibration_split
-    elsewhere = frozenset(sample.source for sample in item.loaded.cohort if sample.split != split)
-    return item.part(split, without=elsewhere)
 
 
 def fit_rejection(collections: Sequence[MeasuredCohort], *, seed: int) -> tuple[NoveltyStatistics, NoveltyConfig]:

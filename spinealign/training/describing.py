@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,9 @@ def command_line(setup: TrainingSetup) -> str:
             if item.name not in ("data_dir", "model_name_or_path", "card_notes") and value != item.default:
                 words += option_words(item.name, value)
     for item in fields(TrainingArguments):
-        value, default = _plain(getattr(setup.training, item.name)), _default_of(item)
+        # An instance of TrainingArguments, for its defaults, would end the process group.
+        default = DEFAULTS.get(item.name, item.default if item.default_factory is MISSING else item.default_factory())
+        value = _plain(getattr(setup.training, item.name))
         changed = value != default and (value or default)  # transformers turns None into False or an empty list
         if item.init and changed and item.name not in REQUIRED and not WITHOUT_EFFECT.match(item.name):
             words += option_words(item.name, value)
@@ -92,8 +94,3 @@ def _plain(value: Any) -> Any:
     if not is_dataclass(value):
         return value
     return {item.name: field for item in fields(value) if (field := getattr(value, item.name)) != item.default}
-
-
-def _default_of(item: Field[Any]) -> Any:
-    """Return the default of our command line; an instance of TrainingArguments would end the process group."""
-    return DEFAULTS.get(item.name, item.default if item.default_factory is MISSING else item.default_factory())

@@ -50,16 +50,11 @@ def unfinished_run(run: Path, description: dict[str, Any]) -> str | None:
         ValueError: If the folder holds an unfinished run with other options.
     """
     setup = run / SETUP_FILE
-    if setup.is_file() and (checkpoint := last_whole_checkpoint(run)):
-        _require_same(run, setup, description)
-        return checkpoint
-    finish_run(run)
-    run.mkdir(parents=True, exist_ok=True)
-    setup.write_text(json.dumps(description, indent=2), encoding="utf-8")
-    return None
-
-
-def _require_same(run: Path, setup: Path, description: dict[str, Any]) -> None:
+    if not setup.is_file() or not (checkpoint := last_whole_checkpoint(run)):
+        finish_run(run)
+        run.mkdir(parents=True, exist_ok=True)
+        setup.write_text(json.dumps(description, indent=2), encoding="utf-8")
+        return None
     try:
         before = json.loads(setup.read_text(encoding="utf-8"))
         changed = [
@@ -75,6 +70,7 @@ def _require_same(run: Path, setup: Path, description: dict[str, Any]) -> None:
             f"{run} holds an unfinished run with other options ({'; '.join(changed)}). Use the same options to "
             "continue, delete the folder to start again, or choose another output_dir."
         )
+    return checkpoint
 
 
 def finish_run(run: Path) -> None:
