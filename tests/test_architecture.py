@@ -36,7 +36,7 @@ UPWARD = {
 # Modules that reporting may import from layers 2 and 3: types of results, and what describes a checkpoint.
 RESULTS = {
     "checkpoint.checkpoint", "checkpoint.files", "checkpoint.record", "checkpoint.settings", "cohort.audit.findings",
-    "cohort.sample", "inference.occlusion", "inference.prediction",
+    "cohort.cohort", "inference.occlusion", "inference.prediction",
 }  # fmt: skip
 HEAVY = ("torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage")
 PACKAGE = Path(spinealign.__file__).parent

@@ -2,8 +2,8 @@
 
 | module | contents |
 |---|---|
-| `sample`, `cohort` | `Sample` and `Cohort`: what is known of each image, without pixels |
-| `indexing`, `naming` | `index_cohort`: find the images in folders, a manifest or a Hub dataset; parse file names |
+| `cohort` | `Sample` and `Cohort`: what is known of each image, without pixels |
+| `indexing` | `index_cohort`: find the images in folders, a manifest or a Hub dataset; parse file names |
 | `loading`, `file_properties` | `read_cohort`: read each file once into a `LoadedCohort`, and measure it |
 | `splitting` | `load_cohort`, `split_images`: join copies, split by source or patient, resolve leakage |
 | `duplicates/` | visual similarity and the grouping of copies |

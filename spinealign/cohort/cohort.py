@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinealign.cohort.duplicates.neighbors import connect
-from spinealign.cohort.sample import SPLITS, Sample
+from spinealign.errors import UnreadableImageError
 
 if TYPE_CHECKING:
     from spinealign.hub.repository import Commit
 
-__all__ = ["SPLITS", "Cohort", "Sample", "balanced_weights"]
+SPLITS = ("train", "calibration", "val", "test")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labeled image; its repr shows neither bytes nor the patient.
+
+    Attributes:
+        image: Path of the file, or its bytes if it is from the Hub.
+        label: Name of the class.
+        source: Name of the slice in the image; all copies of one slice have the same source.
+        series: Name of the scan of the slice, if known.
+        split: `train`, `calibration`, `val` or `test`; None before the collection is split.
+        name: Name of the image in messages, unique in its collection.
+        size_mm: Size of the finding in mm, if known.
+        patient: Patient, if known: the name in a manifest, or a number made from a DICOM header.
+        digest: Digest of the pixels (see `pixel_digest`); None before the image is read.
+    """
+
+    image: str | bytes = field(repr=False)
+    label: str
+    source: str
+    series: str | None = None
+    split: str | None = None
+    name: str = ""
+    size_mm: float | None = None
+    patient: str | None = field(default=None, repr=False)
+    digest: int | None = field(default=None, repr=False)
+
+    def read(self) -> bytes:
+        """Return the bytes of the image file.
+
+        Raises:
+            UnreadableImageError: If it cannot be opened.
+        """
+        if isinstance(self.image, bytes):
+            return self.image
+        try:
+            return Path(self.image).read_bytes()
+        except OSError as error:
+            raise UnreadableImageError(f"{self.image} cannot be opened: {error.strerror}.") from error
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,14 +179,3 @@ class Cohort:
 
         repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
         return push_dataset(self, repository, message=message)
-
-
-def balanced_weights(groups: Sequence[Hashable]) -> list[float]:
-    """Return a weight for each image that gives all groups, such as classes, the same total; the mean weight is 1.
-
-    Examples:
-        >>> balanced_weights(["normal", "normal", "normal", "fracture"])
-        [0.6666666666666666, 0.6666666666666666, 0.6666666666666666, 2.0]
-    """
-    counts = Counter(groups)
-    return [len(groups) / (len(counts) * counts[group]) for group in groups]

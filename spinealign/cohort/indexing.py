@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from spinealign.cohort.cohort import SPLITS, Cohort, Sample
-from spinealign.cohort.naming import compile_source_pattern, parse_name
 from spinealign.config import MANIFEST_FILE, NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.hub_errors import explain
@@ -25,6 +24,9 @@ _SPLIT_NAMES = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+# "CSFDV1B10 (18)-sharpened-rotated3.png" is variant "sharpened-rotated3" of slice 18 of series CSFDV1B10.
+# Only series of this set are recognized: names such as "image (1)" may belong to any file.
+COPY_PATTERN = r"^(?P<source>(?P<series>CS[A-Z]+\d+B\d+) ?\((?P<slice>\d+)\))(?:-(?:sharpened|rotated)\d*)*$"
 
 
 def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Cohort:
@@ -44,7 +46,7 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
         CohortError: If the collection does not exist or has no images, or its classes differ between splits.
         ValueError: If the pattern is invalid.
     """
-    pattern = compile_source_pattern(source_pattern)
+    pattern = _compiled(source_pattern)
     path = Path(data)
     if os.path.isfile(path):  # unlike the methods of Path, these do not raise
         cohort = _from_manifest(path, pattern)
@@ -53,10 +55,20 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
     elif os.path.isdir(path):
         cohort = _from_folder(path, pattern)
     elif _HUB_ID.fullmatch(str(data)):
-        cohort = _from_hub(str(data), source_pattern)
+        cohort = _from_hub(str(data), pattern)
     else:
         raise CohortError(f"Found no folder, manifest or Hub dataset {str(data)!r}; check the path.")
     return _checked(cohort, strict=source_pattern is not None)
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str]:
+    try:
+        compiled = re.compile(pattern or COPY_PATTERN)
+    except re.error as error:
+        raise ValueError(f"source_pattern {pattern!r} is not a regular expression: {error}.") from error
+    if "source" not in compiled.groupindex:
+        raise ValueError(f"source_pattern {pattern!r} needs a group (?P<source>...); (?P<series>...) is optional.")
+    return compiled
 
 
 def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
@@ -94,7 +106,8 @@ def _sample(
     image: str | bytes, name: str, stem: str, pattern: re.Pattern[str], known: Mapping[str, Any], where: str = ""
 ) -> Sample:
     """Return a sample; `known` has the columns of a manifest, and `where` names them in messages."""
-    source, series = parse_name(stem, pattern, otherwise=name)
+    match = pattern.search(stem)
+    named = match.groupdict() if match and match["source"] else {}
     split, size_mm = known.get("split") or None, known.get("size_mm")
     if split is not None and split.strip().lower() not in _SPLIT_NAMES:
         raise CohortError(f"{where}: unknown split {split!r}; use one of {', '.join(SPLITS)}.")
@@ -105,8 +118,8 @@ def _sample(
     return Sample(
         image,
         str(known["label"]).strip().lower(),
-        known.get("source") or source,
-        known.get("series") or series,
+        known.get("source") or named.get("source") or name,
+        known.get("series") or named.get("series"),
         split and _SPLIT_NAMES[split.strip().lower()],
         name,
         size_mm,
@@ -136,7 +149,7 @@ def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
     return Cohort(name, tuple(samples), tuple(skipped))
 
 
-def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
+def _from_hub(dataset_id: str, pattern: re.Pattern[str]) -> Cohort:
     require("datasets", extra="train")
     from datasets import load_dataset
 
@@ -147,29 +160,15 @@ def _from_hub(dataset_id: str, source_pattern: str | None) -> Cohort:
             f"Found no folder {dataset_id}, and no Hub dataset of this name could be loaded; check the name, your "
             f"access (hf auth login) and the network. {explain(error, dataset_id)}"
         ) from error
-    found = [hub_samples(splits[split], split, source_pattern=source_pattern) for split in splits]
+    found = [hub_samples(splits[split], split, pattern=pattern) for split in splits]
     samples, skipped = (tuple(item for part in parts for item in part) for parts in zip(*found))
     return Cohort(dataset_id, samples, skipped)
 
 
-def hub_samples(rows: Any, split: str, *, source_pattern: str | None = None) -> tuple[list[Sample], list[str]]:
-    """Return the samples of one split of a Hub dataset.
-
-    Args:
-        rows: A `datasets.Dataset` with one image column and a column `label`; `source`, `series`, `split`, `patient`
-            and `size_mm` are optional.
-        split: Name of the split.
-        source_pattern: As for `index_cohort`.
-
-    Returns:
-        The samples with their encoded images, and a message for each row without image or label.
-
-    Raises:
-        CohortError: If the columns are missing.
-    """
+def hub_samples(rows: Any, split: str, *, pattern: re.Pattern[str]) -> tuple[list[Sample], list[str]]:
+    """Return the samples of a `datasets.Dataset`, and a message for each row without image or label."""
     from datasets import ClassLabel, Image
 
-    pattern = compile_source_pattern(source_pattern)
     image_columns = [name for name, kind in rows.features.items() if isinstance(kind, Image)]
     label_column = next((name for name in ("label", "labels") if name in rows.features), None)
     if len(image_columns) != 1 or label_column is None:

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.cohort.cohort import Cohort
-from spinealign.cohort.sample import SPLITS
+from spinealign.cohort.cohort import SPLITS, Cohort
 from spinealign.imaging.slice import Slice
 
 

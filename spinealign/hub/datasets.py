@@ -16,8 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from spinealign.cohort.cohort import Cohort
-from spinealign.cohort.sample import SPLITS, Sample
+from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CohortError, ImageError, require
 from spinealign.hub.repository import Commit, Content, Repository

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from spinealign.cohort.sample import SPLITS, Sample
+from spinealign.cohort.cohort import SPLITS, Sample
 from spinealign.reporting.markdown import escape
 from spinealign.reporting.tables import Table
 

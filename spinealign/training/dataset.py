@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from sklearn.utils.class_weight import compute_sample_weight
 
-from spinealign.cohort.cohort import balanced_weights
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import PreprocessingConfig
 from spinealign.imaging.preprocessing import normalize
@@ -55,6 +55,6 @@ def build_dataset(parts: Sequence[LoadedCohort], transform: PixelTransform, *, b
     """
     gray = [image.tobytes() for part in parts for image in part.gray]
     labels = [int(positive) for part in parts for positive in part.positive]
-    weights = balanced_weights(labels) if balance else [1.0] * len(labels)
+    weights = compute_sample_weight("balanced" if balance else None, labels)
     columns = {"index": range(len(gray)), "gray": gray, "labels": labels, "weights": weights}
     return Dataset.from_dict(columns).with_transform(transform)

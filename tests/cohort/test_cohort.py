@@ -1,15 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
-from spinealign.cohort.cohort import Cohort, Sample, balanced_weights
-
-
-def test_weights_balance_the_classes():
-    labels = ["normal"] * 30 + ["fracture"] * 10
-    weights = balanced_weights(labels)
-    assert sum(weights) == pytest.approx(40)
-    assert sum(weights[:30]) == pytest.approx(sum(weights[30:]))
+from spinealign.cohort.cohort import Cohort, Sample
 
 
 def test_the_repr_of_a_sample_has_no_bytes_and_no_patient():

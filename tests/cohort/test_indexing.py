@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import cProfile
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from spinealign.cohort.indexing import hub_samples, index_cohort, require_binary
+from spinealign.cohort.indexing import COPY_PATTERN, hub_samples, index_cohort, require_binary
 from spinealign.errors import CohortError
 
 GRAY = np.tile(np.arange(32, dtype=np.uint8) * 8, (32, 1))
@@ -197,7 +198,7 @@ def test_rows_of_a_hub_dataset_become_samples(tmp_path):
          "label": [1, 0, 0, -1, 0], "source": ["", "named", "", "", ""]},
         Features(kinds),
     )  # fmt: skip
-    (first, second, third), skipped = hub_samples(rows, "validation")
+    (first, second, third), skipped = hub_samples(rows, "validation", pattern=re.compile(COPY_PATTERN))
     assert (first.label, first.source, first.series, first.split) == ("fracture", "CSFDV1B10 (4)", "CSFDV1B10", "val")
     assert (second.label, second.source) == ("normal", "named")
     assert third.source == "validation row 4"
@@ -208,7 +209,7 @@ def test_a_hub_dataset_without_labels_is_refused():
     from datasets import Dataset
 
     with pytest.raises(CohortError, match="one image column"):
-        hub_samples(Dataset.from_dict({"text": ["a"]}), "train")
+        hub_samples(Dataset.from_dict({"text": ["a"]}), "train", pattern=re.compile(COPY_PATTERN))
 
 
 def test_the_work_of_indexing_grows_linearly(tmp_path):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from huggingface_hub import DatasetCard
 
-from spinealign.cohort.sample import Sample
+from spinealign.cohort.cohort import Sample
 from spinealign.reporting.dataset_card import card_after
 
 SAMPLES = (Sample(b"", "normal", "s1", split="val"), Sample(b"", "normal", "s1", split="val"))

@@ -24,6 +24,13 @@ def test_training_and_prediction_have_the_same_input(phantom_folder):
         np.testing.assert_allclose(row["pixel_values"].numpy(), preprocess(read_slice(sample.image), CONFIG), atol=1e-6)
 
 
+def test_weights_balance_the_classes(noise):
+    positive, negative = np.flatnonzero(noise.positive), np.flatnonzero(~noise.positive)
+    dataset = build_dataset([noise.select([positive[0], *negative])], PixelTransform(CONFIG))
+    weights = [row["weights"] for row in dataset]
+    assert weights[0] == pytest.approx(sum(weights[1:])) == pytest.approx(len(weights) / 2)
+
+
 def test_augmentation_follows_seed_epoch_and_row(phantom_folder):
     part = read_cohort(index_cohort(phantom_folder), CONFIG, progress=False).part("train")
 
