@@ -62,17 +62,10 @@ def load_cohort(
 def split_images(
     loaded: LoadedCohort, *, split: str | None, on_leakage: str, seed: int = 0, progress: bool = True
 ) -> LoadedCohort:
-    """Join the copies among the images, split them, and resolve leakage.
+    """Join the copies among the images, split them as `split_cohort`, and resolve leakage as `resolve_leakage`.
 
-    Args:
-        loaded: The images, from `read_cohort`.
-        split: Method, as for `split_cohort`; None keeps the splits as they are.
-        on_leakage: Policy for sources in two splits, as for `resolve_leakage`.
-        seed: Seed of the split.
-        progress: Show a progress bar.
-
-    Returns:
-        The images with splits. Copies have one source, whether known by name, manifest or visual similarity.
+    With None as `split`, splits are kept as they are. In the result, copies have one source, whether known by name,
+    manifest or visual similarity.
 
     Raises:
         CohortError: If they cannot be split.
@@ -105,13 +98,8 @@ def find_leaks(cohort: Cohort) -> list[tuple[str, tuple[str, ...]]]:
 def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
     """Handle sources, and known patients, that are in more than one split.
 
-    Args:
-        cohort: A cohort with splits.
-        policy: `drop` keeps them only in the last of their splits (train, calibration, val, test), `error` raises,
-            and `keep` changes nothing.
-
-    Returns:
-        The cohort; `skipped` names what was dropped.
+    The policy `drop` keeps them only in the last of their splits (train, calibration, val, test), and `skipped` names
+    what was dropped; `error` raises, and `keep` changes nothing.
 
     Raises:
         LeakageError: With the policy `error`, if there are any.
@@ -152,15 +140,27 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
         ValueError: If the method is unknown.
     """
     _check_choice("split", method, SPLIT_METHODS)
-    if method == "source" or (method == "auto" and not cohort.splits):
-        return _split_by_source(cohort, seed)
-    unassigned = sum(sample.split is None for sample in cohort)
-    if unassigned or "train" not in cohort.splits or cohort.report_split is None:
+    if method == "official" or (method == "auto" and cohort.splits):
+        unassigned = sum(sample.split is None for sample in cohort)
+        if unassigned or "train" not in cohort.splits or cohort.report_split is None:
+            raise CohortError(
+                f"{cohort.name} has no complete split: it has {', '.join(cohort.splits) or 'none'}, and {unassigned} "
+                "images without a split. Use split='source' to split it by source slice."
+            )
+        return cohort
+    per_class = Counter(label for label, _ in {(sample.label, unit) for sample, unit in zip(cohort, cohort.units)})
+    folds = min(FOLDS, *per_class.values())
+    if folds < 3:
+        rare = min(per_class, key=per_class.__getitem__)
         raise CohortError(
-            f"{cohort.name} has no complete split: it has {', '.join(cohort.splits) or 'none'}, and {unassigned} "
-            "images without a split. Use split='source' to split it by source slice."
+            f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s) or patient(s); a split into "
+            "train, val and test needs at least 3. Copies of a slice and further slices of a patient do not count."
         )
-    return cohort
+    splits = ["train"] * len(cohort)
+    for split, held_out in zip(("test", "val"), _folds(cohort, folds, seed)):
+        for index in held_out:
+            splits[index] = split
+    return replace(cohort, samples=tuple(replace(sample, split=split) for sample, split in zip(cohort, splits)))
 
 
 def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
@@ -197,20 +197,3 @@ def _folds(cohort: Cohort, folds: int, seed: int) -> list[list[int]]:
     labels = [sample.label for sample in cohort]
     folds_of = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, cohort.units)
     return [[int(index) for index in held_out] for _, held_out in folds_of]
-
-
-def _split_by_source(cohort: Cohort, seed: int) -> Cohort:
-    per_class = Counter(label for label, _ in {(sample.label, unit) for sample, unit in zip(cohort, cohort.units)})
-    folds = min(FOLDS, *per_class.values())
-    if folds < 3:
-        rare = min(per_class, key=per_class.__getitem__)
-        raise CohortError(
-            f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s) or patient(s); a split into "
-            "train, val and test needs at least 3. Copies of a slice and further slices of a patient do not count."
-        )
-    splits = ["train"] * len(cohort)
-    for split, held_out in zip(("test", "val"), _folds(cohort, folds, seed)):
-        for index in held_out:
-            splits[index] = split
-    samples = tuple(replace(sample, split=split) for sample, split in zip(cohort, splits))
-    return replace(cohort, samples=samples)

@@ -23,13 +23,8 @@ def join_copies(loaded: LoadedCohort, groups: NDArray[np.int64]) -> Cohort:
     Visual similarity decides, with two exceptions. Images with equal pixels are always copies. Images whose names say
     that they are different slices of one series are not joined: neighboring slices are similar.
 
-    Args:
-        loaded: The images.
-        groups: A group number for each image, shape (N,), as in `loaded.visual_groups()`.
-
-    Returns:
-        The same samples. Joined sources share a name, which lists the first of them in each split, as in
-        `train/a.png = val/b.png`, and `skipped` counts them. Other sources keep their names.
+    `groups`, shape (N,), are the `visual_groups` of the images. Joined sources share a name, which lists the first of
+    them in each split, as in `train/a.png = val/b.png`, and `skipped` counts them. Other sources keep their names.
     """
     cohort = loaded.cohort
     names = _joined_names(loaded, groups)
@@ -69,7 +64,12 @@ def _similar_sources(group: Sequence[Sample]) -> Iterator[tuple[str, str]]:
     known = {sample.source: sample for sample in group}
     anchor = Counter(sample.source for sample in group).most_common(1)[0][0]
     for source, sample in known.items():
-        if source != anchor and not _different_slices(sample, known[anchor]):
+        different_slices = (  # of one series, by their names
+            all(item.source != item.name for item in (sample, known[anchor]))
+            and sample.series is not None
+            and sample.series == known[anchor].series
+        )
+        if source != anchor and not different_slices:
             yield anchor, source
 
 
@@ -82,17 +82,11 @@ def _equal_sources(loaded: LoadedCohort) -> Iterator[tuple[str, str]]:
             yield source, sample.source
 
 
-def _different_slices(one: Sample, other: Sample) -> bool:
-    """Return whether the names say that two samples are different slices of one series."""
-    named = all(sample.source != sample.name for sample in (one, other))
-    return named and one.series is not None and one.series == other.series
-
-
 def _joint_name(samples: Sequence[Sample]) -> str:
     firsts: dict[str | None, str] = {}
     for sample in samples:
         firsts.setdefault(sample.split, sample.source)
-    ordered = sorted(firsts, key=lambda split: SPLITS.index(split) if split in SPLITS else len(SPLITS))
+    ordered = sorted(firsts, key=(*SPLITS, None).index)
     return " = ".join(dict.fromkeys(_shortened(firsts[split]) for split in ordered))
 
 

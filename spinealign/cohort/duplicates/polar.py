@@ -40,13 +40,9 @@ class PolarForm:
     min_contrast: float
 
     def spectra(self, gray: NDArray[np.uint8]) -> NDArray[np.complex64]:
-        """Return spectra of unit energy; an image without texture gives zeros.
+        """Return spectra of unit energy, shape (N, rings, harmonics), of images of shape (N, side, side).
 
-        Args:
-            gray: Images of shape (N, side, side).
-
-        Returns:
-            Spectra of shape (N, rings, harmonics); the first harmonic has one period per turn.
+        The first harmonic has one period per turn. An image without texture gives zeros.
         """
         spectra = np.empty((len(gray), self.rings, self.harmonics), np.complex64)
         for start in range(0, len(gray), _CHUNK):
@@ -59,12 +55,7 @@ class PolarForm:
     def correlations(self, first: NDArray[np.complex64], second: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Return the highest correlation of each pair over all rotations, with and without mirroring.
 
-        Args:
-            first: Spectra of shape (N, rings, harmonics).
-            second: Spectra to compare with, of the same shape.
-
-        Returns:
-            Correlations in [-1, 1], shape (N,).
+        From two sets of spectra of shape (N, rings, harmonics), the N correlations in [-1, 1] are returned.
         """
         best = np.full(len(first), -1, np.float32)
         for one in (first.conj(), first):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
 from spinealign.cohort.duplicates.neighbors import connect, embed, near_pairs
@@ -41,23 +40,13 @@ def group_similar_images(gray: NDArray[np.uint8], *, progress: bool = True) -> N
     sharpness differs: images of equal sharpness without a certain match are different slices. A sharpened image
     without plain copies may therefore join a neighboring slice; a missed copy would be the worse error.
 
-    Args:
-        gray: Gray images of shape (N, S, S).
-        progress: Show a progress bar.
-
-    Returns:
-        For each image the index of the first image of its group, shape (N,).
+    For gray images of shape (N, 224, 224), the index of the first image of each group is returned, shape (N,).
     """
-    first = _first_equal(gray)
-    distinct = np.flatnonzero(first == np.arange(len(gray)))
-    group = _group_distinct(_at_side(gray[distinct]), progress=progress)
-    return distinct[group][np.searchsorted(distinct, first)]
-
-
-def _first_equal(gray: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return for each image the index of the first image with equal pixels."""
     seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(image.tobytes(), index) for index, image in enumerate(gray)], np.int64)
+    first = np.array([seen.setdefault(image.tobytes(), index) for index, image in enumerate(gray)], np.int64)
+    distinct = np.flatnonzero(first == np.arange(len(gray)))
+    group = _group_distinct(gray[distinct], progress=progress)
+    return distinct[group][np.searchsorted(distinct, first)]
 
 
 def _group_distinct(images: NDArray[np.uint8], *, progress: bool) -> NDArray[np.int64]:
@@ -109,14 +98,6 @@ class _Spectra:
         blocks = [pairs[start : start + _BLOCK].T for start in range(0, len(pairs), _BLOCK)]
         found = [self.form.correlations(self.of(one), self.of(other)) for one, other in blocks]
         return np.concatenate([np.empty(0, np.float32), *found])
-
-
-def _at_side(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if gray.shape[1] == SIDE:
-        return gray
-    return np.stack(
-        [np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for image in gray]
-    )
 
 
 def _sharpness(images: NDArray[np.uint8]) -> NDArray[np.float32]:
