@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,7 @@ from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readabl
 from spinealign.cohort.splitting import hold_out_calibration, split_images
 from spinealign.cohort.training_images import spread, training_splits
 from spinealign.errors import CohortError, require
-from spinealign.evaluation.scoring import cross_score, folds_of, probabilities, score
+from spinealign.evaluation.scoring import cross_score, finding_index, folds_of, network_output, score
 from spinealign.inference.predictor import Predictor
 from spinealign.metrics.evaluation import Evaluation, TrainingOverlap
 from spinealign.metrics.folds import CrossValidation
@@ -72,8 +71,7 @@ def evaluate(
         )
     evaluation = score(task.predictor, task.loaded, split=split, progress=progress)
     scored = np.array([evaluation.split in ("all", sample.split) for sample in task.loaded.cohort])
-    for remark in _remarks(task, scored, evaluation.split):
-        logger.warning("%s", remark)
+    _warn(task, scored, evaluation.split)
     return replace(evaluation, training_overlap=task.overlap(scored))
 
 
@@ -102,32 +100,22 @@ def cross_evaluate(
     scored = ~task.seen
     loaded = task.loaded.select(np.flatnonzero(scored).tolist())
     fold = folds_of(loaded, folds, seed=0)
-    for remark in _remarks(task, scored, "all"):
-        logger.warning("%s", remark)
-    threshold = task.predictor.settings.decision.operating_point
-    result = cross_score(
-        probabilities(task.predictor, loaded, progress=progress), loaded, fold=fold, threshold=threshold
-    )
+    _warn(task, scored, "all")
+    index, threshold = finding_index(task.predictor), task.predictor.settings.decision.operating_point
+    logits = network_output(task.predictor, loaded, progress=progress).logits
+    result = cross_score(task.predictor.calibrate(logits)[:, index], loaded, fold=fold, threshold=threshold)
     return replace(result, pooled=replace(result.pooled, training_overlap=task.overlap(scored)))
 
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """A model and a collection to score it on.
-
-    Attributes:
-        predictor: The model.
-        loaded: The collection; images of the training have their split of the training.
-        found: Number of images of the training; None if the checkpoint has no list of them.
-        seen: Whether each image, or another of its source or patient, is of the training, shape (N,).
-        same_name: Whether a collection of the training has the same name.
-    """
+    """A model and a collection to score it on, in which images of the training have their split of the training."""
 
     predictor: Predictor
     loaded: LoadedCohort
-    found: int | None
-    seen: NDArray[np.bool_]
-    same_name: bool
+    found: int | None  # number of images of the training; None if the checkpoint has no list of them
+    seen: NDArray[np.bool_]  # whether each image, or another of its source or patient, is of the training
+    same_name: bool  # whether a collection of the training has the same name
 
     def overlap(self, scored: NDArray[np.bool_]) -> TrainingOverlap | None:
         return None if self.found is None else TrainingOverlap(self.found, int((self.seen & ~scored).sum()))
@@ -187,23 +175,26 @@ def _with_sources(cohort: Cohort, data: str, pattern: str) -> Cohort:
     return cohort
 
 
-def _remarks(task: _Task, scored: NDArray[np.bool_], split: str) -> Iterator[str]:
-    """Yield what to know about images of the training in the collection."""
+def _warn(task: _Task, scored: NDArray[np.bool_], split: str) -> None:
+    """Log what to know about images of the training in the collection."""
     cohort = task.loaded.cohort
     if task.found is None and task.same_name:
-        yield (
-            f"The model was trained on a collection named {cohort.name}, but has no list of its training images: this "
-            "collection is recognized by its name, and the scored images may include training images."
+        logger.warning(
+            "The model was trained on a collection named %s, but has no list of its training images: this collection "
+            "is recognized by its name, and the scored images may include training images.",
+            cohort.name,
         )
     elif task.found is None:
-        yield f"The model has no list of its training images: those in {cohort.name} cannot be recognized."
+        logger.warning("The model has no list of its training images: those in %s cannot be recognized.", cohort.name)
     elif task.found:
-        yield (
-            f"{task.found:,} images of {cohort.name} were used in the training of the model; "
-            f"{(task.seen & ~scored).sum():,} images of the same sources are not scored."
+        logger.warning(
+            "%s images of %s were used in the training of the model; %s images of the same sources are not scored.",
+            f"{task.found:,}",
+            cohort.name,
+            f"{(task.seen & ~scored).sum():,}",
         )
     by_name = task.found is None and task.same_name
     if (task.seen & scored).any() or (by_name and split in ("train", "all")):
-        yield "The model was trained on these images: the scores do not show how it performs on new images."
+        logger.warning("The model was trained on these images: the scores do not show how it performs on new images.")
     elif (task.found or by_name) and split == cohort.selection_split:
-        yield "If the epoch and the limit of novelty were selected on this split, its scores are optimistic."
+        logger.warning("If the epoch and the limit of novelty were selected on this split, its scores are optimistic.")

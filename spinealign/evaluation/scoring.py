@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +37,7 @@ def score(
     Args:
         predictor: The model.
         loaded: The whole collection; the shortcut baseline is trained on its training images.
-        split: Split to score; None selects the one that results are reported on.
+        split: Split to score; None selects the one that results are reported on, or everything without splits.
         output: Output of the network for the images of the split, if it is known.
         progress: Show a progress bar.
 
@@ -53,12 +54,16 @@ def score(
         output = network_output(predictor, part, progress=progress)
     probability = predictor.calibrate(output.logits)[:, index]
     evidence = evidence_of(part, name, train=None if name == "train" else loaded.part("train"))
+    distance, limit = predictor.measure_novelty(output.features), predictor.settings.novelty
+    known = np.ones(len(probability), bool) if distance is None or limit is None else distance <= limit.threshold
     accepted = None
-    if (known := _known(predictor, output)).any():
+    if known.any():
         evidence_known = evidence.part(known, split=f"{name}, accepted")
         accepted = Evaluation.of(part.positive[known], probability[known], evidence=evidence_known, threshold=threshold)
     evaluation = Evaluation.of(part.positive, probability, evidence=evidence, threshold=threshold)
-    return replace(evaluation, accepted=accepted, predictions=_predictions(part, probability))
+    sources, names, labels = zip(*((sample.source, sample.name, sample.label) for sample in part.cohort))
+    predictions = Predictions(part.positive, probability, sources, names, labels, part.gray)
+    return replace(evaluation, accepted=accepted, predictions=predictions)
 
 
 def cross_score(
@@ -70,12 +75,7 @@ def cross_score(
 
 
 def network_output(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> Output:
-    """Run the network on every image.
-
-    Args:
-        predictor: The model.
-        loaded: The images, rendered with the preprocessing of the model.
-        progress: Show a progress bar.
+    """Run the network on images that were rendered with its preprocessing.
 
     Returns:
         Raw logits of shape (N, classes), and features of shape (N, F) if the network has them.
@@ -89,16 +89,6 @@ def network_output(predictor: Predictor, loaded: LoadedCohort, *, progress: bool
         outputs.append(predictor.run(np.stack(pixels)))
     features = [output.features for output in outputs if output.features is not None]
     return Output(np.concatenate([output.logits for output in outputs]), np.concatenate(features) if features else None)
-
-
-def probabilities(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> NDArray[np.float64]:
-    """Return the calibrated probability of the finding for each image, shape (N,); see `network_output`.
-
-    Raises:
-        CheckpointError: If the model is not a binary classifier of the finding.
-    """
-    index = finding_index(predictor)
-    return predictor.calibrate(network_output(predictor, loaded, progress=progress).logits)[:, index]
 
 
 def finding_index(predictor: Predictor) -> int:
@@ -116,12 +106,7 @@ def finding_index(predictor: Predictor) -> int:
 
 
 def held_out_part(loaded: LoadedCohort, split: str | None = None) -> tuple[LoadedCohort, str]:
-    """Return the images to score and the name of their split.
-
-    Args:
-        loaded: The whole collection.
-        split: Split to score. None selects the one that results are reported on, or everything if the collection has
-            no splits.
+    """Return the images to score and the name of their split; see `score`.
 
     Raises:
         CohortError: If there is no such split.
@@ -137,19 +122,18 @@ def held_out_part(loaded: LoadedCohort, split: str | None = None) -> tuple[Loade
 def evidence_of(part: LoadedCohort, split: str, *, train: LoadedCohort | None = None) -> Evidence:
     """Return the origin of the images of a split, with the labels that the shortcut baseline predicts for them.
 
-    Args:
-        part: The images.
-        split: Name of their split.
-        train: Images to train the shortcut baseline on. With too few sources in a class, it is cross-validated over the
-            sources of the images themselves, and omitted if these are too few.
+    The baseline is trained on `train`. With too few sources in a class, it is cross-validated over the sources of the
+    images themselves, and omitted if these are too few.
     """
-    if train is not None and _sources_of_rarer_class(train) >= PROBE_FOLDS:
-        return _evidence(part, split, shortcut_calls([train], [part]))
-    try:
-        fold = folds_of(part, PROBE_FOLDS, seed=0)
-    except CohortError:
-        return _evidence(part, split, None)
-    return _evidence(part, split, fold_calls(_thumbnails(part), part.positive, fold=fold))
+    pairs = {(sample.label, sample.source) for sample in train.cohort} if train else set()
+    positive = sum(label == POSITIVE_LABEL for label, _ in pairs)
+    calls = None
+    if train and min(positive, len(pairs) - positive) >= PROBE_FOLDS:
+        calls = shortcut_calls([train], [part])
+    else:
+        with suppress(CohortError):
+            calls = fold_calls(_thumbnails(part), part.positive, fold=folds_of(part, PROBE_FOLDS, seed=0))
+    return _evidence(part, split, calls)
 
 
 def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]:
@@ -181,32 +165,6 @@ def _evidence(part: LoadedCohort, split: str, ridge_called: NDArray[np.bool_] | 
         patients=None if None in patients else [str(patient) for patient in patients],
         size_mm=np.array(sizes, float) if np.isfinite(sizes).any() else None,
         ridge_called=ridge_called,
-    )
-
-
-def _sources_of_rarer_class(loaded: LoadedCohort) -> int:
-    pairs = {(sample.label, sample.source) for sample in loaded.cohort}
-    positive = sum(label == POSITIVE_LABEL for label, _ in pairs)
-    return min(positive, len(pairs) - positive)
-
-
-def _known(predictor: Predictor, output: Output) -> NDArray[np.bool_]:
-    """Return whether each image is accepted as known, shape (N,)."""
-    distance, limit = predictor.measure_novelty(output.features), predictor.settings.novelty
-    if distance is None or limit is None:
-        return np.ones(len(output.logits), bool)
-    return distance <= limit.threshold
-
-
-def _predictions(part: LoadedCohort, probability: NDArray[np.float64]) -> Predictions:
-    samples = part.cohort.samples
-    return Predictions(
-        part.positive,
-        probability,
-        sources=tuple(sample.source for sample in samples),
-        names=tuple(sample.name for sample in samples),
-        labels=tuple(sample.label for sample in samples),
-        gray=part.gray,
     )
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinealign.cohort.audit.findings import Audit
 from spinealign.reporting.audit_tables import counts_note, counts_table, probe_table, property_table, straddling_table
@@ -24,7 +22,7 @@ _STRADDLING, _OF_EACH_SPLIT = 8, 8
 _SAMPLES = 17
 _LINES = 40
 
-_Sheet = list[dict[str, Any]]
+_Sheet = list[dict[str, str]]
 
 
 def write_audit_page(audit: Audit, path: str | Path) -> Path:
@@ -37,30 +35,31 @@ def write_audit_page(audit: Audit, path: str | Path) -> Path:
 
 def render_audit_page(audit: Audit) -> str:
     """Return the page of an audit."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, sample in enumerate(audit.pictures.cohort):
+        places[sample.source].append(place)
     series = [(item.label, ", ".join(item.series), "no" if item.own else "yes") for item in audit.class_series]
     straddling = straddling_table(audit)
+    shared = [item for item in audit.straddling if item.kind == "source"][:_STRADDLING]
+    largest = sorted(places.items(), key=lambda group: -len(group[1]))[:_GROUPS]
     return render(
         "audit.html.jinja",
         audit=audit,
         counts=counts_table(audit),
         counts_note=counts_note(audit),
         straddling=replace(straddling, rows=straddling.rows[:_LINES]),
-        straddling_pictures=_straddling_pictures(audit),
+        straddling_pictures=[(item.name, _sheets(audit, places[item.name], item.images)) for item in shared],
         series=Table(("class", "series", "also in other classes"), series),
         classes=list(_classes(audit)),
         probes=probe_table(audit),
         properties=property_table(audit),
-        copies=list(_copies(audit)),
+        copies=[
+            (source, len(members), _sheet(audit, _spread(members, _COPIES)))
+            for source, members in largest
+            if len(members) > 1
+        ],
         lines=_LINES,
     )
-
-
-def _straddling_pictures(audit: Audit) -> Iterator[tuple[str, list[_Sheet]]]:
-    """Yield the name of each source that is in two splits, and its pictures in each split."""
-    places, samples = _places(audit), audit.pictures.cohort.samples
-    for item in [item for item in audit.straddling if item.kind == "source"][:_STRADDLING]:
-        parts = ([place for place in places[item.name] if samples[place].split == split] for split in item.images)
-        yield item.name, [_sheet(audit, part[:_OF_EACH_SPLIT]) for part in parts]
 
 
 def _classes(audit: Audit) -> Iterator[tuple[str, _Sheet]]:
@@ -71,22 +70,8 @@ def _classes(audit: Audit) -> Iterator[tuple[str, _Sheet]]:
         places = sorted(first.values())
         average = audit.pictures.gray[places].mean(axis=0).round().astype(np.uint8)
         note = f"of {len(places):,} source{'s' if len(places) > 1 else ''}"
-        yield label, [_figure(average, "average", note), *_sheet(audit, _spread(places, _SAMPLES))]
-
-
-def _copies(audit: Audit) -> Iterator[tuple[str, int, _Sheet]]:
-    """Yield the sources with the most copies, the number of copies, and pictures of them."""
-    groups = sorted(_places(audit).items(), key=lambda group: -len(group[1]))[:_GROUPS]
-    for source, members in groups:
-        if len(members) > 1:
-            yield source, len(members), _sheet(audit, _spread(members, _COPIES))
-
-
-def _places(audit: Audit) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = defaultdict(list)
-    for place, sample in enumerate(audit.pictures.cohort):
-        places[sample.source].append(place)
-    return places
+        shown = _sheet(audit, _spread(places, _SAMPLES))
+        yield label, [{"title": "average", "note": note, "url": picture_url(average)}, *shown]
 
 
 def _spread(places: Sequence[int], count: int) -> list[int]:
@@ -94,13 +79,15 @@ def _spread(places: Sequence[int], count: int) -> list[int]:
     return [places[int(rank)] for rank in np.linspace(0, len(places) - 1, min(count, len(places)))]
 
 
+def _sheets(audit: Audit, places: Sequence[int], splits: Iterable[str]) -> list[_Sheet]:
+    samples = audit.pictures.cohort.samples
+    parts = ([place for place in places if samples[place].split == split] for split in splits)
+    return [_sheet(audit, part[:_OF_EACH_SPLIT]) for part in parts]
+
+
 def _sheet(audit: Audit, places: Sequence[int]) -> _Sheet:
-    samples, gray = audit.pictures.cohort.samples, audit.pictures.gray
+    shown = ((audit.pictures.cohort.samples[place], audit.pictures.gray[place]) for place in places)
     return [
-        _figure(gray[place], samples[place].split or samples[place].label, Path(samples[place].name).name)
-        for place in places
+        {"title": sample.split or sample.label, "note": Path(sample.name).name, "url": picture_url(gray)}
+        for sample, gray in shown
     ]
-
-
-def _figure(gray: NDArray[np.uint8], title: str, note: str) -> dict[str, Any]:
-    return {"title": title, "note": note, "url": picture_url(gray)}

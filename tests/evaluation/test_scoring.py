@@ -20,10 +20,10 @@ from spinealign.errors import CheckpointError, CohortError
 from spinealign.evaluation.scoring import (
     PROBE_FOLDS,
     evidence_of,
+    finding_index,
     folds_of,
     held_out_part,
     network_output,
-    probabilities,
     score,
 )
 from spinealign.metrics.evaluation import Evaluation
@@ -53,7 +53,8 @@ def test_the_test_split_is_scored_as_in_the_training(predictor, loaded, tiny_che
 
 def test_the_predictions_of_the_images_are_kept(predictor, loaded):
     part, found = loaded.part("test"), score(predictor, loaded).predictions
-    np.testing.assert_array_equal(found.probability, probabilities(predictor, part, progress=False))
+    logits = network_output(predictor, part, progress=False).logits
+    np.testing.assert_array_equal(found.probability, predictor.calibrate(logits)[:, finding_index(predictor)])
     np.testing.assert_array_equal(found.positive, part.positive)
     np.testing.assert_array_equal(found.gray, part.gray)
     named = [(sample.name, sample.source, sample.label) for sample in part.cohort]

@@ -61,12 +61,8 @@ def property_findings(
 
     Means over the images of a source are compared, because copies are not independent. The alarm tests whether the
     area under the ROC curve could be due to chance: its standard error under the null hypothesis is that of the
-    Mann-Whitney statistic, with Bonferroni correction for the number of properties.
-
-    Args:
-        cohort: The samples.
-        values: The properties, each of shape (N,).
-        positive: The positive class; without one there are no findings.
+    Mann-Whitney statistic, with Bonferroni correction for the number of properties. The values of each property have
+    the shape (N,). Without a positive class there are no findings.
     """
     if positive is None:
         return ()
@@ -78,7 +74,9 @@ def property_findings(
     member = np.array([number[key] for key in keys])
     sizes, kinds = np.bincount(member), np.array([label for _, label in number])
     positives = kinds == positive
-    threshold = _alarm_area(int(positives.sum()), int((~positives).sum()))
+    z = NormalDist().inv_cdf(1 - _FALSE_ALARM / len(PROPERTIES) / 2)
+    variance = (len(positives) + 1) / (12 * int(positives.sum()) * int((~positives).sum()))
+    threshold = max(_MIN_AUC, 0.5 + z * sqrt(variance))  # smallest area that raises the alarm
     found = []
     for name, column in values.items():
         means = np.bincount(member, weights=column) / sizes
@@ -89,12 +87,6 @@ def property_findings(
         best = max(area, 1 - area)
         found.append(PropertyFinding(name, PROPERTIES[name], by_class, best, higher, best >= threshold))
     return tuple(found)
-
-
-def _alarm_area(positives: int, negatives: int) -> float:
-    """Return the smallest area under the ROC curve that raises the alarm."""
-    z = NormalDist().inv_cdf(1 - _FALSE_ALARM / len(PROPERTIES) / 2)
-    return max(_MIN_AUC, 0.5 + z * sqrt((positives + negatives + 1) / (12 * positives * negatives)))
 
 
 def shortcut_probes(loaded: LoadedCohort, positive: str | None, *, seed: int = 0) -> tuple[Probe, ...]:
