@@ -6,14 +6,12 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from spinealign.cohort.cohort import SPLITS, Cohort
 from spinealign.cohort.duplicates.grouping import join_copies
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.errors import CohortError, LeakageError, require
-from spinealign.metrics.calibration import MIN_SOURCES, enough_sources
+from spinealign.metrics.calibration import MIN_SOURCES
 
 LEAKAGE_POLICIES = ("drop", "error", "keep")
 SPLIT_METHODS = ("auto", "official", "source")
@@ -178,10 +176,9 @@ def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
     chosen = {training[number] for number in _folds(train, FOLDS, seed)[0]}
     samples = (replace(item, split="calibration") if index in chosen else item for index, item in enumerate(cohort))
     changed = replace(cohort, samples=tuple(samples))
-    part = changed.part("calibration")
-    first = cohort.labels[0]
-    enough = enough_sources(np.array([item.label == first for item in part]), [item.source for item in part])
-    return changed if enough else cohort
+    held_out = {(item.label, item.source) for item in changed.part("calibration")}
+    counts = Counter(label for label, _ in held_out)
+    return changed if min(counts[label] for label in cohort.labels) >= MIN_SOURCES else cohort
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -22,10 +22,8 @@ def pixel_digest(image: Slice) -> int:
 def training_digests(cohorts: Iterable[Cohort]) -> dict[str, NDArray[np.uint64]]:
     """Return the sorted digests of the images of each split of a training.
 
-    The splits that results are reported on are left out: nothing was trained or calibrated on them.
-
-    Args:
-        cohorts: Collections of the training, read and split.
+    The splits that results are reported on are left out: nothing was trained or calibrated on them. The collections
+    must be read and split.
     """
     digests: dict[str, set[int]] = defaultdict(set)
     for cohort in cohorts:

@@ -115,7 +115,6 @@ class _Task:
     loaded: LoadedCohort
     found: int | None  # number of images of the training; None if the checkpoint has no list of them
     seen: NDArray[np.bool_]  # whether each image, or another of its source or patient, is of the training
-    same_name: bool  # whether a collection of the training has the same name
 
     def overlap(self, scored: NDArray[np.bool_]) -> TrainingOverlap | None:
         return None if self.found is None else TrainingOverlap(self.found, int((self.seen & ~scored).sum()))
@@ -131,9 +130,8 @@ def _prepare(model: Model, data: Data, on_leakage: str, source_pattern: str | No
     images = read_cohort(cohort, settings.preprocessing, progress=progress)
     require_readable(images)
     cohort = images.cohort
-    same_name = settings.was_trained_on(cohort.name)
     found = None if digests is None else len(cohort) - training_splits(cohort, digests).count(None)
-    trained_on = same_name if found is None else found > 0
+    trained_on = settings.was_trained_on(cohort.name) if found is None else found > 0
     if trained_on and settings.source_pattern and not source_pattern and not isinstance(data, Cohort):
         cohort = _with_sources(cohort, os.fspath(data), settings.source_pattern)
     given = isinstance(data, Cohort) and bool(cohort.splits)
@@ -160,7 +158,7 @@ def _prepare(model: Model, data: Data, on_leakage: str, source_pattern: str | No
     elif trained_on and not given:
         cohort = hold_out_calibration(cohort, seed=seed)
     loaded = replace(loaded, cohort=cohort)
-    return _Task(predictor, loaded, found, np.array([split is not None for split in seen]), same_name)
+    return _Task(predictor, loaded, found, np.array([split is not None for split in seen]))
 
 
 def _with_sources(cohort: Cohort, data: str, pattern: str) -> Cohort:
@@ -178,7 +176,8 @@ def _with_sources(cohort: Cohort, data: str, pattern: str) -> Cohort:
 def _warn(task: _Task, scored: NDArray[np.bool_], split: str) -> None:
     """Log what to know about images of the training in the collection."""
     cohort = task.loaded.cohort
-    if task.found is None and task.same_name:
+    by_name = task.found is None and task.predictor.settings.was_trained_on(cohort.name)
+    if by_name:
         logger.warning(
             "The model was trained on a collection named %s, but has no list of its training images: this collection "
             "is recognized by its name, and the scored images may include training images.",
@@ -193,7 +192,6 @@ def _warn(task: _Task, scored: NDArray[np.bool_], split: str) -> None:
             cohort.name,
             f"{(task.seen & ~scored).sum():,}",
         )
-    by_name = task.found is None and task.same_name
     if (task.seen & scored).any() or (by_name and split in ("train", "all")):
         logger.warning("The model was trained on these images: the scores do not show how it performs on new images.")
     elif (task.found or by_name) and split == cohort.selection_split:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from textwrap import wrap
 
 from spinealign.cohort.audit.findings import Audit
 from spinealign.reporting.audit_tables import counts_note, counts_table, probe_table, property_table, straddling_table
@@ -16,8 +16,11 @@ def format_audit(audit: Audit) -> str:
     """Return an audit as text, verdict first."""
     straddling = straddling_table(audit).text().splitlines() if audit.straddling else []
     sections = [
-        (f"Audit of {audit.name}", [line for item in audit.verdict for line in _wrapped(f"- {item}", "  ")]),
-        ("Counts", [*counts_table(audit).text().splitlines(), "", *_wrapped(counts_note(audit))]),
+        (
+            f"Audit of {audit.name}",
+            [line for item in audit.verdict for line in wrap(f"- {item}", _WIDTH, subsequent_indent="  ")],
+        ),
+        ("Counts", [*counts_table(audit).text().splitlines(), "", *wrap(counts_note(audit), _WIDTH)]),
         ("In two splits", [*straddling[:1], *_listed(straddling[1:])]),
         ("Classes from few series", [f"{item.label}: {', '.join(item.series)}" for item in audit.class_series]),
         ("Sources with more than one class", _listed(audit.contradicting)),
@@ -31,10 +34,6 @@ def format_audit(audit: Audit) -> str:
     return "\n\n".join(
         "\n".join([title, *(f"  {line}".rstrip() for line in lines)]) for title, lines in sections if lines
     )
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, _WIDTH, subsequent_indent=indent)
 
 
 def _listed(lines: Sequence[str]) -> list[str]:

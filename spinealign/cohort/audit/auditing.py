@@ -56,6 +56,7 @@ def audit(
     cohort = join_copies(data, groups)
     positive = positive_label(cohort.labels)
     sizes = Counter(sample.source for sample in cohort).values()
+    classes = Counter(source for source, _ in {(sample.source, sample.label) for sample in cohort})
     pictures = LoadedCohort(cohort, data.looks, STANDARD)
     unreadable = tuple(message for _, message in data.unreadable)
     findings = Audit(
@@ -71,7 +72,7 @@ def audit(
         identical=len(cohort) - len({sample.digest for sample in cohort}),
         look_groups=sum(size > 1 for size in Counter(groups.tolist()).values()),
         straddling=_straddling(data.cohort, cohort),
-        contradicting=_contradicting(cohort),
+        contradicting=tuple(sorted(source for source, count in classes.items() if count > 1)),
         class_series=series_of_classes(cohort),
         properties=property_findings(cohort, data.properties, positive=positive),
         probes=shortcut_probes(pictures, positive, seed=seed),
@@ -116,10 +117,3 @@ def _straddling(named: Cohort, cohort: Cohort) -> tuple[Straddling, ...]:
             images = {split: counts[name][split] for split in SPLITS if split in counts[name]}
             found.append(Straddling(kind, name, images, by_looks=kind == "source" and name not in known_by_name))
     return tuple(found)
-
-
-def _contradicting(cohort: Cohort) -> tuple[str, ...]:
-    labels: dict[str, set[str]] = defaultdict(set)
-    for sample in cohort:
-        labels[sample.source].add(sample.label)
-    return tuple(sorted(source for source, classes in labels.items() if len(classes) > 1))

@@ -14,7 +14,6 @@ from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.file_properties import PROPERTIES
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import POSITIVE_LABEL
-from spinealign.errors import require
 from spinealign.metrics.folds import source_folds
 from spinealign.metrics.shortcut import Baseline, fold_calls, thumbnail, thumbnail_ridge_calls
 
@@ -66,7 +65,6 @@ def property_findings(
     """
     if positive is None:
         return ()
-    require("sklearn", extra="evaluate")
     from sklearn.metrics import roc_auc_score
 
     keys = [(sample.source, sample.label) for sample in cohort]
@@ -102,15 +100,13 @@ def shortcut_probes(loaded: LoadedCohort, positive: str | None, *, seed: int = 0
     splits = np.array([sample.split or "" for sample in loaded.cohort])
     train = splits == "train"
     probes = []
-    for split in loaded.cohort.splits:
-        tested = splits == split
-        if split == "train":
-            continue
+    for split in [split for split in loaded.cohort.splits if split != "train"]:
         if len(set(truth[train].tolist())) < 2:
             probes.append(Probe(split, note="the train split does not have both classes"))
-            continue
-        calls = thumbnail_ridge_calls(features[train], truth[train], test=features[tested])
-        probes.append(_judged(split, truth[tested], calls, sources[tested]))
+        else:
+            tested = splits == split
+            calls = thumbnail_ridge_calls(features[train], truth[train], test=features[tested])
+            probes.append(_judged(split, truth[tested], calls, sources[tested]))
     if not probes:
         probes = [Probe("the given split", note="the collection has no held-out split")]
     units = np.array(loaded.cohort.units)

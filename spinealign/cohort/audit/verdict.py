@@ -12,12 +12,15 @@ from spinealign.metrics.shortcut import reached_by_ridge
 
 def verdict_of(audit: Audit) -> tuple[str, ...]:
     """Return the conclusions, the most serious first; `audit.verdict` is ignored."""
-    sentences = [
-        *_probe_sentences(audit),
-        *_leak_sentences(audit),
-        *_confounding_sentences(audit),
-        *_size_sentences(audit),
-    ]
+    sentences = [*_probe_sentences(audit), *_leak_sentences(audit), *_confounding_sentences(audit)]
+    if audit.sources < audit.images:
+        unequal = audit.effective_sources < audit.sources - 1
+        effective = f" (effective number {audit.effective_sources:.1f})" if unequal else ""
+        series = "" if audit.series is None else f" of {_count(audit.series, 'series')}"
+        sentences.append(
+            f"The {audit.images:,} images are copies of {_count(audit.sources, 'source slice')}{series}{effective}: "
+            "confidence intervals must be computed over sources, not images."
+        )
     if not audit.alarms:
         has_splits = len({part.split for part in audit.parts}) > 1
         leaks = "no known source, series or patient is in two splits and " if has_splits else ""
@@ -69,17 +72,6 @@ def _confounding_sentences(audit: Audit) -> Iterator[str]:
     if alarming:
         named = ", ".join(f"{item.name} (AUC {item.auc:.2f}, higher in {item.higher_in})" for item in alarming)
         yield f"The label can be predicted from file properties: {named}."
-
-
-def _size_sentences(audit: Audit) -> Iterator[str]:
-    if audit.sources < audit.images:
-        unequal = audit.effective_sources < audit.sources - 1
-        effective = f" (effective number {audit.effective_sources:.1f})" if unequal else ""
-        series = "" if audit.series is None else f" of {_count(audit.series, 'series')}"
-        yield (
-            f"The {audit.images:,} images are copies of {_count(audit.sources, 'source slice')}{series}{effective}: "
-            "confidence intervals must be computed over sources, not images."
-        )
 
 
 def _count(number: int, noun: str) -> str:

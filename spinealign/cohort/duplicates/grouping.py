@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -41,13 +41,20 @@ def join_copies(loaded: LoadedCohort, groups: NDArray[np.int64]) -> Cohort:
 
 def _joined_names(loaded: LoadedCohort, groups: NDArray[np.int64]) -> dict[str, str]:
     """Return a new name for each source that is joined with another one."""
-    number = {source: index for index, source in enumerate(dict.fromkeys(sample.source for sample in loaded.cohort))}
+    first: dict[bytes, str] = {}
+    links = [
+        (first.setdefault(image.tobytes(), sample.source), sample.source)
+        for sample, image in zip(loaded.cohort, loaded.looks)
+    ]
     members: dict[int, list[Sample]] = defaultdict(list)
     for sample, group in zip(loaded.cohort, groups.tolist()):
         members[group].append(sample)
-    similar = (pair for group in members.values() for pair in _similar_sources(group))
-    links = [(number[one], number[other]) for one, other in (*similar, *_equal_sources(loaded))]
-    component = connect(len(number), np.array(links, np.intp).reshape(-1, 2))
+    for samples in members.values():  # link the sources of a visual group with the most frequent of them
+        known = {sample.source: sample for sample in samples}
+        anchor = known[Counter(sample.source for sample in samples).most_common(1)[0][0]]
+        links += [(anchor.source, source) for source, sample in known.items() if not _different_slices(sample, anchor)]
+    number = {source: index for index, source in enumerate(dict.fromkeys(sample.source for sample in loaded.cohort))}
+    component = connect(len(number), np.array([(number[one], number[other]) for one, other in links], np.intp))
     joined: dict[int, list[Sample]] = defaultdict(list)
     for sample in loaded.cohort:
         joined[int(component[number[sample.source]])].append(sample)
@@ -59,27 +66,10 @@ def _joined_names(loaded: LoadedCohort, groups: NDArray[np.int64]) -> dict[str, 
     return names
 
 
-def _similar_sources(group: Sequence[Sample]) -> Iterator[tuple[str, str]]:
-    """Link the sources of a visual group with the most frequent of them."""
-    known = {sample.source: sample for sample in group}
-    anchor = Counter(sample.source for sample in group).most_common(1)[0][0]
-    for source, sample in known.items():
-        different_slices = (  # of one series, by their names
-            all(item.source != item.name for item in (sample, known[anchor]))
-            and sample.series is not None
-            and sample.series == known[anchor].series
-        )
-        if source != anchor and not different_slices:
-            yield anchor, source
-
-
-def _equal_sources(loaded: LoadedCohort) -> Iterator[tuple[str, str]]:
-    """Link the sources of images with equal pixels."""
-    first: dict[bytes, str] = {}
-    for sample, image in zip(loaded.cohort, loaded.looks):
-        source = first.setdefault(image.tobytes(), sample.source)
-        if source != sample.source:
-            yield source, sample.source
+def _different_slices(one: Sample, other: Sample) -> bool:
+    """Return whether the names say that two samples are different slices of one series."""
+    named = all(sample.source != sample.name for sample in (one, other))
+    return named and one.series is not None and one.series == other.series
 
 
 def _joint_name(samples: Sequence[Sample]) -> str:
