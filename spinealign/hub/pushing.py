@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MESSAGE = "Upload with spinealign"
 TRAINING_PACKAGES = (
-    "accelerate", "datasets", "matplotlib", "monai", "onnx", "onnxscript", "scipy", "sklearn",
+    "accelerate", "datasets", "evaluate", "matplotlib", "monai", "onnx", "onnxscript", "scipy", "sklearn",
     "tensorboard", "torch", "transformers",
 )  # fmt: skip
 
