@@ -96,9 +96,10 @@ def cluster_bootstrap(
     A bootstrap cannot show errors that did not occur, and from few groups its intervals are too narrow. The interval of
     a share (accuracy, sensitivity, specificity, PPV, NPV) therefore includes Wilson's interval with the effective
     number of groups as trials. That of another score reaches at least `unseen_share` of the way to each limit of the
-    score, for the effective number of groups of the rarer class: an AUROC of 1 may fall by this share if a kind of
-    group that did not occur is ranked entirely wrong. This matters for few groups and scores near a limit, which the
-    plain bootstrap covers too rarely (`benchmarks/interval_coverage.py`).
+    score, because a kind of group that did not occur may be entirely wrong. The trials are the effective numbers of
+    groups of both classes, n = 4 / (1 / positives + 1 / negatives), and for AUROC and AUPRC those of the rarer class.
+    This matters for few groups and scores near a limit, which the plain bootstrap covers too rarely
+    (`benchmarks/interval_coverage.py`).
 
     The ECE of a draw is on average larger than that of the sample, so its interval is shifted upwards; every interval
     is extended to include the observed score.
@@ -126,7 +127,8 @@ def cluster_bootstrap(
         weighted_scores(WeightedPredictions(positive, probability, weights=counts[:, group], threshold=threshold))
         for counts in _draw_counts(positive, group, draws, np.random.default_rng(seed))
     ]
-    unseen = unseen_share(min(effective_number(group, positive == kind) for kind in np.unique(positive)))
+    counts = np.array([effective_number(group, positive == kind) for kind in np.unique(positive)])
+    unseen, unseen_of_rarer = unseen_share(len(counts) ** 2 / (1 / counts).sum()), unseen_share(counts.min())
     intervals: Intervals = {}
     for name, (value,) in weighted_scores(sample).items():
         intervals[name] = None
@@ -136,7 +138,8 @@ def cluster_bootstrap(
             if metric.trials:
                 least, most = wilson_interval(value, effective_number(group, metric.trials(sample)))
             else:
-                least, most = (value + unseen * (end - value) for end in metric.limits)
+                share = unseen_of_rarer if metric.compares_classes else unseen
+                least, most = (value + share * (end - value) for end in metric.limits)
             intervals[name] = (float(min(low, value, least)), float(max(high, value, most)))
     return intervals
 

@@ -84,6 +84,8 @@ class Metric:
         trials: For a share of images, such as the sensitivity, a function that returns which images are its trials,
             shape (N,). Their sources are the trials of its Wilson interval.
         limits: Smallest and largest value of the score.
+        compares_classes: Whether the score compares each positive with the negatives, so that an unseen kind of image
+            in the rarer class can change it fully.
         in_percent: Whether the score is printed in percent.
         hub_name: Name of the metric in the `model-index` of the Hub, if it differs from `name`.
         needs_probability: Whether the score is undefined for class labels without probabilities.
@@ -95,6 +97,7 @@ class Metric:
     function: Callable[[WeightedPredictions], _Floats]
     trials: Callable[[WeightedPredictions], NDArray[np.bool_]] | None = None
     limits: Interval = (0.0, 1.0)
+    compares_classes: bool = False
     in_percent: bool = False
     hub_name: str = ""
     needs_probability: bool = False
@@ -156,8 +159,11 @@ _ENTRIES = (
     Metric("f1", "F1", lambda p: 2 * p.tp / (2 * p.tp + p.fp + p.fn)),
     Metric("balanced_accuracy", "balanced accuracy", lambda p: (p.sensitivity + p.specificity) / 2, in_percent=True),
     Metric("mcc", "MCC", _mcc, limits=(-1.0, 1.0), hub_name="matthews_correlation"),
-    Metric("auroc", "AUROC", _auroc, hub_name="roc_auc", needs_probability=True, in_summary=True),
-    Metric("auprc", "AUPRC", _auprc, hub_name="average_precision", needs_probability=True),
+    Metric(
+        "auroc", "AUROC", _auroc,
+        compares_classes=True, hub_name="roc_auc", needs_probability=True, in_summary=True,
+    ),
+    Metric("auprc", "AUPRC", _auprc, compares_classes=True, hub_name="average_precision", needs_probability=True),
     Metric(
         "brier", "Brier", lambda p: p.weights @ (p.probability - p.positive) ** 2 / p.total,
         hub_name="brier_score", needs_probability=True,

@@ -33,10 +33,12 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
 
     Raises:
         FileExistsError: If the folder is not empty.
-        ValueError: If a count is negative, or all are 0.
+        ValueError: If a count is negative, all are 0, or a name of a split is not a plain folder name.
     """
     if any(count < 0 for count in counts.values()) or not sum(counts.values()):
         raise ValueError(f"counts must not be negative, and at least one must be positive, got {dict(counts)}.")
+    if any(Path(split).name != split or split in ("", "..") for split in counts):
+        raise ValueError(f"The names of splits must be plain folder names, got {', '.join(counts)}.")
     jobs = [(split, index) for split in counts for index in range(counts[split])]
     seeds = range(seed, seed + len(jobs))
     with new_folder(Path(folder)) as staging:

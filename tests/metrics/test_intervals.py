@@ -84,12 +84,23 @@ def test_a_perfect_sample_does_not_prove_perfection(sources):
     source = np.repeat(np.arange(sources), 20)
     positive = source % 2 == 0
     intervals = cluster_bootstrap(positive, positive * 1.0, groups=source, draws=50)
-    unseen = unseen_share(sources / 2)
+    unseen, unseen_of_class = unseen_share(sources), unseen_share(sources / 2)
     assert intervals["accuracy"] == pytest.approx(wilson_interval(1.0, sources))
     assert intervals["sensitivity"] == intervals["ppv"] == pytest.approx(wilson_interval(1.0, sources / 2))
-    assert intervals["auroc"] == intervals["f1"] == pytest.approx((1 - unseen, 1))
+    assert intervals["auroc"] == intervals["auprc"] == pytest.approx((1 - unseen_of_class, 1))
+    assert intervals["balanced_accuracy"] == intervals["f1"] == pytest.approx((1 - unseen, 1))
     assert intervals["mcc"] == pytest.approx((1 - 2 * unseen, 1))
     assert intervals["brier"] == pytest.approx((0, unseen))
+
+
+def test_a_worse_score_has_no_better_bound():
+    source = np.repeat(np.arange(20), 20)
+    positive = source % 2 == 0
+    probability = np.where(positive, 0.9, 0.1)
+    probability[:2] = 0.05
+    perfect, other = (cluster_bootstrap(positive, p, groups=source, draws=50) for p in (positive * 1.0, probability))
+    for name in ("accuracy", "auroc", "auprc", "f1", "balanced_accuracy", "mcc"):
+        assert other[name][0] < perfect[name][0], name
 
 
 def test_equal_draws_below_the_best_score_widen_both_ends():

@@ -45,6 +45,13 @@ def test_invalid_counts_raise(tmp_path, counts):
         write_phantoms(tmp_path / "new", counts)
 
 
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".."])
+def test_a_split_outside_the_folder_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="plain folder names"):
+        write_phantoms(tmp_path / "new", {name: 2})
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_script_without_main_guard_can_write_phantoms(tmp_path):
     script = tmp_path / "draw.py"
     script.write_text(

@@ -38,6 +38,7 @@ from spinealign.training.trainer import build_trainer
 FILES = {
     "config.json", "model.safetensors", "preprocessor_config.json", "spinealign.json", "model.onnx", "metrics.json",
     "README.md", "learning_curves.png", "sensitivity_by_size.png", "evaluation.png", "novelty.safetensors",
+    "training_images.safetensors",
 }  # fmt: skip
 
 
