@@ -60,7 +60,7 @@ class Row:
         name: Name of the row.
         start: Origin of the initial weights.
         evaluation: Scores on the held-out split.
-        parameters: Number of parameters (`all`) and of trained parameters (`trained`).
+        parameters: Number of all parameters and of the trained ones.
         onnx_mb: Size of `model.onnx` in 10^6 bytes.
         seconds: Wall time of the whole command in seconds.
         cores: CPU threads of the training.
@@ -71,7 +71,7 @@ class Row:
     name: str
     start: str
     evaluation: Evaluation
-    parameters: dict[str, int]
+    parameters: tuple[int, int]
     onnx_mb: float
     seconds: float
     cores: int
@@ -165,8 +165,8 @@ def _costs(rows: Sequence[Row], latencies: Mapping[str, tuple[float, float]]) ->
     cells = [
         (
             row.name,
-            f"{row.parameters['all']:,}",
-            f"{row.parameters['trained']:,}",
+            f"{row.parameters[0]:,}",
+            f"{row.parameters[1]:,}",
             f"{row.onnx_mb:.1f} MB",
             f"{latencies[row.name][0]:.1f} ms",
             f"{latencies[row.name][0] / fastest:.1f}",

@@ -107,8 +107,8 @@ def evaluate(options: Namespace) -> int:
     """Score a model on labeled images.
 
     Each accuracy is printed with the number of distinct source slices, an interval over them, and the accuracy of a
-    linear model on 16x16 thumbnails of the same split. A collection that the model was trained on is split as in its
-    training.
+    linear model on 16x16 thumbnails of the same split. Images that the model was trained on are recognized and not
+    scored.
     """
     require("sklearn", "matplotlib", extra="evaluate")
     from spinealign.evaluation.evaluating import cross_evaluate

@@ -166,7 +166,11 @@ def _from_hub(dataset_id: str, pattern: re.Pattern[str]) -> Cohort:
 
 
 def hub_samples(rows: Any, split: str, *, pattern: re.Pattern[str]) -> tuple[list[Sample], list[str]]:
-    """Return the samples of a `datasets.Dataset`, and a message for each row without image or label."""
+    """Return the samples of a `datasets.Dataset`, and a message for each row without image or label.
+
+    Raises:
+        CohortError: If columns are missing, or a split or size is invalid.
+    """
     from datasets import ClassLabel, Image
 
     image_columns = [name for name, kind in rows.features.items() if isinstance(kind, Image)]

@@ -29,8 +29,8 @@ def load_cohort(
     """Load a collection as an iterable of samples, and split it if asked.
 
     Without `split`, no image is opened. With it, all images are read and copies are found by name and by visual
-    similarity, so that copies of one slice are never in two splits. The cohort remembers method
-    and seed, so a training with it uses the same splits, and may hold out part of `train` for calibration.
+    similarity, so that copies of one slice are never in two splits. The cohort remembers method and seed, so a training
+    with it uses the same splits, and may hold out part of `train` for calibration.
 
     Args:
         data: Folder, manifest or id of a Hub dataset, as for `index_cohort`.

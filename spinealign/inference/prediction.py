@@ -51,7 +51,7 @@ def predictions_to_dataframe(items: Iterable[Prediction | ImageError]) -> Any:
     """Collect predictions in a table.
 
     Args:
-        items: Predictions and errors, as a list of sources gives.
+        items: Predictions and errors, such as the output of a `Predictor` for a list of sources.
 
     Returns:
         A pandas DataFrame with one row for each item and the columns `source`, `label`, `confidence`,

@@ -25,9 +25,11 @@ class CnnConfig(ClassifierConfig):
 
 
 class Vgg16Config(CnnConfig):
-    """Configuration of a `Vgg16Classifier`: that of a CNN for at least 32 pixels, with other defaults.
+    """Configuration of a `Vgg16Classifier`. The defaults are those of the original system.
 
     Attributes:
+        image_size: Height and width of the input in pixels, at least 32.
+        hidden_size: Units of the dense layer.
         freeze: Train only the dense layers and keep the convolutions fixed.
     """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import DecisionConfig, NoveltyConfig
 from spinealign.errors import CheckpointError
@@ -29,11 +30,19 @@ MAX_REFERENCE = 2000  # training images of each collection that describe known i
 
 @dataclass(frozen=True, eq=False)
 class MeasuredCohort:
-    """Images of a collection with the logits, shape (N, classes), and features, shape (N, F), of the network."""
+    """Images of a collection with the output of the network.
+
+    Attributes:
+        loaded: The N images.
+        logits: Logits of shape (N, classes).
+        features: Features of shape (N, F).
+        collection: The whole collection, with the samples that were not measured.
+    """
 
     loaded: LoadedCohort
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
+    collection: Cohort
 
     @property
     def sources(self) -> list[tuple[str, str]]:
@@ -42,10 +51,10 @@ class MeasuredCohort:
 
     def part(self, split: str | None, *, alone: bool = False) -> MeasuredCohort:
         """Return the images of one split; with `alone`, without sources that are also in another split."""
-        samples = self.loaded.cohort.samples
-        shared = {sample.source for sample in samples if alone and sample.split != split}
-        places = [n for n, sample in enumerate(samples) if sample.split == split and sample.source not in shared]
-        return MeasuredCohort(self.loaded.select(places), self.logits[places], self.features[places])
+        shared = {sample.source for sample in self.collection if alone and sample.split != split}
+        samples = enumerate(self.loaded.cohort)
+        places = [place for place, sample in samples if sample.split == split and sample.source not in shared]
+        return MeasuredCohort(self.loaded.select(places), self.logits[places], self.features[places], self.collection)
 
 
 def measure(predictor: Predictor, loaded: LoadedCohort, *, seed: int) -> MeasuredCohort:
@@ -54,7 +63,8 @@ def measure(predictor: Predictor, loaded: LoadedCohort, *, seed: int) -> Measure
     Raises:
         CheckpointError: If the network gives no features.
     """
-    split = np.array([sample.split for sample in loaded.cohort])
+    collection = loaded.cohort
+    split = np.array([sample.split for sample in collection])
     train = np.flatnonzero(split == "train")
     if len(train) > MAX_REFERENCE:
         train = np.random.default_rng(seed).choice(train, MAX_REFERENCE, replace=False)
@@ -62,7 +72,7 @@ def measure(predictor: Predictor, loaded: LoadedCohort, *, seed: int) -> Measure
     logits, features = network_output(predictor, loaded)
     if features is None:
         raise CheckpointError(f"{predictor.model} gives no features, so unknown images cannot be recognized.")
-    return MeasuredCohort(loaded, logits, features)
+    return MeasuredCohort(loaded, logits, features, collection)
 
 
 def choose_decision(

@@ -86,6 +86,10 @@ UNFIT = {
         rewritten_metrics(lambda content: content["evaluations"][0]["scores"].update(accuracy=0.123)),
         r"lacks the accuracy on phantoms \(test\) of metrics.json",
     ),
+    "an accuracy that is not a number": (
+        in_card("type: accuracy\n      value: ", "type: accuracy\n      value: about "),
+        "lacks the accuracy on phantoms",
+    ),
     "another collection": (
         rewritten_metrics(lambda content: content["evaluations"][0].update(collection="others")),
         r"lacks the accuracy on others \(test\)",

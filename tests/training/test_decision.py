@@ -88,6 +88,16 @@ def test_a_collection_with_too_few_sources_is_ignored(predictor):
     assert decide(predictor, [large, small]) == decide(predictor, [large])
 
 
+def test_a_source_of_an_unmeasured_training_image_is_not_used(predictor, monkeypatch):
+    loaded = collection(4 * MIN_SOURCES)
+    count = 4 * MIN_SOURCES
+    copied = [replace(item, source=f"set val {index}") for index, item in enumerate(loaded.cohort.samples[:count])]
+    leaking = replace(loaded, cohort=replace(loaded.cohort, samples=(*copied, *loaded.cohort.samples[count:])))
+    monkeypatch.setattr(decision, "MAX_REFERENCE", 10)
+    assert decide(predictor, [loaded]).sources == count
+    assert decide(predictor, [leaking]).sources == 0
+
+
 def test_novelty_rejects_at_most_its_share_of_each_collection(predictor):
     collections = [collection(200), collection(100, name="other", splits=("train", "val"), noise=0.05)]
     statistics, novelty = fit_rejection([measure(predictor, item, seed=0) for item in collections], seed=0)

@@ -13,7 +13,7 @@ _TREES, _LEAF_SIZE, _NEIGHBORS = 8, 48, 5  # trees, vectors in a leaf, nearest v
 
 
 def embed(descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Project descriptors, shape (N, F), to 32 principal directions, partly whitened, and to the unit sphere."""
+    """Project descriptors, shape (N, F), to at most 32 principal directions, partly whitened, and to unit length."""
     centered = descriptors - descriptors.mean(axis=0)
     rows = np.random.default_rng(0).permutation(len(centered))[:_PCA_ROWS]
     variances, directions = np.linalg.eigh(centered[rows].T @ centered[rows])
