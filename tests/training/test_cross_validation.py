@@ -26,7 +26,7 @@ def test_each_image_is_scored_by_a_model_not_trained_on_it(phantom_folder, tiny_
     assert crossed.pooled.thumbnail_ridge is not None
     stored = json.loads((tmp_path / "out" / "metrics.json").read_text())["cross_validations"]
     assert stored == json.loads(json.dumps([crossed.to_dict()]))
-    assert "| phantoms | 3 folds | 44 | 44 |" in (tmp_path / "out" / "README.md").read_text()
+    assert "| phantoms (3 folds) | 44 | 44 |" in (tmp_path / "out" / "README.md").read_text()
     assert not list((tmp_path / "out" / "training").glob("fold-*"))
 
 
