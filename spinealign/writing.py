@@ -49,7 +49,8 @@ def replaced_together(folder: Path, *, key: str, owned: Collection[str] = ()) ->
         owned: Names of the set; those that are not written are deleted.
 
     Yields:
-        An empty folder inside `folder`. If the block fails, it is deleted and nothing changes.
+        An empty folder inside `folder`; an empty file in it deletes the file of that name. If the block fails, it is
+        deleted and nothing changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):

@@ -81,8 +81,8 @@ def _read(source: SliceSource) -> Slice:
         return _read_content(_file_content(Path(source)), os.fspath(source))
     try:
         content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
-    except Exception as error:  # of any type, such as zipfile.BadZipFile
-        raise UnreadableImageError(f"The file object cannot be read ({type(error).__name__}: {error}).") from error
+    except Exception as error:  # of any type, such as zipfile.BadZipFile, whose text names the file
+        raise UnreadableImageError(f"The file object cannot be read ({type(error).__name__}).") from error
     if isinstance(content, bytes):
         return _read_content(content, "file object")
     raise TypeError(f"Expected a path, bytes, a binary file, an image or an array, got {type(source).__name__}.")
