@@ -114,5 +114,5 @@ def test_spawned_workers_do_not_change_the_training(phantom_folder, tiny_backbon
         "dataloader_persistent_workers": True, "dataloader_multiprocessing_context": "spawn",
     }  # fmt: skip
     result = spinealign.train(phantom_folder, tmp_path / "out", **options)
-    stored = spinealign.Predictor.from_pretrained(tiny_checkpoint).checkpoint.evaluations
+    stored = spinealign.Predictor.from_pretrained(tiny_checkpoint).checkpoint.record.evaluations
     assert [item.to_dict() for item in result.evaluations] == [item.to_dict() for item in stored]
