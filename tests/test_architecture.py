@@ -16,7 +16,7 @@ import spinealign
 from spinealign import errors
 
 LAYERS = (
-    ("_version", "errors", "hub_errors", "config", "serialization", "writing"),
+    ("_version", "errors", "hub_errors", "config", "labels", "serialization", "writing"),
     ("imaging", "reading", "phantoms", "privacy", "metrics", "networks"),
     ("checkpoint", "cohort"),
     ("inference", "evaluation"),
