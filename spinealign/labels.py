@@ -152,12 +152,12 @@ class Target:
         Returns:
             An array of shape (N, K) for each label with K classes. One log-odds z of a binary label is (0, z).
         """
-        logits = np.asarray(logits, np.float64)
-        if logits.ndim != 2 or logits.shape[1] != len(self.outputs):
-            raise ValueError(f"Expected logits of shape (N, {len(self.outputs)}), got {logits.shape}.")
-        parts = []
+        outputs: NDArray[np.float64] = np.asarray(logits, np.float64)
+        if outputs.ndim != 2 or outputs.shape[1] != len(self.outputs):
+            raise ValueError(f"Expected logits of shape (N, {len(self.outputs)}), got {outputs.shape}.")
+        parts: list[NDArray[np.float64]] = []
         for label, columns in zip(self.labels, self.columns):
-            part = logits[:, columns]
+            part = outputs[:, columns]
             if part.shape[1] == 1:
                 part = np.hstack([np.zeros_like(part), part] if label.positive_index else [part, np.zeros_like(part)])
             parts.append(part)
