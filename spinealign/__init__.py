@@ -10,6 +10,7 @@ from spinealign._version import __version__
 
 if TYPE_CHECKING:
     from spinealign.cohort.audit.auditing import audit as audit
+    from spinealign.cohort.cohort import Cohort as Cohort
     from spinealign.cohort.splitting import load_cohort as load_cohort
     from spinealign.errors import SpineAlignError as SpineAlignError
     from spinealign.evaluation.evaluating import evaluate as evaluate
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from spinealign.reading.slices import read_slice as read_slice
 
 _MODULES = {
+    "Cohort": "cohort.cohort",
     "Evaluation": "metrics.evaluation",
     "HeatMap": "inference.occlusion",
     "Prediction": "inference.prediction",

@@ -4,6 +4,7 @@
 |---|---|
 | `cohort` | `Sample` and `Cohort`: what is known of each image, without pixels |
 | `indexing` | `index_cohort`: find the images in folders, a manifest or a Hub dataset; parse file names |
+| `rsna2022` | slice labels of the RSNA 2022 competition |
 | `loading`, `file_properties` | `read_cohort`: read each file once into a `LoadedCohort`, and measure it |
 | `splitting` | `load_cohort`, `split_images`: join copies, split by source or patient, resolve leakage |
 | `duplicates/` | visual similarity and the grouping of copies |

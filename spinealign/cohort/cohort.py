@@ -33,6 +33,7 @@ class Sample:
         size_mm: Size of the finding in mm, if known.
         patient: Patient, if known: the name in a manifest, or a number made from a DICOM header.
         digest: Digest of the pixels (see `pixel_digest`); None before the image is read.
+        level: Vertebra, such as `C5`, if known.
     """
 
     image: str | bytes = field(repr=False)
@@ -44,6 +45,7 @@ class Sample:
     size_mm: float | None = None
     patient: str | None = field(default=None, repr=False)
     digest: int | None = field(default=None, repr=False)
+    level: str | None = None
 
     def read(self) -> bytes:
         """Return the bytes of the image file.
@@ -80,6 +82,25 @@ class Cohort:
     split_method: str | None = None
     split_seed: int | None = None
     source_pattern: str | None = None
+
+    @classmethod
+    def from_rsna2022(cls, folder: str | Path) -> Cohort:
+        """Return the slices of the RSNA 2022 cervical spine competition that its boxes and study labels label.
+
+        Args:
+            folder: Folder with `train.csv`, `train_bounding_boxes.csv` and `train_images/<study>/<n>.dcm`.
+
+        Returns:
+            Slices with a box as `fracture`, slices of studies without a fracture as `normal`. The study is the
+            patient and the series; the level is known in studies with one fractured vertebra. `skipped` has the
+            counts of the other slices.
+
+        Raises:
+            CohortError: If the folder has another layout, a table cannot be read, or no slice has a label.
+        """
+        from spinealign.cohort.rsna2022 import index_rsna2022
+
+        return index_rsna2022(Path(folder))
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spinealign.cohort.cohort import SPLITS, Cohort, Sample
+from spinealign.cohort.rsna2022 import index_rsna2022, is_rsna2022
 from spinealign.config import MANIFEST_FILE, NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.hub_errors import explain
@@ -33,9 +34,10 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
     """Index a collection; no image is opened.
 
     Args:
-        data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a CSV manifest, or
-            the id of a Hub dataset. A manifest has the columns `path` (relative to it), `label` and, if known,
-            `split`, `source`, `series`, `patient` and `size_mm`.
+        data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a CSV manifest, the
+            folder of the RSNA 2022 competition (see `Cohort.from_rsna2022`), or the id of a Hub dataset. A manifest has
+            the columns `path` (relative to it), `label` and, if known, `split`, `source`, `series`, `patient` and
+            `size_mm`.
         source_pattern: Regular expression for file names without suffix, with a group `source` and, optionally,
             `series`; None selects that of the "cervical fracture" set.
 
@@ -52,6 +54,8 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
         cohort = _from_manifest(path, pattern)
     elif os.path.isfile(path / MANIFEST_FILE):
         cohort = _from_manifest(path / MANIFEST_FILE, pattern)
+    elif is_rsna2022(path):
+        cohort = index_rsna2022(path)
     elif os.path.isdir(path):
         cohort = _from_folder(path, pattern)
     elif _HUB_ID.fullmatch(str(data)):
