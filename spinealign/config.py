@@ -126,6 +126,28 @@ class QualityConfig:
 
 
 @dataclass(frozen=True)
+class ReadingLimits:
+    """Limits of image files, so that a damaged or hostile file fails fast.
+
+    Attributes:
+        max_bytes: Largest file in bytes, compressed or not.
+        max_pixels: Largest number of pixels of a slice.
+        max_slices: Largest number of slices of a volume, or of frames that are read from a file.
+        max_voxels: Largest number of voxels of a volume; 4 bytes of memory each.
+    """
+
+    max_bytes: int = 512 * 1024**2
+    max_pixels: int = 64_000_000
+    max_slices: int = 10_000
+    max_voxels: int = 512_000_000
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if getattr(self, item.name) < 1:
+                raise ValueError(f"{item.name} must be positive, got {getattr(self, item.name)}.")
+
+
+@dataclass(frozen=True)
 class DecisionConfig:
     """Calibration and operating point.
 

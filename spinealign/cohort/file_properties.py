@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spinealign.reading.kinds import is_dicom
+from spinealign.reading.kinds import DICOM, NPY, kind_of
 
 PROPERTIES = {
     "height": "pixels",
@@ -25,7 +25,7 @@ _BLACK = 4  # gray levels; lossy compression turns 0 into slightly more
 
 def measure_file(content: bytes, gray: NDArray[np.uint8]) -> tuple[float, ...]:
     """Return the value of each of `PROPERTIES`, from the bytes of a file and its image at full size, shape (H, W)."""
-    channels = 1 if is_dicom(content) else len(Image.open(BytesIO(content)).getbands())
+    channels = 1 if kind_of(content) in (DICOM, NPY) else len(Image.open(BytesIO(content)).getbands())
     height, width = gray.shape
     frame = max(1, min(height, width) // 16)
     inner = gray[frame:-frame, frame:-frame] if min(height, width) > 2 * frame else gray[:0]

@@ -15,7 +15,7 @@ from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.errors import CheckpointError
 from spinealign.inference.predictor import Predictor
-from spinealign.reading.kinds import suffix_of
+from spinealign.reading.kinds import PNG, kind_of
 from spinealign.reporting.model_card import render_card
 
 _DISCLAIMER = "not a medical device"
@@ -38,7 +38,7 @@ def check_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(f"{folder} has no {', '.join(missing)}. Run spinealign train, which writes all files.")
     _check_weights(present)
     for name in files.PLOTS:
-        if name in present and suffix_of(present[name].read_bytes()) != ".png":
+        if name in present and kind_of(present[name].read_bytes()) is not PNG:
             raise CheckpointError(f"{present[name]} is not a PNG file. Train the model again.")
     record = checkpoint.record
     if not record.evaluations:

@@ -21,7 +21,7 @@ from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CohortError, ImageError, require
 from spinealign.hub.repository import Commit, Content, Repository
 from spinealign.privacy.rewriting import rewrite
-from spinealign.reading.kinds import suffix_of
+from spinealign.reading.kinds import kind_of
 from spinealign.reporting.dataset_card import ALL_SPLITS, card_after, data_files, hub_split, splits_of
 
 logger = logging.getLogger(__name__)
@@ -83,10 +83,10 @@ def _write(samples: Sequence[Sample], folder: Path, salt: bytes) -> dict[str, Pa
             except ImageError as error:
                 problems.append(str(error))
                 continue
-            changed[str(suffix_of(content))] += image != content
+            changed[kind_of(content).suffix] += image != content
             columns = {name: getattr(sample, name) for name in (*text, "size_mm")}
             # The name of a file may contain that of a patient, so images are numbered.
-            path = f"{split}-{index:06d}{suffix_of(image)}"
+            path = f"{split}-{index:06d}{kind_of(image).suffix}"
             yield {"image": {"bytes": image, "path": path}, "label": labels.index(sample.label), **columns}
 
     files: dict[str, Path] = {}

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from spinealign.errors import UnreadableImageError, UnsupportedFormatError
 
 Unit = Literal["HU", "display"]
-MAX_PIXELS = 64_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,6 +27,11 @@ class Slice:
             (0 to 255); 0 for gray images.
         assumed_white: Stored value that became white, if it is only the largest value that the file can store, such as
             65535; None if the scale is known.
+        position_mm: Center of the first pixel in patient coordinates: left, posterior and superior (LPS) in mm.
+        orientation: Directions along a row and down a column in patient coordinates, each a unit vector, as in
+            ImageOrientationPatient of DICOM.
+        instance: Number of the slice in its series; None if unknown.
+        notes: Sentences about what was ignored or assumed while reading.
 
     Raises:
         UnsupportedFormatError: If `pixels` is not a 2-D array of real numbers with at least one pixel.
@@ -42,6 +46,10 @@ class Slice:
     origin: str = "array"
     color: float = 0.0
     assumed_white: float | None = None
+    position_mm: tuple[float, float, float] | None = None
+    orientation: tuple[float, float, float, float, float, float] | None = None
+    instance: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         pixels = np.asarray(self.pixels)
@@ -75,15 +83,3 @@ class Slice:
             return self
         pixels = np.clip(self.pixels * np.float32(self.assumed_white / white), 0, 255)
         return replace(self, pixels=pixels, assumed_white=None)
-
-
-def check_size(height: int, width: int, *, origin: str) -> None:
-    """Check the size of an image before its pixels are decoded; `origin` names it in the message.
-
-    Raises:
-        UnreadableImageError: If the image has more than `MAX_PIXELS` pixels.
-    """
-    if height * width > MAX_PIXELS:
-        raise UnreadableImageError(
-            f"{origin} has {height:,} x {width:,} pixels, more than {MAX_PIXELS:,}; crop or downscale it."
-        )

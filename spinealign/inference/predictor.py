@@ -11,7 +11,6 @@ from typing import Any, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine
 from spinealign.checkpoint.engines import load_engine
@@ -19,12 +18,11 @@ from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.errors import ImageError
 from spinealign.imaging.preprocessing import normalize
 from spinealign.imaging.quality import quality_reasons
-from spinealign.imaging.slice import Slice
 from spinealign.inference.occlusion import HeatMap, occlusion_map
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.prepared import PreparedImage, prepare
 from spinealign.inference.scorer import Scorer
-from spinealign.reading.slices import SliceSource, read_slice
+from spinealign.reading.slices import SliceSource, is_slice_source, read_slice
 
 BATCH_SIZE = 8
 
@@ -116,7 +114,7 @@ class Predictor(Scorer):
             ImageError: If the only image cannot be used.
             TypeError: If the only source is of another type.
         """
-        if _is_one_source(source):
+        if is_slice_source(source) or not isinstance(source, Iterable):
             return self._predict([self._prepare(cast(SliceSource, source))])[0]
         return list(self.predict_many(cast("Iterable[SliceSource]", source)))
 
@@ -153,7 +151,7 @@ class Predictor(Scorer):
         """
         if errors not in ("return", "raise"):
             raise ValueError(f"errors must be 'return' or 'raise', not {errors!r}.")
-        if _is_one_source(sources):
+        if is_slice_source(sources) or not isinstance(sources, Iterable):
             raise TypeError(f"Expected an iterable of images, got one {type(sources).__name__}; put it in a list.")
         return self._predict_many(iter(sources), raise_errors=errors == "raise", explain=explain)
 
@@ -240,13 +238,6 @@ class Predictor(Scorer):
                 Prediction(label, named[label], named, self.model, not reasons, reasons, source=item.source)
             )
         return predictions
-
-
-def _is_one_source(source: object) -> bool:
-    """Return whether an object is one source, although text, files and arrays can be iterated, and not several."""
-    one = isinstance(source, str | bytes | bytearray | memoryview | os.PathLike | Slice | Image.Image | np.ndarray)
-    table = getattr(source, "ndim", 1) != 1  # an array of another library
-    return one or table or hasattr(source, "read") or not isinstance(source, Iterable)
 
 
 def _name_of(source: object) -> str:

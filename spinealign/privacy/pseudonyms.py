@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 from spinealign.imaging.muting import muted
-from spinealign.reading.kinds import is_dicom
+from spinealign.reading.kinds import DICOM, kind_of
 
 
 class Identity(NamedTuple):
@@ -23,7 +23,7 @@ def read_identity(content: bytes, salt: bytes) -> Identity:
 
     The salt must be random or otherwise secret, and must not be stored.
     """
-    if not is_dicom(content):
+    if kind_of(content) is not DICOM:
         return Identity()
     import pydicom
 

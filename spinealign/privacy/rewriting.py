@@ -1,7 +1,8 @@
 """Rewriting of image files from their pixels, so that nothing that may identify the patient is left.
 
-A PNG or JPEG becomes a PNG of the decoded pixels. A DICOM file becomes an uncompressed one with the decoded pixels and
-the header elements listed here: numbers, defined terms, a pseudonym of the patient and new UIDs, and no other text.
+A picture becomes a PNG of the decoded pixels, or a TIFF if these are signed or floating-point numbers. A DICOM file
+becomes an uncompressed one with the decoded pixels and the header elements listed here: numbers, defined terms, a
+pseudonym of the patient and new UIDs, and no other text.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from PIL import Image
 from spinealign.errors import UnsupportedFormatError
 from spinealign.privacy.pseudonyms import read_identity
 from spinealign.reading.dicom import MODALITIES, open_dicom
-from spinealign.reading.kinds import accepted_suffix
+from spinealign.reading.kinds import DICOM, accepted_kind
 from spinealign.reading.raster import decode_raster
+from spinealign.reading.request import Request
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -57,22 +59,23 @@ def rewrite(content: bytes, salt: bytes, *, origin: str) -> bytes:
     `read_slice` returns the same pixels for both. Text that is visible in the pixels is not found.
 
     Args:
-        content: Bytes of a PNG, JPEG or DICOM file.
+        content: Bytes of an image file that `read_slice` accepts.
         salt: Secret bytes from which the pseudonyms of the patient, study and series are derived. Under one salt, files
             of one patient or series stay together.
         origin: Name of the image in messages.
 
     Returns:
-        Bytes of a PNG or DICOM file.
+        Bytes of a PNG, TIFF or DICOM file.
 
     Raises:
         ImageError: If the file cannot be read, or its header declares text in the pixels.
     """
-    if accepted_suffix(content, origin) == ".dcm":
+    if accepted_kind(content, origin) is DICOM:
         return _rewrite_dicom(content, salt, origin)
-    shown = decode_raster(content, origin)
+    shown = decode_raster(content, Request(origin))
     stream = BytesIO()
-    Image.fromarray(np.asarray(shown)).save(stream, "PNG")  # a new image, which has no metadata
+    form = "TIFF" if shown.mode in ("I", "F") else "PNG"  # PNG has no signed or floating-point numbers
+    Image.fromarray(np.asarray(shown)).save(stream, form)  # a new image, which has no metadata
     return stream.getvalue()
 
 
@@ -82,7 +85,7 @@ def _rewrite_dicom(content: bytes, salt: bytes, origin: str) -> bytes:
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, UID_dictionary, generate_uid
 
     patient = read_identity(content, salt).patient
-    with open_dicom(content, origin) as source:
+    with open_dicom(content, Request(origin)) as source:
         if str(source.get("BurnedInAnnotation") or "").strip().upper() == "YES":
             raise UnsupportedFormatError(
                 f"{origin} has text in its pixels (BurnedInAnnotation is YES); remove the text or leave the file out."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.muting import muted
-from spinealign.imaging.slice import Slice, check_size
+from spinealign.imaging.slice import Slice
+from spinealign.reading.request import Request
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
 MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "PX", "RF", "RG", "US", "XA"})
 
 
-def read_dicom(content: bytes, origin: str) -> Slice:
-    """Decode a single-frame image; `origin` is its name in messages.
+def is_dataset(source: object) -> bool:
+    """Return whether an object is a dataset of pydicom, without importing it."""
+    pydicom = sys.modules.get("pydicom")
+    return pydicom is not None and isinstance(source, pydicom.Dataset)
+
+
+def read_dicom(content: bytes, request: Request) -> Slice:
+    """Decode a single-frame image.
 
     CT is rescaled to HU (DICOM PS3.3 C.7.6.16.2.9, C.11.1) and not inverted for MONOCHROME1, which concerns the display
     only. Images of other modalities are windowed by their header or, without a window, scaled from 0 to the largest
@@ -32,32 +40,51 @@ def read_dicom(content: bytes, origin: str) -> Slice:
         UnreadableImageError: If the file is damaged.
         UnsupportedFormatError: If it contains no image, several frames, or color.
     """
-    with open_dicom(content, origin) as dataset:
-        return _slice_from(dataset, origin)
+    with open_dicom(content, request) as dataset:
+        return _slice_from(dataset, request.origin)
+
+
+def read_dataset(dataset: Dataset, request: Request) -> Slice:
+    """Decode a dataset of pydicom; as `read_dicom`."""
+    with _typed_errors(request.origin):
+        _check_image(dataset, request)
+        return _slice_from(dataset, request.origin)
 
 
 @contextmanager
-def open_dicom(content: bytes, origin: str) -> Iterator[Dataset]:
+def open_dicom(content: bytes, request: Request) -> Iterator[Dataset]:
     """Open a single-frame gray image; in the block, pydicom is muted and its errors become those of `read_dicom`."""
     import pydicom
 
+    with _typed_errors(request.origin):
+        dataset = pydicom.dcmread(BytesIO(content), force=True)
+        _check_image(dataset, request)
+        yield dataset
+
+
+@contextmanager
+def _typed_errors(origin: str) -> Iterator[None]:
+    """Mute pydicom, and turn any exception into an `ImageError`: it raises many types for damaged files."""
     try:
         with muted():
-            dataset = pydicom.dcmread(BytesIO(content), force=True)
-            if "PixelData" not in dataset:
-                raise UnsupportedFormatError(f"{origin} is a DICOM object without an image; pass an image file.")
-            if int(dataset.get("NumberOfFrames") or 1) > 1:
-                raise UnsupportedFormatError(f"{origin} has several frames; pass one frame as an array.")
-            if int(dataset.get("SamplesPerPixel") or 1) != 1:
-                raise UnsupportedFormatError(f"{origin} is a color image; pass a gray image.")
-            check_size(int(dataset.Rows), int(dataset.Columns), origin=origin)
-            yield dataset
+            yield
     except ImageError:
         raise
-    except Exception as error:  # pydicom raises many types for damaged files; the text may quote the header
+    except Exception as error:  # the text may quote the header
         raise UnreadableImageError(
             f"{origin} is damaged or uses an unknown DICOM compression ({type(error).__name__}); export it again."
         ) from None
+
+
+def _check_image(dataset: Dataset, request: Request) -> None:
+    origin = request.origin
+    if "PixelData" not in dataset:
+        raise UnsupportedFormatError(f"{origin} is a DICOM object without an image; pass an image file.")
+    if int(dataset.get("NumberOfFrames") or 1) > 1:
+        raise UnsupportedFormatError(f"{origin} has several frames; pass one frame as an array.")
+    if int(dataset.get("SamplesPerPixel") or 1) != 1:
+        raise UnsupportedFormatError(f"{origin} is a color image; pass a gray image.")
+    request.check_size(int(dataset.Rows), int(dataset.Columns))
 
 
 def _slice_from(dataset: Dataset, origin: str) -> Slice:

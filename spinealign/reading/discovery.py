@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from spinealign.reading.kinds import suffix_of
+from spinealign.reading.kinds import HEAD_BYTES, kind_of
 from spinealign.reading.slices import IMAGE_SUFFIXES
 
 
@@ -52,6 +52,6 @@ def _is_image(path: Path) -> bool:
         return path.suffix.lower() in IMAGE_SUFFIXES
     try:
         with path.open("rb") as stream:
-            return suffix_of(stream.read(132)) is not None
+            return kind_of(stream.read(HEAD_BYTES)).role == "image"
     except OSError:  # reported when it is read
         return True

@@ -4,50 +4,81 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from spinealign.config import ReadingLimits
 from spinealign.errors import UnreadableImageError
 from spinealign.imaging.slice import Slice, Unit
-from spinealign.reading.dicom import read_dicom
-from spinealign.reading.kinds import accepted_suffix
-from spinealign.reading.raster import decode_raster, read_array, read_pillow
+from spinealign.reading.dicom import is_dataset, read_dataset, read_dicom
+from spinealign.reading.kinds import DICOM, accepted_kind
+from spinealign.reading.raster import as_array, read_array, read_pillow, read_raster
+from spinealign.reading.request import Request
 
-SliceSource: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[np.generic] | Slice
 
-MAX_BYTES = 512 * 1024**2
+class SupportsArray(Protocol):
+    """An array of another library, such as a tensor of torch."""
+
+    def __array__(self) -> NDArray[Any]: ...
+
+
+class SupportsPixelArray(Protocol):
+    """A dataset of pydicom."""
+
+    @property
+    def pixel_array(self) -> NDArray[Any]: ...  # noqa: D102
+
+
+SliceSource: TypeAlias = (
+    str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | SupportsArray | SupportsPixelArray | Slice
+)
+
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".dcm", ".dicom"})
 
 
-def read_slice(source: SliceSource, *, unit: Unit | None = None, white: float | None = None) -> Slice:
+def read_slice(
+    source: SliceSource,
+    *,
+    unit: Unit | None = None,
+    white: float | None = None,
+    frame: int | None = None,
+    limits: ReadingLimits | None = None,
+) -> Slice:
     """Read one gray image.
 
-    PNG and JPEG become gray levels from 0 to 255: color is converted to luma, palettes and EXIF rotation are applied,
-    and transparent pixels turn black. White is the largest value of the file's depth, which is 65535 for a PNG with 16
-    bits per pixel, as the PNG standard demands also for fewer significant bits. CT DICOM becomes HU; other DICOM images
-    are windowed by their header or, without a window, scaled by `BitsStored`. No scale depends on the brightest pixel.
+    PNG, JPEG, BMP, TIFF, WebP, GIF and JPEG 2000 become gray levels from 0 to 255: color is converted to luma, palettes
+    and EXIF rotation are applied, and transparent pixels turn black. White is the largest value of the file's depth,
+    which is 65535 for a PNG with 16 bits per pixel, as the PNG standard demands also for fewer significant bits. CT
+    DICOM becomes HU; other DICOM images are windowed by their header or, without a window, scaled by `BitsStored`. No
+    scale depends on the brightest pixel.
 
-    Arrays are scaled by their type: bool is black and white, uint8 are gray levels, and white is 65535 for uint16 and 1
-    for floats in [0, 1]. Other arrays are HU if they have a negative value; if not, pass `unit` or `white`.
+    Arrays, NumPy files (`.npy`) and TIFF of signed or floating-point numbers are scaled by their type: bool is black
+    and white, uint8 are gray levels, and white is 65535 for uint16 and 1 for floats in [0, 1]. Other arrays are HU if
+    they have a negative value; if not, pass `unit` or `white`.
 
     Args:
-        source: Path, content of a file, open binary file, Pillow image, array of shape (H, W), or `Slice`.
+        source: Path, content of a file, open binary file, Pillow image, pydicom dataset, `Slice`, or array or tensor of
+            shape (H, W), (H, W, 1), (1, H, W) or, with red, green and blue, (H, W, 3).
         unit: Unit of the values of an array: `HU`, or `display` for gray levels from 0 to 255.
         white: Value shown as white, for an array or for a file whose values do not use its full depth, such as 4095
             for CT of 12 bits in a PNG of 16 bits.
+        frame: Frame of a multi-frame DICOM file or animation, or page of a TIFF, from 0. Needed if there are several,
+            except for animations, of which the first frame is read.
+        limits: Limits of files and images; None for the defaults.
 
     Returns:
-        The slice, without anything that identifies the patient.
+        The slice, without anything that identifies the patient. What was ignored or assumed is in `notes`.
 
     Raises:
         UnreadableImageError: If the file is missing, damaged, too large or not an image.
-        UnsupportedFormatError: If it is an image, but not of an accepted kind.
+        UnsupportedFormatError: If it is an image, but not of an accepted kind, or has several frames.
         TypeError: If `source` is not of an accepted type.
-        ValueError: If `unit` is unknown or `source` is not an array, or if `white` is not positive or the scale of
+        ValueError: If `unit` is unknown or `source` has a unit already, or if `white` is not positive or the scale of
             `source` is already known.
 
     Examples:
@@ -56,13 +87,11 @@ def read_slice(source: SliceSource, *, unit: Unit | None = None, white: float | 
     """
     if unit not in (None, "HU", "display"):
         raise ValueError(f"unit must be 'HU' or 'display', got {unit!r}.")
-    if unit is not None and not isinstance(source, np.ndarray):
-        raise ValueError("unit applies to arrays only; omit it for other sources.")
     if white is not None and not white > 0:
         raise ValueError(f"white must be positive, got {white}.")
-    if isinstance(source, np.ndarray):
-        return read_array(source, "array", unit=unit, white=white)
-    image = _read(source)
+    image = _read(source, Request("", unit, white, frame, limits or ReadingLimits()))
+    if unit is not None and image.unit != unit:
+        raise ValueError("unit applies to arrays and plain numbers only; omit it for other sources.")
     if white is None:
         return image
     if image.assumed_white is None:
@@ -70,25 +99,37 @@ def read_slice(source: SliceSource, *, unit: Unit | None = None, white: float | 
     return image.with_white(white)
 
 
-def _read(source: SliceSource) -> Slice:
+def is_slice_source(source: object) -> bool:
+    """Return whether an object is one source, although text, files, arrays and datasets can be iterated."""
+    one = isinstance(source, str | bytes | bytearray | memoryview | os.PathLike | Slice | Image.Image | np.ndarray)
+    table = getattr(source, "ndim", 1) != 1  # an array of another library
+    return one or table or hasattr(source, "read") or is_dataset(source)
+
+
+def _read(source: SliceSource, request: Request) -> Slice:  # noqa: PLR0911 - one per kind of source
     if isinstance(source, Slice):
         return source
     if isinstance(source, Image.Image):
-        return read_pillow(source, "image")
+        return read_pillow(source, replace(request, origin="image"))
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _read_content(bytes(source), "bytes")
+        return _read_content(bytes(source), replace(request, origin="bytes"))
     if isinstance(source, (str, os.PathLike)):
-        return _read_content(_file_content(Path(source)), os.fspath(source))
+        request = replace(request, origin=os.fspath(source))
+        return _read_content(_file_content(Path(source), request.limits.max_bytes), request)
+    if is_dataset(source):
+        return read_dataset(source, replace(request, origin="dataset"))
+    if hasattr(source, "__array__"):
+        return read_array(as_array(source), replace(request, origin="array"))
     try:
-        content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
+        content = source.read(request.limits.max_bytes + 1) if hasattr(source, "read") else None
     except Exception as error:  # of any type, such as zipfile.BadZipFile, whose text names the file
         raise UnreadableImageError(f"The file object cannot be read ({type(error).__name__}).") from error
     if isinstance(content, bytes):
-        return _read_content(content, "file object")
+        return _read_content(content, replace(request, origin="file object"))
     raise TypeError(f"Expected a path, bytes, a binary file, an image or an array, got {type(source).__name__}.")
 
 
-def _file_content(path: Path) -> bytes:
+def _file_content(path: Path, max_bytes: int) -> bytes:
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
@@ -96,18 +137,17 @@ def _file_content(path: Path) -> bytes:
         if not stat.S_ISREG(kind):
             raise UnreadableImageError(f"{path} is a device or a pipe; pass an image file.")
         with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(max_bytes + 1)
     except FileNotFoundError as error:
         raise UnreadableImageError(f"There is no file {path}; check the path.") from error
     except (OSError, ValueError) as error:
         raise UnreadableImageError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
 
 
-def _read_content(content: bytes, origin: str) -> Slice:
-    if not content:
-        raise UnreadableImageError(f"{origin} is empty; copy or export the image again.")
-    if len(content) > MAX_BYTES:
-        raise UnreadableImageError(f"{origin} is larger than {MAX_BYTES // 1024**2} MiB; pass a single image.")
-    if accepted_suffix(content, origin) == ".dcm":
-        return read_dicom(content, origin)
-    return read_pillow(decode_raster(content, origin), origin)
+def _read_content(content: bytes, request: Request) -> Slice:
+    if len(content) > request.limits.max_bytes:
+        size = request.limits.max_bytes / 1024**2
+        raise UnreadableImageError(f"{request.origin} is larger than {size:.4g} MiB; pass a single image.")
+    if accepted_kind(content, request.origin) is DICOM:
+        return read_dicom(content, request)
+    return read_raster(content, request)

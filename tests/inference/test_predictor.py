@@ -76,7 +76,7 @@ def test_a_bad_item_of_several_keeps_the_good_ones(toy_model, slice_png, tmp_pat
     assert number.source == "int"
 
 
-@pytest.mark.parametrize("array", [np.zeros(9), np.zeros((4, 9, 9)), np.zeros((9, 9, 3))])
+@pytest.mark.parametrize("array", [np.zeros(9), np.zeros((4, 9, 9)), np.zeros((9, 9, 4))])
 def test_an_array_is_never_several_sources(toy, array):
     with pytest.raises(UnsupportedFormatError):
         toy(array)

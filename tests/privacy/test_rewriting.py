@@ -222,6 +222,11 @@ PICTURES = {
     "XMP in JPEG": picture("JPEG", xmp=b"Jane Doe"),
     "a color profile in JPEG": picture("JPEG", icc_profile=b"Jane Doe"),
     "private segment in JPEG": picture("JPEG", extra=b"\xff\xe5\0\x06Jane"),
+    "a comment in GIF": picture("GIF", comment=b"Jane Doe"),
+    "a description in TIFF": picture("TIFF", description="Jane Doe"),
+    "Exif in WebP": picture("WEBP", exif=EXIF, lossless=True),
+    "text after BMP": picture("BMP") + b"Jane Doe",
+    "a comment in JPEG 2000": picture("JPEG2000", comment="Jane Doe"),
     "text after JPEG": picture("JPEG") + b"Jane Doe",
 }  # fmt: skip
 
@@ -246,6 +251,16 @@ def test_picture_keeps_its_pixels_and_nothing_else(content):
     chunks = decompressed(rewritten)
     assert [kind for kind, _ in chunks] == [b"IHDR", b"IDAT", b"IEND"]
     assert not any(word in body for _, body in chunks for word in (b"Jan", b"Doe"))
+
+
+def test_numbers_of_a_tiff_stay_numbers():
+    hounsfield = Image.fromarray((STORED - 1000).astype(np.float32))
+    content = picture("TIFF", hounsfield, description="Jane Doe")
+    rewritten = rewrite(content, SALT, origin="x")
+    assert b"Jane" not in rewritten
+    one, other = read_slice(content), read_slice(rewritten)
+    assert (one.unit, other.unit) == ("HU", "HU")
+    np.testing.assert_array_equal(one.pixels, other.pixels)
 
 
 def test_rewriting_twice_changes_nothing():

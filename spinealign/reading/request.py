@@ -1,0 +1,55 @@
+"""What the caller of a reader asks for, passed to the reader of each format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from spinealign.config import ReadingLimits
+from spinealign.errors import UnreadableImageError, UnsupportedFormatError
+from spinealign.imaging.slice import Unit
+
+
+@dataclass(frozen=True)
+class Request:
+    """How to read one image.
+
+    Attributes:
+        origin: Name of the image in messages.
+        unit: Unit of plain numbers; None to decide by their type and sign.
+        white: Value of plain numbers that is shown as white; None to decide by their type.
+        frame: Frame or page, from 0; None for the only one.
+        limits: Limits of files and images.
+    """
+
+    origin: str
+    unit: Unit | None = None
+    white: float | None = None
+    frame: int | None = None
+    limits: ReadingLimits = field(default_factory=ReadingLimits)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Check the size of an image before its pixels are decoded.
+
+        Raises:
+            UnreadableImageError: If the image has more than `ReadingLimits.max_pixels` pixels.
+        """
+        if height * width > self.limits.max_pixels:
+            raise UnreadableImageError(
+                f"{self.origin} has {height:,} x {width:,} pixels, more than {self.limits.max_pixels:,}; crop or "
+                "downscale it."
+            )
+
+    def frame_of(self, count: int) -> int:
+        """Return the index of the frame to read, of an image with `count` frames.
+
+        Raises:
+            UnsupportedFormatError: If there are several and `frame` is None, or if there is no such frame.
+        """
+        if self.frame is None and count > 1:
+            raise UnsupportedFormatError(
+                f"{self.origin} has {count} frames; save one frame, pass frame=0 to {count - 1}, or use read_volume."
+            )
+        if self.frame is not None and not 0 <= self.frame < count:
+            frames = "one frame, number 0" if count == 1 else f"frames 0 to {count - 1}"
+            raise UnsupportedFormatError(f"{self.origin} has {frames}; there is no frame {self.frame}.")
+        return self.frame or 0
