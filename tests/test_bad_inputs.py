@@ -17,6 +17,7 @@ from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.cohort.indexing import index_cohort, require_binary, require_parts
 from spinealign.cohort.loading import read_cohort, require_readable
+from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.splitting import split_images
 from spinealign.errors import (
     CheckpointError,
@@ -224,13 +225,13 @@ def test_a_missing_folder_and_a_single_image_are_refused(tmp_path):
 def test_a_bad_source_pattern_is_refused(pattern, slices, tmp_path):
     write(tmp_path, whole(slices))
     with pytest.raises(ValueError, match="source_pattern"):
-        index_cohort(tmp_path, source_pattern=pattern)
+        index_cohort(tmp_path, CollectionOptions(source_pattern=pattern))
 
 
 def test_a_source_pattern_without_matches_is_refused(slices, tmp_path):
     write(tmp_path, whole(slices))
     with pytest.raises(CohortError, match="matches none"):
-        index_cohort(tmp_path, source_pattern=r"^patient(?P<source>\d+)$")
+        index_cohort(tmp_path, CollectionOptions(source_pattern=r"^patient(?P<source>\d+)$"))
 
 
 def edited(name, change):

@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from spinealign.cohort.options import chosen_options
 from spinealign.config import DISCLAIMER
 from spinealign.errors import ImageError, require
 
@@ -96,7 +97,7 @@ def audit(options: Namespace) -> int:
 
     if options.html is not None and not options.html.parent.is_dir():
         raise ValueError(f"There is no folder {options.html.parent} for the page; create it first.")
-    found = audit_collection(options.data, source_pattern=options.source_pattern, seed=options.seed)
+    found = audit_collection(options.data, seed=options.seed, **chosen_options(options))
     print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if options.json else format_audit(found))
     if options.html is not None:
         print(f"\nWrote {found.save_html(options.html)}", file=sys.stderr)
@@ -119,7 +120,7 @@ def evaluate(options: Namespace) -> int:
         raise ValueError("--folds scores the whole collection and writes no files; leave --output and --split out.")
     predictor = _load(options)
     if options.folds:
-        result = cross_evaluate(predictor, options.data, folds=options.folds, source_pattern=options.source_pattern)
+        result = cross_evaluate(predictor, options.data, folds=options.folds, **chosen_options(options))
         print(json.dumps(result.to_dict(), indent=2) if options.json else format_cross_validation(result))
         return 0
     evaluation = evaluate_model(
@@ -127,7 +128,7 @@ def evaluate(options: Namespace) -> int:
         options.data,
         split=options.split,
         on_leakage=options.on_leakage,
-        source_pattern=options.source_pattern,
+        **chosen_options(options),
     )
     if options.output:
         evaluation.save(Path(options.output))

@@ -8,10 +8,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from spinealign._version import __version__
 from spinealign.cli import commands
+from spinealign.cohort.options import CollectionOptions
 from spinealign.config import DISCLAIMER
 from spinealign.errors import SpineAlignError
 
@@ -180,10 +182,9 @@ def _add_publishing(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="folder, CSV manifest or Hub dataset id")
-    parser.add_argument(
-        "--source_pattern", metavar="REGEX", help="pattern of file names with a group (?P<source>...) for the source"
-    )
+    parser.add_argument("data", metavar="DATA", help="folder, manifest or Hub dataset id")
+    for item in fields(CollectionOptions):
+        parser.add_argument(f"--{item.name}", metavar=item.metadata["metavar"], help=item.metadata["help"])
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 | module | contents |
 |---|---|
 | `cohort` | `Sample` and `Cohort`: what is known of each image, without pixels |
+| `options`, `manifest` | how a collection is read; tables with one row per image |
 | `indexing` | `index_cohort`: find the images in folders, a manifest or a Hub dataset; parse file names |
 | `rsna2022` | slice labels of the RSNA 2022 competition |
 | `loading`, `file_properties` | `read_cohort`: read each file once into a `LoadedCohort`, and measure it |

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -12,48 +12,50 @@ from pathlib import Path
 from typing import Any
 
 from spinealign.cohort.cohort import SPLITS, Cohort, Sample
+from spinealign.cohort.manifest import LABEL_NAMES, SPLIT_NAMES, Manifest, find_column, read_manifest
+from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.rsna2022 import index_rsna2022, is_rsna2022
 from spinealign.config import MANIFEST_FILE, NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.hub_errors import explain
 from spinealign.reading.slices import IMAGE_SUFFIXES
+from spinealign.reading.tally import Tally
 
-_SPLIT_NAMES = {
-    "train": "train", "training": "train",
-    "calibration": "calibration", "cal": "calibration",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+_COLUMNS = {
+    "source": ("source", "sourceid", "sourceslice"),
+    "series": ("series", "seriesid", "seriesuid", "seriesinstanceuid"),
+    "size_mm": ("sizemm",),
+}  # of a manifest, without case, spaces and punctuation
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 # "CSFDV1B10 (18)-sharpened-rotated3.png" is variant "sharpened-rotated3" of slice 18 of series CSFDV1B10.
 # Only series of this set are recognized: names such as "image (1)" may belong to any file.
 COPY_PATTERN = r"^(?P<source>(?P<series>CS[A-Z]+\d+B\d+) ?\((?P<slice>\d+)\))(?:-(?:sharpened|rotated)\d*)*$"
 
 
-def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Cohort:
+def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> Cohort:
     """Index a collection; no image is opened.
 
     Args:
-        data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a CSV manifest, the
-            folder of the RSNA 2022 competition (see `Cohort.from_rsna2022`), or the id of a Hub dataset. A manifest has
-            the columns `path` (relative to it), `label` and, if known, `split`, `source`, `series`, `patient` and
-            `size_mm`.
-        source_pattern: Regular expression for file names without suffix, with a group `source` and, optionally,
-            `series`; None selects that of the "cervical fracture" set.
+        data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a manifest, the
+            folder of the RSNA 2022 competition (see `Cohort.from_rsna2022`), or the id of a Hub dataset. A manifest is a
+            table, as `read_manifest` reads it, with the columns `path`, `label` and, if known, `split`, `source`,
+            `series`, `patient` and `size_mm`.
+        options: How the collection is read.
 
     Returns:
-        The samples in a fixed order; `skipped` lists the other files, with the reason.
+        The samples in a fixed order; `skipped` counts what was passed over, with the reason.
 
     Raises:
         CohortError: If the collection does not exist or has no images, or its classes differ between splits.
-        ValueError: If the pattern is invalid.
+        ValueError: If a pattern is invalid.
     """
-    pattern = _compiled(source_pattern)
+    options = options or CollectionOptions()
+    pattern = _compiled(options.source_pattern)
     path = Path(data)
     if os.path.isfile(path):  # unlike the methods of Path, these do not raise
-        cohort = _from_manifest(path, pattern)
+        cohort = _from_manifest(path, pattern, options)
     elif os.path.isfile(path / MANIFEST_FILE):
-        cohort = _from_manifest(path / MANIFEST_FILE, pattern)
+        cohort = _from_manifest(path / MANIFEST_FILE, pattern, options)
     elif is_rsna2022(path):
         cohort = index_rsna2022(path)
     elif os.path.isdir(path):
@@ -62,7 +64,7 @@ def index_cohort(data: str | Path, *, source_pattern: str | None = None) -> Coho
         cohort = _from_hub(str(data), pattern)
     else:
         raise CohortError(f"Found no folder, manifest or Hub dataset {str(data)!r}; check the path.")
-    return _checked(cohort, strict=source_pattern is not None)
+    return _checked(cohort, strict=options.source_pattern is not None)
 
 
 def _compiled(pattern: str | None) -> re.Pattern[str]:
@@ -77,7 +79,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str]:
 
 def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
     folders = _subfolders(root)
-    splits = [folder for folder in folders if folder.name.lower() in _SPLIT_NAMES]
+    splits = [folder for folder in folders if folder.name.lower() in SPLIT_NAMES]
     skipped = [f"{folder.name}/: not a split folder" for folder in folders if splits and folder not in splits]
     classes: list[tuple[str | None, Path]] = [(split.name, folder) for split in splits for folder in _subfolders(split)]
     if not splits:
@@ -113,7 +115,7 @@ def _sample(
     match = pattern.search(stem)
     named = match.groupdict() if match and match["source"] else {}
     split, size_mm = known.get("split") or None, known.get("size_mm")
-    if split is not None and split.strip().lower() not in _SPLIT_NAMES:
+    if split is not None and split.strip().lower() not in SPLIT_NAMES:
         raise CohortError(f"{where}: unknown split {split!r}; use one of {', '.join(SPLITS)}.")
     try:
         size_mm = None if size_mm in (None, "") else float(size_mm)
@@ -124,33 +126,70 @@ def _sample(
         str(known["label"]).strip().lower(),
         known.get("source") or named.get("source") or name,
         known.get("series") or named.get("series"),
-        split and _SPLIT_NAMES[split.strip().lower()],
+        split and SPLIT_NAMES[split.strip().lower()],
         name,
         size_mm,
         known.get("patient") or None,
     )
 
 
-def _from_manifest(manifest: Path, pattern: re.Pattern[str]) -> Cohort:
+def label_column(manifest: Manifest, chosen: str | None) -> str:
+    """Return the column with the classes: the chosen one, or one with a usual name.
+
+    Raises:
+        CohortError: If there is none.
+    """
+    column = find_column(manifest.columns, LABEL_NAMES, chosen=chosen, file=manifest.file)
+    if column is None:
+        raise CohortError(
+            f"{manifest.file} needs the columns path and label; the other columns are "
+            f"{', '.join(manifest.columns) or 'missing'}. Name the column of the classes with --label_column."
+        )
+    return column
+
+
+def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
     try:
-        with manifest.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CohortError(f"{manifest} cannot be read as CSV in UTF-8: {type(error).__name__}.") from error
-    if not rows or not {"path", "label"} <= rows[0].keys():
-        raise CohortError(f"{manifest} needs a header with the columns path and label, and one row per image.")
-    skipped: list[str] = []
-    samples: list[Sample] = []
-    for number, row in enumerate(rows, start=2):
-        where, path = f"{manifest.name} line {number}", manifest.parent / (row["path"] or "")
-        if not (row["label"] or "").strip():
-            skipped.append(f"{where}: no label")
-        elif not path.is_file():
-            skipped.append(f"{where}: no such file")
+        content = file.read_bytes()
+    except OSError as error:
+        raise CohortError(f"{file} cannot be opened: {error.strerror}.") from error
+    manifest = read_manifest(content, options, file=file.name)
+    label = label_column(manifest, options.label_column)
+    columns = {key: find_column(manifest.columns, names) for key, names in _COLUMNS.items()}
+    root, passed, sizes = Path(options.root or file.parent), manifest.passed, Tally()
+    samples: dict[str, Sample] = {}
+    for row in manifest.rows:
+        path = root / row.path
+        known = {key: row.values.get(column) for key, column in columns.items() if column}
+        if (value := row.values[label]) is None:
+            passed.add("row without a label", row.where)
+        elif not os.path.isfile(path):
+            passed.add("row whose file is missing", f"{row.where}: {row.path}")
         else:
-            samples.append(_sample(str(path), row["path"], path.stem, pattern, row, where))
-    name = manifest.resolve().parent.name if manifest.name == MANIFEST_FILE else manifest.stem
-    return Cohort(name, tuple(samples), tuple(skipped))
+            if (size := known.get("size_mm")) is not None and not _is_number(size):
+                sizes.add("size that is not a number", f"{row.where}: {size}")
+                known["size_mm"] = None
+            name = row.path if row.path not in samples else f"{row.path} ({row.where})"
+            known |= {"label": value, "split": row.split, "patient": row.patient}
+            samples[name] = _sample(str(path), name, path.stem, pattern, known)
+    unread = [name for name in manifest.columns if name != label and name not in columns.values()]
+    notes = list(manifest.notes)
+    if passed.total():
+        total = passed.total() + len(samples)
+        notes.append(f"{file.name}: {passed.total()} of {total} rows passed over: {passed}")
+    if sizes.total():
+        notes.append(f"{file.name}: not read: {sizes}")
+    if unread:
+        notes.append(f"{file.name}: columns not read: {', '.join(unread)}")
+    name = file.resolve().parent.name if file.name == MANIFEST_FILE else file.stem
+    return Cohort(name, tuple(samples.values()), tuple(notes))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _from_hub(dataset_id: str, pattern: re.Pattern[str]) -> Cohort:
@@ -182,7 +221,7 @@ def hub_samples(rows: Any, split: str, *, pattern: re.Pattern[str]) -> tuple[lis
     if len(image_columns) != 1 or label_column is None:
         raise CohortError(f"Split {split} needs one image column and a column named label; it has {rows.column_names}.")
     names = rows.features[label_column]
-    known_split = {"split": split} if split.lower() in _SPLIT_NAMES else {}
+    known_split = {"split": split} if split.lower() in SPLIT_NAMES else {}
     samples: list[Sample] = []
     skipped: list[str] = []
     for number, row in enumerate(rows.cast_column(image_columns[0], Image(decode=False))):
@@ -201,7 +240,8 @@ def hub_samples(rows: Any, split: str, *, pattern: re.Pattern[str]) -> tuple[lis
 def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
     """Check that there are images and that all splits have the same classes; report names without a source."""
     if not cohort.samples:
-        raise CohortError(f"{cohort.name} contains no images; expected PNG, JPEG or DICOM files.")
+        seen = "; ".join(cohort.skipped) or "there are no files"
+        raise CohortError(f"{cohort.name} contains no usable images: {seen}.")
     for split in cohort.splits:
         present = cohort.part(split).labels
         missing = sorted(set(cohort.labels) - set(present))

@@ -10,6 +10,7 @@ from spinealign.cohort.cohort import SPLITS, Cohort
 from spinealign.cohort.duplicates.grouping import join_copies
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
+from spinealign.cohort.options import CollectionOptions
 from spinealign.errors import CohortError, LeakageError, require
 from spinealign.metrics.calibration import MIN_SOURCES
 
@@ -22,9 +23,9 @@ def load_cohort(
     data: str | Path,
     *,
     split: str | None = None,
-    source_pattern: str | None = None,
     seed: int = 42,
     progress: bool = True,
+    **options: str | None,
 ) -> Cohort:
     """Load a collection as an iterable of samples, and split it if asked.
 
@@ -35,18 +36,20 @@ def load_cohort(
     Args:
         data: Folder, manifest or id of a Hub dataset, as for `index_cohort`.
         split: `auto`, `official` or `source`, as for `split_cohort`; None keeps the splits of the collection.
-        source_pattern: Regular expression for file names, as for `index_cohort`.
         seed: Seed of the split; the default is that of a training.
         progress: Show progress bars.
+        **options: Fields of `CollectionOptions`, such as `patient_pattern` or `label_column`.
 
     Returns:
         The samples; `skipped` lists what was left out. Copies in an earlier split are dropped.
 
     Raises:
         CohortError: If the collection cannot be found, read or split.
-        ValueError: If the pattern or the method is invalid.
+        TypeError: If an option is unknown.
+        ValueError: If a pattern or the method is invalid.
     """
-    cohort = replace(index_cohort(data, source_pattern=source_pattern), source_pattern=source_pattern)
+    reading = CollectionOptions(**options)
+    cohort = replace(index_cohort(data, reading), source_pattern=reading.source_pattern)
     if split is None:
         return cohort
     _check_choice("split", split, SPLIT_METHODS)

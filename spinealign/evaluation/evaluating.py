@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.indexing import index_cohort, require_binary
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
+from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.splitting import hold_out_calibration, split_images
 from spinealign.cohort.training_images import spread, training_splits
 from spinealign.errors import CohortError, require
@@ -33,8 +34,8 @@ def evaluate(
     *,
     split: str | None = None,
     on_leakage: str = "drop",
-    source_pattern: str | None = None,
     progress: bool = True,
+    **options: str | None,
 ) -> Evaluation:
     """Evaluate a model on labeled images.
 
@@ -50,9 +51,9 @@ def evaluate(
             split, or everything without splits.
         on_leakage: What to do with a source or patient that is in two splits: `drop` its images from the earlier
             split, raise an `error`, or `keep` them.
-        source_pattern: Regular expression for file names with a group `source`; None uses the pattern of the training
-            for a collection with training images. It is not applied to a `Cohort`.
         progress: Show progress bars.
+        **options: Fields of `CollectionOptions`, such as `label_column`; ignored for a `Cohort`. Without
+            `source_pattern`, that of the training is used for a collection with training images.
 
     Returns:
         Scores with intervals, the shortcut baseline, the evaluation of the accepted images, and the predictions.
@@ -63,7 +64,7 @@ def evaluate(
         LeakageError: With `on_leakage="error"`, if a source or patient is in two splits.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    task = _prepare(model, data, on_leakage, source_pattern, progress)
+    task = _prepare(model, data, on_leakage, CollectionOptions(**options), progress)
     if task.seen.all() and split is None:
         raise CohortError(
             f"{task.loaded.cohort.name}: the model was trained on all images or on others of their sources. Evaluate "
@@ -76,7 +77,7 @@ def evaluate(
 
 
 def cross_evaluate(
-    model: Model, data: Data, *, folds: int, source_pattern: str | None = None, progress: bool = True
+    model: Model, data: Data, *, folds: int, progress: bool = True, **options: str | None
 ) -> CrossValidation:
     """Evaluate a model on folds of a collection that share no source; the model is not trained again.
 
@@ -84,8 +85,8 @@ def cross_evaluate(
         model: A Hub id, a checkpoint folder, a loaded `Predictor`, or None for the embedded model.
         data: A folder, a CSV manifest, a Hub dataset id, or a `Cohort`.
         folds: Number of folds, at least 2.
-        source_pattern: As for `evaluate`.
         progress: Show progress bars.
+        **options: As for `evaluate`.
 
     Returns:
         The evaluation of each fold and of all folds together. The shortcut baseline of each fold is trained on the
@@ -96,7 +97,7 @@ def cross_evaluate(
         CohortError: If the collection cannot be read, or a class has fewer sources than folds.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    task = _prepare(model, data, "drop", source_pattern, progress)
+    task = _prepare(model, data, "drop", CollectionOptions(**options), progress)
     scored = ~task.seen
     loaded = task.loaded.select(np.flatnonzero(scored).tolist())
     fold = folds_of(loaded, folds, seed=0)
@@ -120,20 +121,20 @@ class _Task:
         return None if self.found is None else TrainingOverlap(self.found, int((self.seen & ~scored).sum()))
 
 
-def _prepare(model: Model, data: Data, on_leakage: str, source_pattern: str | None, progress: bool) -> _Task:
+def _prepare(model: Model, data: Data, on_leakage: str, options: CollectionOptions, progress: bool) -> _Task:
     """Load the model and the collection, and give images of the training their split of the training."""
     require("sklearn", extra="evaluate")
     predictor = model if isinstance(model, Predictor) else Predictor.from_pretrained(model)
     settings, digests = predictor.settings, predictor.checkpoint.training_images
-    cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), source_pattern=source_pattern)
+    cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), options)
     require_binary(cohort)
     images = read_cohort(cohort, settings.preprocessing, progress=progress)
     require_readable(images)
     cohort = images.cohort
     found = None if digests is None else len(cohort) - training_splits(cohort, digests).count(None)
     trained_on = settings.was_trained_on(cohort.name) if found is None else found > 0
-    if trained_on and settings.source_pattern and not source_pattern and not isinstance(data, Cohort):
-        cohort = _with_sources(cohort, os.fspath(data), settings.source_pattern)
+    if trained_on and settings.source_pattern and not options.source_pattern and not isinstance(data, Cohort):
+        cohort = _with_sources(cohort, os.fspath(data), replace(options, source_pattern=settings.source_pattern))
     given = isinstance(data, Cohort) and bool(cohort.splits)
     split_again = trained_on and not given and (settings.split == "source" or not cohort.splits)
     if split_again:
@@ -161,10 +162,10 @@ def _prepare(model: Model, data: Data, on_leakage: str, source_pattern: str | No
     return _Task(predictor, loaded, found, np.array([split is not None for split in seen]))
 
 
-def _with_sources(cohort: Cohort, data: str, pattern: str) -> Cohort:
+def _with_sources(cohort: Cohort, data: str, options: CollectionOptions) -> Cohort:
     """Return the samples with the sources and series that a pattern finds, if their names still match it."""
     with suppress(CohortError):
-        named = {sample.name: sample for sample in index_cohort(data, source_pattern=pattern)}
+        named = {sample.name: sample for sample in index_cohort(data, options)}
         samples = (
             replace(sample, source=named[sample.name].source, series=named[sample.name].series or sample.series)
             for sample in cohort

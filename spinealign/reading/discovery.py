@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -55,3 +56,14 @@ def _is_image(path: Path) -> bool:
             return kind_of(stream.read(HEAD_BYTES)).role == "image"
     except OSError:  # reported when it is read
         return True
+
+
+def natural_key(name: str) -> tuple[list[int | str], str]:
+    """Return a key by which names sort as people count.
+
+    Example:
+        >>> sorted(["10.png", "2.png", "1.png"], key=natural_key)
+        ['1.png', '2.png', '10.png']
+    """
+    parts = re.split("([0-9]+)", name)
+    return [int(part) if index % 2 else part.casefold() for index, part in enumerate(parts)], name

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 from transformers.hf_argparser import HfArg
 
+from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.splitting import LEAKAGE_POLICIES, SPLIT_METHODS
 
 DEFAULT_BACKBONE = "facebook/deit-tiny-patch16-224"
@@ -35,13 +36,13 @@ def _check_values(options: Any) -> None:
 
 
 @dataclass(frozen=True)
-class DataArguments:
+class DataArguments(CollectionOptions):
     """Training images and their split."""
 
     data_dir: list[str] = field(
         metadata={
-            "help": "Collections: folders {train,val,test}/{class}/* or {class}/*, CSV manifests with the columns "
-            "path and label, or Hub dataset ids. Several collections are used together for training and are "
+            "help": "Collections: folders {train,val,test}/{class}/* or {class}/*, manifests with the columns path "
+            "and label, or Hub dataset ids. Several collections are used together for training and are "
             "evaluated one by one."
         }
     )
@@ -56,10 +57,6 @@ class DataArguments:
         help="Treatment of a source slice that is in two splits: drop its copies from the earlier split, stop "
         "with an error, or keep them and say so in the card.",
         metadata={"choices": list(LEAKAGE_POLICIES)},
-    )
-    source_pattern: str | None = HfArg(
-        default=None,
-        help="Regular expression for file names with a group (?P<source>...) and optionally (?P<series>...).",
     )
     balance: bool = HfArg(default=True, help="Weight the loss so that both classes count equally.")
     folds: int = HfArg(

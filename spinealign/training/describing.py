@@ -77,6 +77,8 @@ def command_line(setup: TrainingSetup) -> str:
     for group in (setup.data, setup.model, setup.augmentation, setup.enhancement):
         for item in fields(group):
             value = getattr(group, item.name)
+            if item.name == "root" and value:
+                value = Path(value).resolve().name
             if item.name not in ("data_dir", "model_name_or_path", "card_notes") and value != item.default:
                 words += option_words(item.name, value)
     for item in fields(TrainingArguments):

@@ -25,7 +25,7 @@ def index_collections(setup: TrainingSetup) -> list[Cohort]:
             be full.
     """
     cohorts = [
-        item if isinstance(item, Cohort) else index_cohort(item, source_pattern=setup.data.source_pattern)
+        item if isinstance(item, Cohort) else index_cohort(item, setup.data)
         for item in setup.cohorts or setup.data.data_dir
     ]
     names = [cohort.name for cohort in cohorts]

@@ -15,6 +15,7 @@ import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
 from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.options import CollectionOptions
 from spinealign.config import EnhancementConfig
 from spinealign.training.arguments import DataArguments, ModelArguments
 from spinealign.training.augmentation import AugmentationConfig
@@ -94,8 +95,9 @@ def make_setup(
     cohorts = tuple(item for item in items if isinstance(item, Cohort))
     if cohorts and len(cohorts) < len(items):
         raise TypeError("data must be either paths and Hub ids, or Cohorts, not a mixture; use load_cohort.")
-    if cohorts and options.get("source_pattern") is not None:
-        raise TypeError("source_pattern does not apply to a Cohort; pass it to load_cohort.")
+    reading = [item.name for item in fields(CollectionOptions) if options.get(item.name) is not None]
+    if cohorts and reading:
+        raise TypeError(f"{reading[0]} does not apply to a Cohort; pass it to load_cohort.")
     options["data_dir"] = [item.name if isinstance(item, Cohort) else os.fspath(item) for item in items]
     options = {**_cohort_options(cohorts), **options}
     groups = {

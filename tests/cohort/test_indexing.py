@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from spinealign.cohort.indexing import COPY_PATTERN, hub_samples, index_cohort, require_binary
+from spinealign.cohort.options import CollectionOptions
 from spinealign.errors import CohortError
 
 GRAY = np.tile(np.arange(32, dtype=np.uint8) * 8, (32, 1))
@@ -69,7 +70,7 @@ def test_files_of_one_name_in_two_folders_are_different_sources(tmp_path):
 
 def test_a_pattern_gives_source_and_series(tmp_path):
     write(tmp_path, "fracture/p1_s04_v1.png", "fracture/p1_s04_v2.png", "normal/p2_s01_v1.png")
-    cohort = index_cohort(tmp_path, source_pattern=r"(?P<source>(?P<series>p\d+)_s\d+)_v\d+")
+    cohort = index_cohort(tmp_path, CollectionOptions(source_pattern=r"(?P<source>(?P<series>p\d+)_s\d+)_v\d+"))
     assert cohort.sources == ("p1_s04", "p2_s01")
     assert {sample.series for sample in cohort} == {"p1", "p2"}
 
@@ -77,7 +78,7 @@ def test_a_pattern_gives_source_and_series(tmp_path):
 @pytest.mark.parametrize(("pattern", "words"), [("(", "not a regular expression"), (r"(\d+)", r"\(\?P<source>")])
 def test_an_invalid_pattern_is_refused(tmp_path, pattern, words):
     with pytest.raises(ValueError, match=words):
-        index_cohort(write(tmp_path, "fracture/a.png"), source_pattern=pattern)
+        index_cohort(write(tmp_path, "fracture/a.png"), CollectionOptions(source_pattern=pattern))
 
 
 def test_all_columns_of_a_manifest_are_read(tmp_path):
@@ -105,7 +106,10 @@ def test_unusable_rows_are_skipped_with_a_reason(tmp_path):
     )
     cohort = index_cohort(path)
     assert len(cohort) == 2
-    assert cohort.skipped[:2] == ("cohort.csv line 3: no such file", "cohort.csv line 4: no label")
+    assert cohort.skipped[0] == (
+        "cohort.csv: 2 of 4 rows passed over: 1 row whose file is missing (line 3: missing.png), "
+        "1 row without a label (line 4)"
+    )
 
 
 def test_other_and_hidden_files_are_skipped(tmp_path):
@@ -127,7 +131,7 @@ def test_names_without_a_source_are_counted(tmp_path):
     write(tmp_path, "fracture/CSFDV1B10 (1).png", "fracture/a.png", "normal/b.png")
     assert "2 of 3 names do not give a source slice" in index_cohort(tmp_path).skipped[-1]
     with pytest.raises(CohortError, match="matches none of 3"):
-        index_cohort(tmp_path, source_pattern="(?P<source>patient.)")
+        index_cohort(tmp_path, CollectionOptions(source_pattern="(?P<source>patient.)"))
 
 
 def make_empty_class(root):
@@ -155,13 +159,12 @@ BAD_COHORTS = {
     ),
     "folder of text": (lambda root: (write(root, "fracture/a.txt.png") / "fracture/a.txt.png").rename(
         root / "fracture" / "a.txt"), "contains no images"),
-    "manifest without label column": (make_text("path,class\na.png,fracture\n"), "columns path and label"),
+    "manifest without label column": (make_text("path,verdict\na.png,fracture\n"), "--label_column"),
     "manifest without rows": (make_text("path,label\n"), "columns path and label"),
     "manifest with an unknown split": (make_text("path,label,split\na.png,fracture,holdout\n"), "unknown split"),
-    "manifest with a bad size": (make_text("path,label,size_mm\na.png,fracture,big\n"), "not a number"),
-    "manifest of missing files": (make_text("path,label\nb.png,fracture\n"), "contains no images"),
+    "manifest of missing files": (make_text("path,label\nb.png,fracture\n"), "line 2: b.png"),
     "manifest that is not text": (
-        lambda root: (root / "cohort.csv").write_bytes(b"path,label\n\xff\xfe\x00") and root / "cohort.csv", "CSV",
+        lambda root: (root / "cohort.csv").write_bytes(b"path,label\n\xff\xfe\x00") and root / "cohort.csv", "not a te",
     ),
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from huggingface_hub import HfApi, ModelCard
 from spinealign import Predictor
 from spinealign.cli import main
 from spinealign.cohort.indexing import index_cohort
+from spinealign.cohort.options import CollectionOptions
 from spinealign.hub.pushing import push_to_hub, push_trained
 
 PIPELINE = """
@@ -68,7 +69,7 @@ def test_a_pushed_dataset_is_split_as_in_the_training(local_hub, tmp_path, phant
         shutil.copy(path, flat / label / f"slice{index // 4}{label}-{index}.png")
     pattern = ("--source_pattern", r"^(?P<source>slice.+)-\d+$")
     assert main(["train", *training_words(flat, tiny_backbone, tmp_path / "model", *pattern)]) == 0
-    index_cohort(flat, source_pattern=pattern[1]).push_to_hub("hospital/my-phantoms")
+    index_cohort(flat, CollectionOptions(source_pattern=pattern[1])).push_to_hub("hospital/my-phantoms")
     process = local_hub.start("evaluate", "hospital/my-phantoms", "--model", str(tmp_path / "model"), "--json")
     out, said = process.communicate(timeout=300)
     assert process.returncode == 0, said

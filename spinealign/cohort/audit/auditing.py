@@ -17,6 +17,7 @@ from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.duplicates.grouping import join_copies
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import STANDARD, LoadedCohort, read_cohort
+from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.splitting import find_leaks
 from spinealign.errors import require
 from spinealign.metrics.intervals import effective_number
@@ -25,30 +26,32 @@ from spinealign.metrics.intervals import effective_number
 def audit(
     data: str | Path | Cohort | LoadedCohort,
     *,
-    source_pattern: str | None = None,
     progress: bool = True,
     seed: int = 0,
+    **options: str | None,
 ) -> Audit:
     """Audit a collection.
 
     Args:
         data: Folder, manifest or id of a Hub dataset, as for `index_cohort`; a cohort; or the result of
             `read_cohort`, whose files are not read again.
-        source_pattern: Regular expression for file names, as for `index_cohort`; ignored for a cohort.
         progress: Show progress bars.
         seed: Seed of the cross-validation.
+        **options: Fields of `CollectionOptions`, such as `patient_pattern` or `label_column`; ignored for a cohort.
 
     Returns:
         The findings. A file that cannot be read is a finding, not an error.
 
     Raises:
         CohortError: If the collection cannot be found, or none of its images can be read.
-        ValueError: If the pattern is invalid, or the loaded cohort is a part of one.
+        TypeError: If an option is unknown.
+        ValueError: If a pattern is invalid, or the loaded cohort is a part of one.
         MissingDependencyError: If scikit-learn is not installed.
     """
     require("sklearn", extra="evaluate")
+    reading = CollectionOptions(**options)
     if not isinstance(data, LoadedCohort):
-        cohort = data if isinstance(data, Cohort) else index_cohort(data, source_pattern=source_pattern)
+        cohort = data if isinstance(data, Cohort) else index_cohort(data, reading)
         data = read_cohort(cohort, progress=progress)
     if not data.properties:
         raise ValueError("Expected a cohort as returned by read_cohort, got a part or a split of one.")

@@ -1,0 +1,37 @@
+"""Options that say how a collection is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+def _option(text: str, metavar: str) -> Any:
+    return field(default=None, metadata={"help": text, "metavar": metavar})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectionOptions:
+    """How a folder or a manifest is read; None selects what is usual.
+
+    Attributes:
+        source_pattern: Regular expression for file names without suffix with a group `source`
+            and, optionally, `series`; None selects that of the "cervical fracture" set.
+        path_column: Column of a manifest with the paths.
+        label_column: Column of a manifest with the classes.
+        root: Folder that the paths of a manifest are relative to; None for that of the manifest.
+        test_fold: Fold of a manifest that is the test split; None for the lowest.
+    """
+
+    source_pattern: str | None = _option("pattern of file names with a group (?P<source>...) for the source", "REGEX")
+    path_column: str | None = _option("column of a manifest with the paths", "NAME")
+    label_column: str | None = _option("column of a manifest with the classes", "NAME")
+    root: str | None = _option(
+        "folder that the paths of a manifest are relative to (default: that of the manifest)", "DIR"
+    )
+    test_fold: str | None = _option("fold of a manifest that is the test split (default: the lowest)", "FOLD")
+
+
+def chosen_options(source: object) -> dict[str, Any]:
+    """Return the options among the attributes of an object, such as a parsed command line, by name."""
+    return {item.name: getattr(source, item.name) for item in fields(CollectionOptions)}
