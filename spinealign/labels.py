@@ -14,7 +14,7 @@ ProblemType = Literal["binary", "multi_class", "ordinal", "multi_label", "mixed"
 
 KINDS: tuple[Kind, ...] = ("binary", "multi_class", "ordinal")
 PROBLEM_TYPES: tuple[ProblemType, ...] = (*KINDS, "multi_label", "mixed")
-POSITIVE_NAMES = ("fracture", "positive", "abnormal", "1")
+POSITIVE_NAMES = ("fracture", "positive", "abnormal", "1", "yes", "true", "present")
 MISSING = -1
 SINGLE = "label"  # name of the label of class folders and of a manifest with one label
 
@@ -183,3 +183,39 @@ class Target:
             odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
             found.append(np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float64))
         return tuple(found)
+
+
+def find_positive(classes: Iterable[str], *, name: str = SINGLE) -> str | None:
+    """Return the class that names a finding: one of `POSITIVE_NAMES`, or the name of the label itself.
+
+    The result is None if there is no such class, or more than one. Case is ignored.
+
+    Example:
+        >>> find_positive(["Normal", "Fracture"])
+        'Fracture'
+    """
+    found = [item for item in classes if item.casefold() in (*POSITIVE_NAMES, name.casefold())]
+    return found[0] if len(found) == 1 else None
+
+
+def binary_target(negative: str, positive: str) -> Target:
+    """Return the target of a finding and its absence, in this order of the outputs."""
+    return Target("binary", (Label(SINGLE, "binary", (negative, positive), positive),))
+
+
+def target_of_outputs(outputs: Sequence[str], *, positive: str | None, multi_label: bool = False) -> Target:
+    """Return the target of a network of which only the names of the outputs are known.
+
+    Args:
+        outputs: Names of the outputs.
+        positive: Positive class of a network with two classes. Otherwise, the target is multi_class.
+        multi_label: Whether each output is the log-odds of a binary label; its classes are then `0` and `1`.
+
+    Raises:
+        ValueError: If there are fewer than two classes.
+    """
+    if multi_label:
+        return Target("multi_label", tuple(Label(name, "binary", ("0", "1"), "1") for name in outputs))
+    if len(outputs) == 2 and positive in outputs:
+        return Target("binary", (Label(SINGLE, "binary", tuple(outputs), positive),))
+    return Target("multi_class", (Label(SINGLE, "multi_class", tuple(outputs)),))

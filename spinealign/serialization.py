@@ -7,7 +7,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
 from math import isfinite
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 NOT_STORED = {"stored": False}  # metadata of dataclass fields that files do not contain
 
@@ -34,8 +34,8 @@ def rebuild(kind: Any, content: Any) -> Any:
     releases can be read.
 
     Args:
-        kind: A dataclass, or a type that its fields may have: str, bool, int, float, Any, tuples, dicts with text
-            keys, dataclasses, each also `| None`.
+        kind: A dataclass, or a type that its fields may have: str, bool, int, float, Any, Literal, tuples, dicts with
+            text keys, dataclasses, each also `| None`.
         content: Output of `to_plain` or of a JSON decoder.
 
     Raises:
@@ -50,6 +50,10 @@ def rebuild(kind: Any, content: Any) -> Any:
         return content
     if NoneType in parts:
         return rebuild(parts[0], content)
+    if origin is Literal:
+        if content not in parts:
+            raise ValueError(f"expected one of {', '.join(map(str, parts))}, got {content!r}")
+        return content
     if origin is tuple:
         if not isinstance(content, list | tuple):
             raise ValueError(f"expected a list, got {type(content).__name__}")

@@ -228,6 +228,7 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from spinealign.checkpoint.finding import DEFAULT_FOLDER
     from spinealign.checkpoint.settings import ModelSettings
     from spinealign.config import DecisionConfig, PreprocessingConfig
+    from spinealign.labels import binary_target
 
     folder = tmp_path_factory.mktemp("models") / "toy"
     folder.mkdir()
@@ -254,8 +255,9 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     (folder / "config.json").write_text(json.dumps({"id2label": {"0": "normal", "1": "fracture"}}))
     settings = ModelSettings(
+        target=binary_target("normal", "fracture"),
         preprocessing=PreprocessingConfig(image_size=64, image_mean=(0.0,) * 3, image_std=(1.0,) * 3),
-        decision=DecisionConfig(operating_point=0.6, note="Chosen by hand."),
+        decisions={"label": DecisionConfig(operating_point=0.6, note="Chosen by hand.")},
     )
     (folder / "spinealign.json").write_text(settings.to_json())
     shutil.copy(DEFAULT_FOLDER / "metrics.json", folder)

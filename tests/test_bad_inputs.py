@@ -257,7 +257,7 @@ CHECKPOINTS = {
     "settings of a newer format": edited("spinealign.json", lambda c: c.update(format_version=99)),
     "an impossible window": edited("spinealign.json", lambda c: c["preprocessing"].update(window_width=0)),
     "an unknown filter": edited("spinealign.json", lambda c: c["preprocessing"].update(denoise="magic")),
-    "a temperature of zero": edited("spinealign.json", lambda c: c["decision"].update(temperature=0)),
+    "a temperature of zero": edited("spinealign.json", lambda c: c["decisions"]["label"].update(temperature=0)),
     "without novelty statistics": lambda f: (f / "novelty.safetensors").unlink(),
     "a novelty threshold in words": edited("spinealign.json", lambda c: c["novelty"].update(threshold="x")),
     "novelty statistics of another network": lambda f: shutil.copy(DEFAULT_FOLDER / "novelty.safetensors", f),

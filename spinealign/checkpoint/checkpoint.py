@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
+from spinealign.labels import Target, find_positive, target_of_outputs
 from spinealign.metrics.novelty import NoveltyStatistics
 
 Engine = Literal["onnx", "torch"]
@@ -120,7 +121,7 @@ class Checkpoint:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Class names in the order of the logits, from `config.json`."""
+        """Names of the outputs in the order of the logits, from `config.json`."""
         try:
             id2label = self.read_json(CONFIG_FILE)["id2label"]
             labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
@@ -132,10 +133,17 @@ class Checkpoint:
 
     @cached_property
     def settings(self) -> ModelSettings:
-        """Settings from `spinealign.json`; without that file, preprocessing from `preprocessor_config.json`."""
-        if self.is_plain:
-            return ModelSettings(preprocessing=self._parse(PREPROCESSOR_FILE, PreprocessingConfig.from_preprocessor))
-        return self._parse(SETTINGS_FILE, ModelSettings.from_json)
+        """Settings from `spinealign.json`; without it, they are made from the files of transformers."""
+        if not self.is_plain:
+            return self._parse(SETTINGS_FILE, lambda content: ModelSettings.from_json(content, self.labels))
+        target = self._parse(CONFIG_FILE, lambda content: _plain_target(content, self.labels))
+        preprocessing = self._parse(PREPROCESSOR_FILE, PreprocessingConfig.from_preprocessor)
+        return ModelSettings(target=target, preprocessing=preprocessing)
+
+    @property
+    def target(self) -> Target:
+        """Labels that the model predicts."""
+        return self.settings.target
 
     @cached_property
     def record(self) -> ModelRecord:
@@ -175,6 +183,12 @@ class Checkpoint:
             raise CheckpointError(f"{name} of {self.name} is damaged; {self.remedy}.") from error
         self.check_unchanged()
         return value
+
+
+def _plain_target(config: Mapping[str, Any], outputs: tuple[str, ...]) -> Target:
+    """Return the target of a checkpoint of transformers, whose `problem_type` may be None or absent."""
+    several = config.get("problem_type") == "multi_label_classification"
+    return target_of_outputs(outputs, positive=find_positive(outputs), multi_label=several)
 
 
 def refuse_pickles(folder: Path, *, name: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from spinealign.config import DecisionConfig, NoveltyConfig, PreprocessingConfig, QualityConfig
+from spinealign.labels import Target, target_of_outputs
 from spinealign.serialization import rebuild
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TASKS = ("classification",)
 _UPGRADE = "Run: pip install --upgrade spinealign"
 
@@ -21,11 +22,11 @@ class ModelSettings:
     """Settings stored with the weights.
 
     Attributes:
+        target: Labels that the model predicts.
         task: Task of the model, one of `TASKS`.
-        positive_class: Name of the class that is reported as the finding.
         preprocessing: Steps from a slice to `pixel_values`.
         quality: Limits that an image must meet.
-        decision: Calibration and operating point.
+        decisions: Calibration and operating point of each label of the target, by its name.
         novelty: Limit beyond which an image is rejected as unknown; None if the model has none.
         training_data: Names of the collections of the training.
         split: Method by which they were split; with the same pattern and seed, the same files get the same splits.
@@ -33,16 +34,32 @@ class ModelSettings:
         seed: Seed of the training.
     """
 
+    target: Target
     task: str = "classification"
-    positive_class: str = "fracture"
     preprocessing: PreprocessingConfig = field(default_factory=PreprocessingConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
-    decision: DecisionConfig = field(default_factory=DecisionConfig)
+    decisions: dict[str, DecisionConfig] = field(default_factory=dict)
     novelty: NoveltyConfig | None = None
     training_data: tuple[str, ...] = ()
     split: str = "auto"
     source_pattern: str | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        names = [label.name for label in self.target.labels]
+        if unknown := self.decisions.keys() - set(names):
+            raise ValueError(f"decisions for unknown labels: {', '.join(sorted(unknown))}")
+        object.__setattr__(self, "decisions", {name: self.decisions.get(name, DecisionConfig()) for name in names})
+
+    @property
+    def decision(self) -> DecisionConfig:
+        """Calibration and operating point of the first label."""
+        return self.decisions[self.target.labels[0].name]
+
+    @property
+    def positive_class(self) -> str:
+        """Positive class of the first label; empty if it is not binary."""
+        return self.target.labels[0].positive or ""
 
     def was_trained_on(self, collection: str) -> bool:
         """Return whether a collection has the name of one of the training collections.
@@ -51,7 +68,10 @@ class ModelSettings:
         are ignored.
 
         Example:
-            >>> ModelSettings(training_data=("cervical fracture",)).was_trained_on("you/Cervical-Fracture")
+            >>> from spinealign.labels import binary_target
+            >>> target = binary_target("normal", "fracture")
+            >>> settings = ModelSettings(target=target, training_data=("cervical fracture",))
+            >>> settings.was_trained_on("you/Cervical-Fracture")
             True
         """
         return _plain_name(collection) in map(_plain_name, self.training_data)
@@ -61,14 +81,19 @@ class ModelSettings:
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> ModelSettings:
-        """Read the decoded content of `spinealign.json`, format version 1 or 2.
+    def from_json(cls, content: Mapping[str, Any], outputs: Sequence[str]) -> ModelSettings:
+        """Read the decoded content of `spinealign.json`, format version 1, 2 or 3.
 
-        Version 1 has the section `conditioning` instead of `preprocessing`, no task and no positive class; it is read
-        as a classifier with the positive class `fracture`.
+        Versions 1 and 2 describe a single label, whose classes are the outputs of the network. Version 1 has the
+        section `conditioning` instead of `preprocessing`, no task and no positive class, which is then `fracture`.
+
+        Args:
+            content: Decoded content of the file.
+            outputs: Names of the network's outputs, from `config.json`.
 
         Raises:
-            ValueError: If the file is damaged, of a newer format, or of an unknown task.
+            ValueError: If the file is damaged, of a newer format, or of an unknown task, or its labels do not fit the
+                outputs.
         """
         version = content.get("format_version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -84,8 +109,22 @@ class ModelSettings:
         task = content.get("task", "classification")
         if task not in TASKS:
             raise ValueError(f"its task {task!r} is unknown; this release knows {', '.join(TASKS)}. {_UPGRADE}")
+        if version < 3:
+            content = {**content, **_single_label(content, outputs)}
         settings: ModelSettings = rebuild(cls, content)
+        if settings.target.outputs != tuple(outputs):
+            raise ValueError(
+                f"its labels have the outputs {', '.join(settings.target.outputs)}, and config.json names "
+                f"{', '.join(outputs)}"
+            )
         return settings
+
+
+def _single_label(content: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, Any]:
+    """Return target and decision of format versions 1 and 2 as the fields of version 3."""
+    positive = rebuild(str, content.get("positive_class", "fracture"))
+    target = target_of_outputs(outputs, positive=positive)
+    return {"target": asdict(target), "decisions": {target.labels[0].name: content.get("decision", {})}}
 
 
 def _plain_name(collection: str) -> str:

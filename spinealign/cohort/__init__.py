@@ -6,6 +6,7 @@
 | `options`, `manifest` | how a collection is read; tables with one row per image |
 | `indexing` | `index_cohort`: find the images in folders, a manifest or a Hub dataset; parse file names |
 | `rsna2022` | slice labels of the RSNA 2022 competition |
+| `targets` | `target_of`: the labels of a training; codes of classes |
 | `loading`, `file_properties` | `read_cohort`: read each file once into a `LoadedCohort`, and measure it |
 | `splitting` | `load_cohort`, `split_images`: join copies, split by source or patient, resolve leakage |
 | `duplicates/` | visual similarity and the grouping of copies |

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 
 from spinealign.cohort.duplicates.neighbors import connect
 from spinealign.errors import UnreadableImageError
+from spinealign.labels import SINGLE
 
 if TYPE_CHECKING:
     from spinealign.hub.repository import Commit
@@ -25,7 +26,7 @@ class Sample:
 
     Attributes:
         image: Path of the file, or its bytes if it is from the Hub.
-        label: Name of the class.
+        label: Name of the class; None if the image has several labels.
         source: Name of the slice in the image; all copies of one slice have the same source.
         series: Name of the scan of the slice, if known.
         split: `train`, `calibration`, `val` or `test`; None before the collection is split.
@@ -34,10 +35,12 @@ class Sample:
         patient: Patient, if known: the name in a manifest, or a number made from a DICOM header.
         digest: Digest of the pixels (see `pixel_digest`); None before the image is read.
         level: Vertebra, such as `C5`, if known.
+        labels: Class of each label by the name of its column, None where it is missing; empty for class folders and the
+            column `label`.
     """
 
     image: str | bytes = field(repr=False)
-    label: str
+    label: str | None
     source: str
     series: str | None = None
     split: str | None = None
@@ -46,6 +49,11 @@ class Sample:
     patient: str | None = field(default=None, repr=False)
     digest: int | None = field(default=None, repr=False)
     level: str | None = None
+    labels: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+
+    def value(self, name: str) -> str | None:
+        """Return the class of a label; None if it is missing."""
+        return self.labels.get(name) if self.labels else self.label
 
     def read(self) -> bytes:
         """Return the bytes of the image file.
@@ -109,7 +117,8 @@ class Cohort:
         return iter(self.samples)
 
     def __repr__(self) -> str:
-        labels = dict(sorted(Counter(sample.label for sample in self).items()))
+        counts = {name: self.counts(name) for name in self.label_names}
+        labels = counts[SINGLE] if counts.keys() == {SINGLE} else counts
         splits = {split: len(self.part(split)) for split in self.splits}
         return (
             f"Cohort({self.name!r}, images={len(self)}, sources={len(self.sources)}, labels={labels}, splits={splits})"
@@ -117,8 +126,18 @@ class Cohort:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the classes, in alphabetical order."""
-        return tuple(sorted({sample.label for sample in self.samples}))
+        """Names of the classes of the only label, in alphabetical order; empty with several labels."""
+        return tuple(sorted({sample.label for sample in self.samples if sample.label is not None}))
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels: the columns that were read, or `label`."""
+        return tuple(self.samples[0].labels) or (SINGLE,) if self.samples else ()
+
+    def counts(self, label: str) -> dict[str, int]:
+        """Return the number of images of each class of a label, by class in alphabetical order."""
+        values = Counter(sample.value(label) for sample in self.samples)
+        return {value: number for value, number in sorted(values.items(), key=str) if value is not None}
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ import difflib
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.manifest import LABEL_NAMES, SPLIT_NAMES, Manifest, find_column, read_manifest
 from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.rsna2022 import index_rsna2022, is_rsna2022
-from spinealign.config import MANIFEST_FILE, NEGATIVE_LABEL, POSITIVE_LABEL
+from spinealign.cohort.targets import Column
+from spinealign.config import MANIFEST_FILE, POSITIVE_LABEL
 from spinealign.errors import CohortError, require
 from spinealign.hub_errors import explain
+from spinealign.labels import SINGLE
 from spinealign.reading.slices import IMAGE_SUFFIXES
 from spinealign.reading.tally import Tally
 
@@ -37,9 +40,10 @@ def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> 
 
     Args:
         data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a manifest, the
-            folder of the RSNA 2022 competition (see `Cohort.from_rsna2022`), or the id of a Hub dataset. A manifest is a
-            table, as `read_manifest` reads it, with the columns `path`, `label` and, if known, `split`, `source`,
-            `series`, `patient` and `size_mm`.
+            folder of the RSNA 2022 competition (see `Cohort.from_rsna2022`), or the id of a Hub dataset. A manifest is
+            a table, as `read_manifest` reads it, with the columns `path`, `label` and, if known, `split`, `source`,
+            `series`, `patient` and `size_mm`. With the option `labels`, the named columns are read in place of `label`;
+            empty cells are missing values, and rows without any value are passed over.
         options: How the collection is read.
 
     Returns:
@@ -56,15 +60,17 @@ def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> 
         cohort = _from_manifest(path, pattern, options)
     elif os.path.isfile(path / MANIFEST_FILE):
         cohort = _from_manifest(path / MANIFEST_FILE, pattern, options)
+    elif options.labels and os.path.isdir(path):
+        raise CohortError(f"{path} has no columns {', '.join(options.labels)}: it has no {MANIFEST_FILE}.")
     elif is_rsna2022(path):
         cohort = index_rsna2022(path)
     elif os.path.isdir(path):
         cohort = _from_folder(path, pattern)
     elif _HUB_ID.fullmatch(str(data)):
-        cohort = _from_hub(str(data), pattern)
+        cohort = _from_hub(str(data), pattern, label_names(options))
     else:
         raise CohortError(f"Found no folder, manifest or Hub dataset {str(data)!r}; check the path.")
-    return _checked(cohort, strict=options.source_pattern is not None)
+    return _checked(_spelled_alike(cohort), strict=options.source_pattern is not None)
 
 
 def _compiled(pattern: str | None) -> re.Pattern[str]:
@@ -87,7 +93,7 @@ def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
     loose = sorted(path for folder in (root, *splits) for path in folder.iterdir() if _is_image(path))
     skipped += [f"{path.relative_to(root).as_posix()}: not in a class folder" for path in loose]
     if not classes:
-        raise CohortError(f"{root} has no class folders; expected for example {POSITIVE_LABEL}/ and {NEGATIVE_LABEL}/.")
+        raise CohortError(f"{root} has no class folders; expected one folder for each class.")
     samples: list[Sample] = []
     for split, folder in classes:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
@@ -95,7 +101,7 @@ def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
         images = [path for path in files if _is_image(path)]
         if not images:
             raise CohortError(f"The class folder {folder} contains no images; add some or remove it.")
-        known = {"label": folder.name, "split": split}
+        known = {SINGLE: folder.name.strip(), "split": split}
         samples += [_sample(str(path), path.relative_to(root).as_posix(), path.stem, pattern, known) for path in images]
     return Cohort(root.resolve().name, tuple(samples), tuple(skipped))
 
@@ -123,7 +129,7 @@ def _sample(
         raise CohortError(f"{where}: size_mm {size_mm!r} is not a number.") from None
     return Sample(
         image,
-        str(known["label"]).strip().lower(),
+        known.get(SINGLE),
         known.get("source") or named.get("source") or name,
         known.get("series") or named.get("series"),
         split and SPLIT_NAMES[split.strip().lower()],
@@ -133,19 +139,33 @@ def _sample(
     )
 
 
-def label_column(manifest: Manifest, chosen: str | None) -> str:
-    """Return the column with the classes: the chosen one, or one with a usual name.
+def label_names(options: CollectionOptions) -> tuple[str, ...]:
+    """Return the names of the columns that are read as labels; empty for the single label `label`."""
+    return tuple(Column.parse(text).name for text in options.labels or ())
+
+
+def _with_labels(sample: Sample, labels: Mapping[str, str | None]) -> Sample:
+    """Return a sample with the labels that were requested by name, if any."""
+    label = next(iter(labels.values())) if len(labels) == 1 else None
+    return replace(sample, label=label, labels=labels) if labels else sample
+
+
+def _label_columns(manifest: Manifest, options: CollectionOptions) -> dict[str, str]:
+    """Return the column of each label by its name: the chosen ones, or one with a usual name.
 
     Raises:
         CohortError: If there is none.
     """
-    column = find_column(manifest.columns, LABEL_NAMES, chosen=chosen, file=manifest.file)
+    if names := label_names(options):
+        return {name: find_column(manifest.columns, (), chosen=name, file=manifest.file) or name for name in names}
+    column = find_column(manifest.columns, LABEL_NAMES, chosen=options.label_column, file=manifest.file)
     if column is None:
         raise CohortError(
             f"{manifest.file} needs the columns path and label; the other columns are "
-            f"{', '.join(manifest.columns) or 'missing'}. Name the column of the classes with --label_column."
+            f"{', '.join(manifest.columns) or 'missing'}. Name the column of the classes with --label_column, or "
+            "several columns with --labels."
         )
-    return column
+    return {SINGLE: column}
 
 
 def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
@@ -154,14 +174,15 @@ def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOpti
     except OSError as error:
         raise CohortError(f"{file} cannot be opened: {error.strerror}.") from error
     manifest = read_manifest(content, options, file=file.name)
-    label = label_column(manifest, options.label_column)
+    labels = _label_columns(manifest, options)
     columns = {key: find_column(manifest.columns, names) for key, names in _COLUMNS.items()}
     root, passed, sizes = Path(options.root or file.parent), manifest.passed, Tally()
     samples: dict[str, Sample] = {}
     for row in manifest.rows:
         path = root / row.path
         known = {key: row.values.get(column) for key, column in columns.items() if column}
-        if (value := row.values[label]) is None:
+        values = {name: row.values[column] for name, column in labels.items()}
+        if all(value is None for value in values.values()):
             passed.add("row without a label", row.where)
         elif not os.path.isfile(path):
             passed.add("row whose file is missing", f"{row.where}: {row.path}")
@@ -170,9 +191,10 @@ def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOpti
                 sizes.add("size that is not a number", f"{row.where}: {size}")
                 known["size_mm"] = None
             name = row.path if row.path not in samples else f"{row.path} ({row.where})"
-            known |= {"label": value, "split": row.split, "patient": row.patient}
-            samples[name] = _sample(str(path), name, path.stem, pattern, known)
-    unread = [name for name in manifest.columns if name != label and name not in columns.values()]
+            known |= {SINGLE: values.get(SINGLE), "split": row.split, "patient": row.patient}
+            sample = _sample(str(path), name, path.stem, pattern, known)
+            samples[name] = _with_labels(sample, values if options.labels else {})
+    unread = [name for name in manifest.columns if name not in {*labels.values(), *columns.values()}]
     notes = list(manifest.notes)
     if passed.total():
         total = passed.total() + len(samples)
@@ -192,7 +214,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _from_hub(dataset_id: str, pattern: re.Pattern[str]) -> Cohort:
+def _from_hub(dataset_id: str, pattern: re.Pattern[str], labels: Sequence[str]) -> Cohort:
     require("datasets", extra="train")
     from datasets import load_dataset
 
@@ -203,12 +225,14 @@ def _from_hub(dataset_id: str, pattern: re.Pattern[str]) -> Cohort:
             f"Found no folder {dataset_id}, and no Hub dataset of this name could be loaded; check the name, your "
             f"access (hf auth login) and the network. {explain(error, dataset_id)}"
         ) from error
-    found = [hub_samples(splits[split], split, pattern=pattern) for split in splits]
+    found = [hub_samples(splits[split], split, pattern=pattern, labels=labels) for split in splits]
     samples, skipped = (tuple(item for part in parts for item in part) for parts in zip(*found))
     return Cohort(dataset_id, samples, skipped)
 
 
-def hub_samples(rows: Any, split: str, *, pattern: re.Pattern[str]) -> tuple[list[Sample], list[str]]:
+def hub_samples(
+    rows: Any, split: str, *, pattern: re.Pattern[str], labels: Sequence[str] = ()
+) -> tuple[list[Sample], list[str]]:
     """Return the samples of a `datasets.Dataset`, and a message for each row without image or label.
 
     Raises:
@@ -217,24 +241,58 @@ def hub_samples(rows: Any, split: str, *, pattern: re.Pattern[str]) -> tuple[lis
     from datasets import ClassLabel, Image
 
     image_columns = [name for name, kind in rows.features.items() if isinstance(kind, Image)]
-    label_column = next((name for name in ("label", "labels") if name in rows.features), None)
-    if len(image_columns) != 1 or label_column is None:
-        raise CohortError(f"Split {split} needs one image column and a column named label; it has {rows.column_names}.")
-    names = rows.features[label_column]
+    single = next((name for name in (SINGLE, "labels") if name in rows.features), SINGLE)
+    columns = labels or (single,)
+    if len(image_columns) != 1 or not {*columns} <= rows.features.keys():
+        raise CohortError(
+            f"Split {split} needs one image column and the columns {', '.join(columns)}; it has {rows.column_names}. "
+            "The option labels names the columns with labels."
+        )
+
+    def class_of(kind: Any, value: Any) -> str | None:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return None
+        if isinstance(kind, ClassLabel):
+            return kind.int2str(value) if value >= 0 else None
+        return (f"{value:g}" if isinstance(value, float) else str(value).strip()) or None
+
     known_split = {"split": split} if split.lower() in SPLIT_NAMES else {}
     samples: list[Sample] = []
     skipped: list[str] = []
     for number, row in enumerate(rows.cast_column(image_columns[0], Image(decode=False))):
-        name, image, label = f"{split} row {number}", row[image_columns[0]], row[label_column]
-        if isinstance(names, ClassLabel):
-            label = None if label is None or label < 0 else names.int2str(label)
-        if image is None or label is None:
+        name, image = f"{split} row {number}", row[image_columns[0]]
+        values = {column: class_of(rows.features[column], row[column]) for column in columns}
+        if image is None or all(value is None for value in values.values()):
             skipped.append(f"{name}: no {'image' if image is None else 'label'}")
             continue
         content = image["path"] if image["bytes"] is None else image["bytes"]
-        known = {**known_split, **row, "label": label}
-        samples.append(_sample(content, name, Path(image["path"] or "").stem, pattern, known, name))
+        known = {**known_split, **row, SINGLE: values.get(single)}
+        sample = _sample(content, name, Path(image["path"] or "").stem, pattern, known, name)
+        samples.append(_with_labels(sample, values if labels else {}))
     return samples, skipped
+
+
+def _spelled_alike(cohort: Cohort) -> Cohort:
+    """Write classes that differ only in upper and lower case in lower case."""
+    names = cohort.label_names
+    spellings: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for sample in cohort:
+        for name in names:
+            if (value := sample.value(name)) is not None:
+                spellings[name, value.lower()].add(value)
+
+    def spelled(name: str, value: str | None) -> str | None:
+        return value if value is None or len(spellings[name, value.lower()]) == 1 else value.lower()
+
+    samples = (
+        replace(
+            sample,
+            label=spelled(names[0], sample.label),
+            labels={name: spelled(name, value) for name, value in sample.labels.items()},
+        )
+        for sample in cohort
+    )
+    return replace(cohort, samples=tuple(samples))
 
 
 def _checked(cohort: Cohort, *, strict: bool) -> Cohort:

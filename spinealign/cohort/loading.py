@@ -17,10 +17,12 @@ from tqdm import tqdm
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.duplicates.similarity import group_similar_images
 from spinealign.cohort.file_properties import PROPERTIES, measure_file
+from spinealign.cohort.targets import codes
 from spinealign.cohort.training_images import pixel_digest
 from spinealign.config import POSITIVE_LABEL, PreprocessingConfig
 from spinealign.errors import CohortError, ImageError
 from spinealign.imaging.preprocessing import render, resize
+from spinealign.labels import Label
 from spinealign.privacy.pseudonyms import Identity, numbered, read_identity
 from spinealign.reading.slices import read_slice
 
@@ -53,7 +55,15 @@ class LoadedCohort:
     @property
     def positive(self) -> NDArray[np.bool_]:
         """True for each sample with the finding, shape (N,)."""
-        return np.array([sample.label == POSITIVE_LABEL for sample in self.cohort])
+        return np.array([(sample.label or "").lower() == POSITIVE_LABEL for sample in self.cohort])
+
+    def codes(self, label: Label) -> NDArray[np.int64]:
+        """Return the code of the class of each sample, and `labels.MISSING` where it is unknown, shape (N,).
+
+        Raises:
+            CohortError: If a class is not one of the label.
+        """
+        return codes(self.cohort, label)
 
     @property
     def looks(self) -> NDArray[np.uint8]:

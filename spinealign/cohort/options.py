@@ -19,6 +19,8 @@ class CollectionOptions:
             and, optionally, `series`; None selects that of the "cervical fracture" set.
         path_column: Column of a manifest with the paths.
         label_column: Column of a manifest with the classes.
+        labels: Columns of a manifest or Hub dataset that are read as labels in place of `label_column`, each as
+            `cohort.targets.Column` describes it; also a text with commas.
         root: Folder that the paths of a manifest are relative to; None for that of the manifest.
         test_fold: Fold of a manifest that is the test split; None for the lowest.
     """
@@ -26,10 +28,24 @@ class CollectionOptions:
     source_pattern: str | None = _option("pattern of file names with a group (?P<source>...) for the source", "REGEX")
     path_column: str | None = _option("column of a manifest with the paths", "NAME")
     label_column: str | None = _option("column of a manifest with the classes", "NAME")
+    labels: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "columns that are labels, such as narrowing,bulging; each may name its kind (binary, multi_class, "
+            "ordinal) and classes: grade:ordinal, stenosis:ordinal=mild/moderate/severe, narrowing=stenosed",
+            "metavar": "NAMES",
+        },
+    )
     root: str | None = _option(
         "folder that the paths of a manifest are relative to (default: that of the manifest)", "DIR"
     )
     test_fold: str | None = _option("fold of a manifest that is the test split (default: the lowest)", "FOLD")
+
+    def __post_init__(self) -> None:
+        words = [self.labels] if isinstance(self.labels, str) else self.labels
+        if words is not None:
+            names = [name.strip() for word in words for name in str(word).split(",")]
+            object.__setattr__(self, "labels", [name for name in names if name] or None)
 
 
 def chosen_options(source: object) -> dict[str, Any]:

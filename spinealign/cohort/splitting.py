@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from spinealign.cohort.cohort import SPLITS, Cohort
 from spinealign.cohort.duplicates.grouping import join_copies
@@ -25,7 +26,7 @@ def load_cohort(
     split: str | None = None,
     seed: int = 42,
     progress: bool = True,
-    **options: str | None,
+    **options: Any,
 ) -> Cohort:
     """Load a collection as an iterable of samples, and split it if asked.
 

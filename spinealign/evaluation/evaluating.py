@@ -6,6 +6,7 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ def evaluate(
     split: str | None = None,
     on_leakage: str = "drop",
     progress: bool = True,
-    **options: str | None,
+    **options: Any,
 ) -> Evaluation:
     """Evaluate a model on labeled images.
 
@@ -76,9 +77,7 @@ def evaluate(
     return replace(evaluation, training_overlap=task.overlap(scored))
 
 
-def cross_evaluate(
-    model: Model, data: Data, *, folds: int, progress: bool = True, **options: str | None
-) -> CrossValidation:
+def cross_evaluate(model: Model, data: Data, *, folds: int, progress: bool = True, **options: Any) -> CrossValidation:
     """Evaluate a model on folds of a collection that share no source; the model is not trained again.
 
     Args:

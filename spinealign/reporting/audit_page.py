@@ -88,6 +88,6 @@ def _sheets(audit: Audit, places: Sequence[int], splits: Iterable[str]) -> list[
 def _sheet(audit: Audit, places: Sequence[int]) -> _Sheet:
     shown = ((audit.pictures.cohort.samples[place], audit.pictures.gray[place]) for place in places)
     return [
-        {"title": sample.split or sample.label, "note": Path(sample.name).name, "url": picture_url(gray)}
+        {"title": sample.split or str(sample.label), "note": Path(sample.name).name, "url": picture_url(gray)}
         for sample, gray in shown
     ]

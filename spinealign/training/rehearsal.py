@@ -15,6 +15,7 @@ from spinealign.checkpoint.settings import ModelSettings
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, PreprocessingConfig
+from spinealign.labels import binary_target
 from spinealign.training.saving import save_network
 from spinealign.training.setup import TrainingSetup
 from spinealign.training.trainer import EpochReport, build_trainer
@@ -81,7 +82,9 @@ def rehearse(setup: TrainingSetup, network: Any, *, preprocessing: Preprocessing
                 save_network(
                     Path(folder) / "export",
                     trainer.trained_network(),
-                    settings=ModelSettings(preprocessing=preprocessing),
+                    settings=ModelSettings(
+                        target=binary_target(NEGATIVE_LABEL, POSITIVE_LABEL), preprocessing=preprocessing
+                    ),
                     weights_dtype=setup.model.weights_dtype,
                 )
         except Exception as error:  # torch, transformers and their backends raise many types

@@ -23,8 +23,10 @@ from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.splitting import find_leaks
 from spinealign.cohort.training_images import training_digests
+from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.evaluation.scoring import score
 from spinealign.inference.predictor import Predictor
+from spinealign.labels import SINGLE, binary_target
 from spinealign.metrics.folds import CrossValidation
 from spinealign.reporting.case_sheet import draw_worst_cases
 from spinealign.reporting.figures import plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
@@ -99,6 +101,7 @@ def _save_with_decision(
     """Save the network, choose its decision on held-out images, and return the predictor and what it computed."""
     seed = setup.training.seed
     settings = ModelSettings(
+        target=binary_target(NEGATIVE_LABEL, POSITIVE_LABEL),
         preprocessing=collections[0].config,
         training_data=tuple(item.cohort.name for item in collections),
         split=setup.data.split,
@@ -110,7 +113,7 @@ def _save_with_decision(
     measured = [measure(raw, item, seed=seed) for item in collections]
     decision = choose_decision(raw, measured, sensitivity=setup.model.target_sensitivity)
     statistics, novelty = fit_rejection(measured, seed=seed)
-    settings = replace(settings, decision=decision, novelty=novelty)
+    settings = replace(settings, decisions={SINGLE: decision}, novelty=novelty)
     (folder / files.SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
     save_file({"means": statistics.means, "whitening": statistics.whitening}, folder / files.NOVELTY_FILE)
     save_file(training_digests([item.cohort for item in collections]), folder / files.TRAINING_IMAGES_FILE)

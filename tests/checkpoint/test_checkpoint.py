@@ -18,6 +18,7 @@ from spinealign.checkpoint.finding import DEFAULT_FOLDER, DEFAULT_MODEL, find_ch
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
+from spinealign.labels import Label, Target, binary_target
 from spinealign.writing import replaced_together
 
 
@@ -84,7 +85,7 @@ BAD_CHECKPOINTS = {
         rewritten("spinealign.json", lambda c: c.update(format_version=float("inf"))), "format_version",
     ),
     "config with other classes": (
-        rewritten("config.json", lambda c: c.update(id2label={"0": "a", "1": "b", "2": "c"})), "names 3 classes",
+        rewritten("config.json", lambda c: c.update(id2label={"0": "a", "1": "b", "2": "c"})), "names a, b, c",
     ),
     "damaged ONNX": (lambda folder: (folder / "model.onnx").write_bytes(b"nonsense"), "ONNX model; train it again"),
     "settings that are not JSON": (lambda folder: (folder / "spinealign.json").write_text("x"), "damaged"),
@@ -175,7 +176,41 @@ def test_version_1_gives_the_same_predictions(checkpoint, gray):
     assert "conditioning" in json.loads((as_version_1(checkpoint) / "spinealign.json").read_text())
     predictor = Predictor.from_pretrained(checkpoint)
     assert predictor(gray) == expected
-    assert (predictor.settings.task, predictor.settings.positive_class) == ("classification", "fracture")
+    assert predictor.checkpoint.target == binary_target("normal", "fracture")
+
+
+NARROWING = Label("narrowing", "binary", ("0", "1"), "1")
+
+
+@pytest.mark.parametrize(
+    ("config", "target"),
+    [
+        (
+            {"id2label": {"0": "Abnormal", "1": "clear"}},
+            Target("binary", (Label("label", "binary", ("Abnormal", "clear"), "Abnormal"),)),
+        ),
+        ({"id2label": {"0": "a", "1": "b"}}, Target("multi_class", (Label("label", "multi_class", ("a", "b")),))),
+        (
+            {"id2label": {"0": "a", "1": "b", "2": "c"}, "problem_type": None},
+            Target("multi_class", (Label("label", "multi_class", ("a", "b", "c")),)),
+        ),
+        (
+            {"id2label": {"0": "narrowing"}, "problem_type": "multi_label_classification"},
+            Target("multi_label", (NARROWING,)),
+        ),
+    ],
+    ids=["two classes with a finding", "two classes", "three classes", "multi-label"],
+)
+def test_the_target_of_a_plain_checkpoint_is_inferred(tmp_path, config, target):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "preprocessor_config.json").write_text("{}")
+    assert Checkpoint(tmp_path, "plain").target == target
+
+
+def test_a_plain_checkpoint_with_one_class_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": {"0": "score"}}))
+    with pytest.raises(CheckpointError, match="at least two distinct classes"):
+        _ = Checkpoint(tmp_path, "plain").target
 
 
 def test_the_record_is_read_in_both_versions(checkpoint):
@@ -260,12 +295,9 @@ for generation in itertools.count():
     with replaced_together(folder, key="config.json") as staging:
         for name in ("config.json", "spinealign.json", "model.onnx", "novelty.safetensors", "preprocessor_config.json"):
             shutil.copy(source / name, staging)
-        for name, change in (
-            ("config.json", {"id2label": {"0": f"normal {generation}", "1": "fracture"}}),
-            ("spinealign.json", {"seed": generation}),
-        ):
-            content = json.loads((staging / name).read_text()) | change
-            (staging / name).write_text(json.dumps(content))
+        for name in ("config.json", "spinealign.json"):
+            content = (staging / name).read_text().replace('"normal"', f'"normal {generation}"')
+            (staging / name).write_text(json.dumps(json.loads(content) | {"seed": generation}))
     time.sleep(0.1)
 """
 

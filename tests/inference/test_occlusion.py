@@ -9,13 +9,17 @@ from spinealign.checkpoint.engines import Output
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import PreprocessingConfig
 from spinealign.inference.occlusion import HeatMap
+from spinealign.labels import binary_target
 from spinealign.phantoms.axial_neck import draw_phantom
 
 
 class BrightSpotCheckpoint:
     model = name = "bright spot"
     labels = ("normal", "fracture")
-    settings = ModelSettings(preprocessing=PreprocessingConfig(image_size=64, image_mean=(0.0,), image_std=(1.0,)))
+    settings = ModelSettings(
+        target=binary_target("normal", "fracture"),
+        preprocessing=PreprocessingConfig(image_size=64, image_mean=(0.0,), image_std=(1.0,)),
+    )
     novelty = None
 
 

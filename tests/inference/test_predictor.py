@@ -18,6 +18,7 @@ from spinealign import Predictor
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 from spinealign.inference import predictor as predictor_module
 from spinealign.inference import prepared
+from spinealign.labels import target_of_outputs
 from spinealign.phantoms.axial_neck import draw_phantom
 
 
@@ -115,9 +116,9 @@ def test_an_unreadable_image_raises(toy, tmp_path):
 
 def test_the_positive_class_is_decided_by_the_operating_point(toy):
     assert [toy.decide(np.array([0.41, 0.59])), toy.decide(np.array([0.39, 0.61]))] == ["normal", "fracture"]
-    toy.checkpoint.__dict__["settings"] = replace(toy.settings, positive_class="normal")
+    toy.checkpoint.__dict__["settings"] = replace(toy.settings, target=target_of_outputs(toy.labels, positive="normal"))
     assert [toy.decide(np.array([0.59, 0.41])), toy.decide(np.array([0.61, 0.39]))] == ["fracture", "normal"]
-    toy.checkpoint.__dict__["settings"] = replace(toy.settings, positive_class="tumor")
+    toy.checkpoint.__dict__["settings"] = replace(toy.settings, target=target_of_outputs(toy.labels, positive=None))
     assert toy.decide(np.array([0.51, 0.49])) == "normal", "the most probable class"
 
 

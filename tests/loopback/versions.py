@@ -16,8 +16,9 @@ def as_version_1(folder: Path) -> Path:
         The folder.
     """
     settings = json.loads((folder / "spinealign.json").read_text())
-    kept = {name: value for name, value in settings.items() if name not in ("format_version", "task", "positive_class")}
-    old = {"format_version": 1, "conditioning": kept.pop("preprocessing"), **kept}
+    kept = {name: value for name, value in settings.items() if name not in ("format_version", "task", "target")}
+    old = {"format_version": 1, "conditioning": kept.pop("preprocessing"), "decision": kept.pop("decisions")["label"]}
+    old |= kept
     (folder / "spinealign.json").write_text(json.dumps(old, indent=2) + "\n")
     record = json.loads((folder / "metrics.json").read_text())
     collections, training = record.pop("collections", []), record.pop("training", None) or {}

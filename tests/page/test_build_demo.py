@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT
 
 from spinealign.checkpoint.settings import ModelSettings
+from spinealign.labels import binary_target
 
 LAUNCH = """
 import sys
@@ -41,7 +42,7 @@ def launched(tmp_path_factory):
     """Address of a page that Gradio launches itself; its model predicts fracture for every image."""
     folder = tmp_path_factory.mktemp("coin")
     (folder / "config.json").write_text(json.dumps({"id2label": {"0": "normal", "1": "fracture"}}))
-    (folder / "spinealign.json").write_text(ModelSettings().to_json())
+    (folder / "spinealign.json").write_text(ModelSettings(target=binary_target("normal", "fracture")).to_json())
     own = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
     process = subprocess.Popen([sys.executable, "-c", LAUNCH, str(folder)], env=own, stdout=subprocess.PIPE, text=True)
     with process:

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard
 from spinealign.checkpoint.record import CollectionRecord, ModelRecord, TrainingRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import NoveltyConfig
+from spinealign.labels import binary_target
 from spinealign.metrics.evaluation import Evaluation, Evidence
 from spinealign.metrics.registry import format_interval, format_score, percent, score_title
 from spinealign.reporting.model_card import render_card
@@ -23,7 +24,9 @@ HEADINGS = (
     "What it does not know", "Failure cases", "Data", "Training", "Checklist",
 )  # fmt: skip
 
-SETTINGS = ModelSettings(novelty=NoveltyConfig(3.0, {"set": 0.04}, {"set": 0.05}, sources=8))
+SETTINGS = ModelSettings(
+    target=binary_target("normal", "fracture"), novelty=NoveltyConfig(3.0, {"set": 0.04}, {"set": 0.05}, sources=8)
+)
 
 
 def record(collection="set", **changes):
@@ -67,7 +70,7 @@ def test_special_characters_in_names_break_no_table():
 
 
 def test_the_positive_class_is_named_and_never_assumed():
-    card = render_card(record(), replace(SETTINGS, positive_class="dislocation"))
+    card = render_card(record(), replace(SETTINGS, target=binary_target("normal", "dislocation")))
     assert "classified as dislocation" in card
     assert "fracture" not in card
 
@@ -79,7 +82,9 @@ def test_notes_of_the_owner_are_included_unchanged():
 
 def test_a_card_without_optional_parts_has_no_gaps():
     evaluation = replace(record().evaluations[0], accepted=None, sensitivity_by_size=())
-    card = render_card(record(evaluations=(evaluation,), collections=()), ModelSettings())
+    card = render_card(
+        record(evaluations=(evaluation,), collections=()), ModelSettings(target=binary_target("normal", "fracture"))
+    )
     assert "\n\n\n" not in card
     assert "sensitivity_by_size.png" not in card
     assert "does not reject images as unknown" in card
@@ -144,9 +149,9 @@ def test_the_card_states_decision_novelty_and_audit(tiny_checkpoint):
     text = (tiny_checkpoint / "README.md").read_text()
     settings = json.loads((tiny_checkpoint / "spinealign.json").read_text())
     metrics = json.loads((tiny_checkpoint / "metrics.json").read_text())
-    assert f"temperature of **{settings['decision']['temperature']:.3f}**" in text
+    assert f"temperature of **{settings['decisions']['label']['temperature']:.3f}**" in text
     assert f"exceeds **{settings['novelty']['threshold']:.2f}**" in text
-    assert settings["decision"]["note"] in text
+    assert settings["decisions"]["label"]["note"] in text
     for sentence in metrics["collections"][0]["verdict"]:
         assert f"audit: {sentence}" in text
 

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import EnhancementConfig
 from spinealign.errors import CheckpointError
+from spinealign.labels import binary_target
 from spinealign.networks.original import Vgg16Classifier, Vgg16Config
 from spinealign.training.arguments import ModelArguments
 from spinealign.training.backbone import create_backbone
@@ -94,6 +95,10 @@ def test_a_name_without_pretrained_weights_needs_from_scratch(name):
 
 def test_a_checkpoint_of_an_own_class_can_be_trained_further(tmp_path):
     network, preprocessing = create_backbone(ModelArguments("thumbnail_ridge", from_scratch=True))
-    save_network(tmp_path, network, settings=ModelSettings(preprocessing=preprocessing))
+    save_network(
+        tmp_path,
+        network,
+        settings=ModelSettings(target=binary_target("normal", "fracture"), preprocessing=preprocessing),
+    )
     again, _ = create_backbone(ModelArguments(str(tmp_path)))
     torch.testing.assert_close(again.classifier.linear.weight, network.classifier.linear.weight)

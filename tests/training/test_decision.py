@@ -14,6 +14,7 @@ from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
+from spinealign.labels import binary_target
 from spinealign.metrics.calibration import MIN_SOURCES
 from spinealign.metrics.novelty import NoveltyStatistics
 from spinealign.training import decision
@@ -26,7 +27,10 @@ class BrightnessCheckpoint:
     model = name = "brightness"
     remedy = "train it again"
     labels, novelty = ("normal", "fracture"), None
-    settings = ModelSettings(preprocessing=PreprocessingConfig(image_size=SIDE, image_mean=(0.0,), image_std=(1.0,)))
+    settings = ModelSettings(
+        target=binary_target("normal", "fracture"),
+        preprocessing=PreprocessingConfig(image_size=SIDE, image_mean=(0.0,), image_std=(1.0,)),
+    )
 
 
 def brightness(pixel_values):
@@ -135,7 +139,7 @@ def test_temperature_and_operating_point_are_applied(tiny_checkpoint, tmp_path, 
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
     plain = Predictor.from_pretrained(folder)(gray).probabilities
     settings = json.loads((folder / "spinealign.json").read_text())
-    settings["decision"] |= {"temperature": 2.0, "operating_point": 1e-6}
+    settings["decisions"]["label"] |= {"temperature": 2.0, "operating_point": 1e-6}
     (folder / "spinealign.json").write_text(json.dumps(settings))
     changed = Predictor.from_pretrained(folder)(gray)
     odds = plain["fracture"] / plain["normal"]
@@ -145,7 +149,11 @@ def test_temperature_and_operating_point_are_applied(tiny_checkpoint, tmp_path, 
 
 @pytest.mark.parametrize(
     ("section", "content"),
-    [("decision", {"temperature": 0}), ("decision", {"operating_point": 1.5}), ("novelty", {"threshold": -1})],
+    [
+        ("decisions", {"label": {"temperature": 0}}),
+        ("decisions", {"label": {"operating_point": 1.5}}),
+        ("novelty", {"threshold": -1}),
+    ],
 )
 def test_an_impossible_decision_is_a_typed_error(section, content, tiny_checkpoint, tmp_path):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def audit(
     *,
     progress: bool = True,
     seed: int = 0,
-    **options: str | None,
+    **options: Any,
 ) -> Audit:
     """Audit a collection.
 
@@ -89,7 +90,7 @@ def audit(
 def _parts(cohort: Cohort) -> tuple[PartCount, ...]:
     parts: dict[tuple[str | None, str], list[Sample]] = defaultdict(list)
     for sample in cohort:
-        parts[sample.split, sample.label].append(sample)
+        parts[sample.split, str(sample.label)].append(sample)
     ordered = sorted(parts.items(), key=lambda part: ((*SPLITS, None).index(part[0][0]), part[0][1]))
     return tuple(
         PartCount(split, label, len(part), len({item.source for item in part}), _effective_sources(part))

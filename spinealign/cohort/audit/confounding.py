@@ -40,7 +40,7 @@ def series_of_classes(cohort: Cohort) -> tuple[ClassSeries, ...]:
     sources: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for sample in cohort:
         if sample.series is not None:
-            sources[sample.label][sample.series].add(sample.source)
+            sources[str(sample.label)][sample.series].add(sample.source)
     found = []
     for label, series in sorted(sources.items()) if len(sources) > 1 else ():
         others = {name for other, theirs in sources.items() if other != label for name in theirs}
