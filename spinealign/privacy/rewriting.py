@@ -14,11 +14,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.errors import UnsupportedFormatError
 from spinealign.privacy.pseudonyms import read_identity
-from spinealign.reading.dicom import MODALITIES, open_dicom
+from spinealign.reading.dicom import color_frame, decode_frame, open_dicom, read_frame
+from spinealign.reading.header import MODALITIES, FrameHeader
 from spinealign.reading.kinds import DICOM, accepted_kind
 from spinealign.reading.raster import decode_raster
 from spinealign.reading.request import Request
@@ -70,41 +72,54 @@ def rewrite(content: bytes, salt: bytes, *, origin: str) -> bytes:
     Raises:
         ImageError: If the file cannot be read, or its header declares text in the pixels.
     """
+    request = Request(origin)
     if accepted_kind(content, origin) is DICOM:
-        return _rewrite_dicom(content, salt, origin)
-    shown = decode_raster(content, Request(origin))
+        return _rewrite_dicom(content, salt, request)
+    shown = decode_raster(content, request)
+    return _picture(np.asarray(shown), "TIFF" if shown.mode in ("I", "F") else "PNG")  # PNG has whole numbers only
+
+
+def _picture(pixels: NDArray[Any], form: str) -> bytes:
+    """Return a new image file, which has no metadata."""
     stream = BytesIO()
-    form = "TIFF" if shown.mode in ("I", "F") else "PNG"  # PNG has no signed or floating-point numbers
-    Image.fromarray(np.asarray(shown)).save(stream, form)  # a new image, which has no metadata
+    Image.fromarray(pixels).save(stream, form)
     return stream.getvalue()
 
 
-def _rewrite_dicom(content: bytes, salt: bytes, origin: str) -> bytes:
+def _rewrite_dicom(content: bytes, salt: bytes, request: Request) -> bytes:
     from pydicom.dataset import FileMetaDataset
     from pydicom.pixels import apply_modality_lut
-    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, UID_dictionary, generate_uid
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
     patient = read_identity(content, salt).patient
-    with open_dicom(content, Request(origin)) as source:
-        if str(source.get("BurnedInAnnotation") or "").strip().upper() == "YES":
+    with open_dicom(content, request) as source:
+        header = FrameHeader(source)
+        if header.text("BurnedInAnnotation") == "YES":
             raise UnsupportedFormatError(
-                f"{origin} has text in its pixels (BurnedInAnnotation is YES); remove the text or leave the file out."
+                f"{request.origin} has text in its pixels (BurnedInAnnotation is YES); remove the text or leave the "
+                "file out."
             )
-        pixels = source.pixel_array
+        pixels = decode_frame(source, request)
+        if (color := color_frame(source, pixels)) is not None:
+            return _picture(color, "PNG")
+        if pixels.dtype.kind == "f":
+            return _picture(pixels.astype(np.float32), "TIFF")
+        frame = read_frame(source, pixels)
         bits = int(source.BitsStored)
+        target = _allowed(header, salt)
         if table := source.get("ModalityLUTSequence"):
             pixels, bits = apply_modality_lut(pixels, source), int(table[0].LUTDescriptor[2])
-        target = _allowed(source, salt)
-        if table and "RescaleIntercept" in target:  # the table replaces it
-            target.RescaleIntercept, target.RescaleSlope = 0, 1
+            if "RescaleIntercept" in target:  # the table replaces it
+                target.RescaleIntercept, target.RescaleSlope = 0, 1
+        elif frame.padding is not None:
+            for name, value in zip(("PixelPaddingValue", "PixelPaddingRangeLimit"), _ends(pixels[frame.padding])):
+                target.add_new(name, "SS" if pixels.dtype.kind == "i" else "US", value)
         target.Rows, target.Columns = pixels.shape
         target.SamplesPerPixel, target.BitsAllocated, target.BitsStored = 1, 8 * pixels.dtype.itemsize, bits
         target.HighBit, target.PixelRepresentation = bits - 1, int(pixels.dtype.kind == "i")
         target.add_new("PixelData", "OW", pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
         target.SOPInstanceUID = generate_uid(entropy_srcs=[salt.hex(), hashlib.sha256(content).hexdigest()])
-        target.SOPClassUID = source.get("SOPClassUID")
-        if target.SOPClassUID not in UID_dictionary:
-            target.SOPClassUID = SecondaryCaptureImageStorage
+        target.SOPClassUID = _storage_class(header, hounsfield=frame.hounsfield)
         if patient:
             target.PatientID = patient[:16]
         target.PatientIdentityRemoved, target.DeidentificationMethod = "YES", "rewritten by spinealign"
@@ -115,7 +130,23 @@ def _rewrite_dicom(content: bytes, salt: bytes, origin: str) -> bytes:
     return stream.getvalue()
 
 
-def _allowed(source: Dataset, salt: bytes) -> Dataset:
+def _ends(values: NDArray[Any]) -> tuple[int, int]:
+    return int(values.min()), int(values.max())
+
+
+def _storage_class(header: FrameHeader, *, hounsfield: bool) -> str:
+    """Return the class of the copy, which has one frame and no functional groups."""
+    from pydicom.uid import CTImageStorage, MRImageStorage, SecondaryCaptureImageStorage, UID_dictionary
+
+    original = header.text("SOPClassUID")
+    if original in UID_dictionary and not header.has_groups:
+        return original
+    if hounsfield:
+        return CTImageStorage
+    return MRImageStorage if header.modality == "MR" else SecondaryCaptureImageStorage
+
+
+def _allowed(header: FrameHeader, salt: bytes) -> Dataset:
     """Return the numbers and terms of a header, with new UIDs."""
     from pydicom import Dataset
     from pydicom.datadict import dictionary_VR
@@ -124,22 +155,17 @@ def _allowed(source: Dataset, salt: bytes) -> Dataset:
 
     target = Dataset()
     for name in _NUMBERS:
-        values, whole = _texts(source.get(name)), dictionary_VR(name) == "IS"
+        values, whole = header.texts(name), dictionary_VR(name) == "IS"
         if values and all(map(_NUMBER.fullmatch, values)):
             with suppress(ValueError, OverflowError):  # such as 1.5.2
                 setattr(target, name, [int(float(v)) if whole else DSfloat(v, auto_format=True) for v in values])
     for name, terms in _TERMS.items():
-        if values := [value for value in _texts(source.get(name)) if value in terms]:
+        if values := [value for value in header.texts(name) if value in terms]:
             setattr(target, name, values)
     for name, default in (("Modality", "OT"), ("PhotometricInterpretation", "MONOCHROME2")):
-        if source.get(name) and name not in target:
+        if header.texts(name) and name not in target:
             setattr(target, name, default)
     for name in _UIDS:
-        if source.get(name):
-            setattr(target, name, generate_uid(entropy_srcs=[salt.hex(), str(source[name].value)]))
+        if values := header.texts(name):
+            setattr(target, name, generate_uid(entropy_srcs=[salt.hex(), values[0]]))
     return target
-
-
-def _texts(value: Any) -> list[str]:
-    values = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else value
-    return [str(item).strip() for item in values if item is not None]

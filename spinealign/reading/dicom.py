@@ -1,26 +1,55 @@
-"""Reader of single-frame DICOM images. Nothing that identifies the patient leaves this module."""
+"""Reader of DICOM images, frame by frame. Nothing that identifies the patient leaves this module."""
 
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.muting import muted
 from spinealign.imaging.slice import Slice
+from spinealign.reading.codestreams import coded_size
+from spinealign.reading.header import FrameHeader, Window
+from spinealign.reading.raster import read_array, read_pillow
 from spinealign.reading.request import Request
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-# Defined terms for images (DICOM PS3.3 C.7.3.1.1.1). Other text is not passed on: it could be a name.
-MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "PX", "RF", "RG", "US", "XA"})
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_INFLATED_BYTES, _INFLATED_RATIO = 64 * 1024**2, 100  # a larger and denser file is a decompression bomb
+_BLACK_HU = -1000.0  # air
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Rescaled values of one gray frame, before they are mapped to gray levels.
+
+    Attributes:
+        values: HU, or values that the modality defines, float32 of shape (H, W).
+        padding: True for pixels outside of the image; None if there are none.
+        hounsfield: Whether the values are HU.
+        window: Values that are shown as black and white.
+        assumed: Whether white is only the largest value that can be stored.
+        header: Elements of the frame.
+    """
+
+    values: NDArray[np.float32]
+    padding: NDArray[np.bool_] | None
+    hounsfield: bool
+    window: Window
+    assumed: bool
+    header: FrameHeader
 
 
 def is_dataset(source: object) -> bool:
@@ -30,40 +59,42 @@ def is_dataset(source: object) -> bool:
 
 
 def read_dicom(content: bytes, request: Request) -> Slice:
-    """Decode a single-frame image.
+    """Decode a frame of an image.
 
     CT is rescaled to HU (DICOM PS3.3 C.7.6.16.2.9, C.11.1) and not inverted for MONOCHROME1, which concerns the display
     only. Images of other modalities are windowed by their header or, without a window, scaled from 0 to the largest
-    value of `BitsStored`, and inverted for MONOCHROME1.
+    value of `BitsStored`, and inverted for MONOCHROME1. Secondary captures are gray levels. Color is read as in other
+    image files, and padding is black.
 
     Raises:
         UnreadableImageError: If the file is damaged.
-        UnsupportedFormatError: If it contains no image, several frames, or color.
+        UnsupportedFormatError: If it contains no image, or several frames of which none is requested.
     """
     with open_dicom(content, request) as dataset:
-        return _slice_from(dataset, request.origin)
+        return _slice_from(dataset, request)
 
 
 def read_dataset(dataset: Dataset, request: Request) -> Slice:
-    """Decode a dataset of pydicom; as `read_dicom`."""
-    with _typed_errors(request.origin):
+    """Decode a frame of a dataset of pydicom; as `read_dicom`."""
+    with typed_errors(request):
         _check_image(dataset, request)
-        return _slice_from(dataset, request.origin)
+        return _slice_from(dataset, request)
 
 
 @contextmanager
 def open_dicom(content: bytes, request: Request) -> Iterator[Dataset]:
-    """Open a single-frame gray image; in the block, pydicom is muted and its errors become those of `read_dicom`."""
+    """Open an image; in the block, pydicom is muted and its errors become those of `read_dicom`."""
     import pydicom
 
-    with _typed_errors(request.origin):
+    with typed_errors(request):
+        _check_deflated(content, request)
         dataset = pydicom.dcmread(BytesIO(content), force=True)
         _check_image(dataset, request)
         yield dataset
 
 
 @contextmanager
-def _typed_errors(origin: str) -> Iterator[None]:
+def typed_errors(request: Request) -> Iterator[None]:
     """Mute pydicom, and turn any exception into an `ImageError`: it raises many types for damaged files."""
     try:
         with muted():
@@ -72,76 +103,150 @@ def _typed_errors(origin: str) -> Iterator[None]:
         raise
     except Exception as error:  # the text may quote the header
         raise UnreadableImageError(
-            f"{origin} is damaged or uses an unknown DICOM compression ({type(error).__name__}); export it again."
+            f"{request.origin} is damaged or uses an unknown DICOM compression ({type(error).__name__}); export it "
+            "again."
         ) from None
 
 
-def _check_image(dataset: Dataset, request: Request) -> None:
-    origin = request.origin
-    if "PixelData" not in dataset:
-        raise UnsupportedFormatError(f"{origin} is a DICOM object without an image; pass an image file.")
-    if int(dataset.get("NumberOfFrames") or 1) > 1:
-        raise UnsupportedFormatError(f"{origin} has several frames; pass one frame as an array.")
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise UnsupportedFormatError(f"{origin} is a color image; pass a gray image.")
+def decode_frame(dataset: Dataset, request: Request) -> NDArray[Any]:
+    """Return the stored values of a frame, of shape (H, W), or (H, W, 3) for color in RGB, as pydicom decodes them."""
+    from pydicom.encaps import get_frame
+    from pydicom.pixels import pixel_array
+
+    frame = request.frame_of(frame_count(dataset))
     request.check_size(int(dataset.Rows), int(dataset.Columns))
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        coded = coded_size(get_frame(dataset.PixelData, frame, number_of_frames=frame_count(dataset)))
+        request.check_size(*coded or (0, 0))
+    return pixel_array(dataset, index=frame)
 
 
-def _slice_from(dataset: Dataset, origin: str) -> Slice:
+def frame_count(dataset: Dataset) -> int:
+    """Return the number of frames of an image."""
+    return int(dataset.get("NumberOfFrames") or 1)
+
+
+def read_frame(dataset: Dataset, stored: NDArray[Any], *, frame: int = 0) -> Frame:
+    """Rescale the stored values of a gray frame, of shape (H, W)."""
     from pydicom.pixels import apply_modality_lut
 
-    values = np.asarray(apply_modality_lut(dataset.pixel_array, dataset), np.float32)
-    spacing_mm = _spacing(dataset)
-    if _is_ct(dataset):
-        return Slice(values, unit="HU", spacing_mm=spacing_mm, modality="CT", origin=origin)
-    modality = str(dataset.get("Modality") or "")
-    known = modality if modality in MODALITIES else None
-    levels, assumed_white = _displayed(dataset, values)
-    return Slice(levels, spacing_mm=spacing_mm, modality=known, origin=origin, assumed_white=assumed_white)
+    header = FrameHeader(dataset, frame)
+    rescale, table = header.rescale, dataset.get("ModalityLUTSequence")
+    bits = int(table[0].LUTDescriptor[2]) if table else int(dataset.get("BitsStored") or 32)
+    hounsfield = header.is_hounsfield(rescale, bits)
+    ignored = not hounsfield and header.is_capture(bits)
+    if table:
+        values, ends = apply_modality_lut(stored, dataset), np.array([0, 2**bits - 1])
+    else:
+        ends = np.array([0, 2 ** (bits - int(dataset.get("PixelRepresentation") or 0)) - 1])
+        slope, intercept = (1.0, 0.0) if rescale is None or ignored else rescale
+        values, ends = stored * slope + intercept, ends * slope + intercept
+    window = header.window
+    if window and ignored and not ends[0] - 1 <= window.black < window.white <= ends[1] + 1:
+        window = None  # of the values before the capture
+    inverted = header.text("PhotometricInterpretation") == "MONOCHROME1"
+    assumed = not (window or inverted) and bits > 8
+    window = window or Window(float(ends[0]), float(ends[1]))
+    return Frame(values.astype(np.float32), _padding(header, stored), hounsfield, window, assumed, header)
 
 
-def _is_ct(dataset: Dataset) -> bool:
-    """Return whether the rescaled values are HU.
+def display(frame: Frame) -> NDArray[np.float32]:
+    """Return gray levels as a viewer shows them, from 0 to 255."""
+    black, white, sigmoid = frame.window
+    share = (frame.values - black) / (white - black)
+    if sigmoid:
+        share = 1 / (1 + np.exp(-4 * (share - 0.5)))
+    levels = np.clip(share * 255, 0, 255)
+    if frame.header.text("PhotometricInterpretation") == "MONOCHROME1":
+        levels = 255 - levels
+    return (levels if frame.padding is None else np.where(frame.padding, 0, levels)).astype(np.float32)
 
-    A screenshot of a CT has no rescale, and the RSNA 2022 files have no modality.
-    """
-    from pydicom.uid import CTImageStorage
 
-    if "RescaleIntercept" not in dataset:
-        return False
-    if modality := dataset.get("Modality"):
-        return str(modality) == "CT"
-    return (
-        dataset.get("SOPClassUID") == CTImageStorage
-        or dataset.get("RescaleType") == "HU"
-        or float(dataset.RescaleIntercept or 0) <= -1000
+def hounsfield(frame: Frame) -> NDArray[np.float32]:
+    """Return HU, with padding at most as bright as air."""
+    if frame.padding is None:
+        return frame.values
+    return np.where(frame.padding, np.minimum(frame.values, _BLACK_HU), frame.values).astype(np.float32)
+
+
+def _slice_from(dataset: Dataset, request: Request) -> Slice:
+    stored = decode_frame(dataset, request)
+    color = color_frame(dataset, stored)
+    index = request.frame or 0
+    if color is not None:
+        header = FrameHeader(dataset, index)
+        image = read_pillow(Image.fromarray(color), request)
+    elif stored.dtype.kind == "f":
+        header = FrameHeader(dataset, index)
+        image = read_array(stored, request)
+    else:
+        frame = read_frame(dataset, stored, frame=index)
+        header = frame.header
+        if frame.hounsfield:
+            image = Slice(hounsfield(frame), unit="HU", origin=request.origin)
+        else:
+            white = abs(frame.window.white - frame.window.black) if frame.assumed else None
+            image = Slice(display(frame), origin=request.origin, assumed_white=white)
+    number = header.number("InstanceNumber") if frame_count(dataset) == 1 else index + 1
+    return replace(
+        image,
+        spacing_mm=header.spacing_mm,
+        modality="CT" if image.unit == "HU" else header.modality,
+        position_mm=header.position_mm,
+        orientation=header.orientation,
+        instance=None if number is None else int(number),
+        notes=tuple(header.notes),
     )
 
 
-def _displayed(dataset: Dataset, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], float | None]:
-    """Return gray levels as a viewer shows them, and the value of white if it is not known from a window."""
-    from pydicom.pixels import apply_modality_lut, apply_windowing
+def color_frame(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Return a color frame as RGB of shape (H, W, 3), and a palette applied; None for a gray frame."""
+    from pydicom.pixels import apply_color_lut
 
-    bits = int(dataset.BitsStored)
-    windowed = dataset.get("WindowCenter") not in (None, "") and dataset.get("WindowWidth") not in (None, "")
-    if windowed:
-        black, white = apply_windowing(np.array([-1e9, 1e9]), dataset)  # beyond both ends of any window
-        values = apply_windowing(values, dataset)
-    elif table := dataset.get("ModalityLUTSequence"):
-        bits = int(table[0].LUTDescriptor[2])
-        black, white = 0, 2**bits - 1
-    else:
-        largest = 2 ** (bits - int(dataset.PixelRepresentation)) - 1
-        black, white = apply_modality_lut(np.array([0, largest]), dataset)
-    levels = np.clip((values - float(black)) * (255 / float(white - black)), 0, 255).astype(np.float32)
-    inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    assumed = not (windowed or inverted) and bits > 8
-    return (255 - levels if inverted else levels), (float(abs(white - black)) if assumed else None)
-
-
-def _spacing(dataset: Dataset) -> tuple[float, float] | None:
-    spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
-    if not spacing or len(spacing) != 2:
+    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR" and stored.ndim == 2:
+        stored = apply_color_lut(stored, dataset)[..., :3]
+        return (stored >> 8).astype(np.uint8) if stored.dtype == np.uint16 else stored
+    if stored.ndim == 2:
         return None
-    rows, columns = (float(value) for value in spacing)
-    return (rows, columns) if rows > 0 and columns > 0 else None
+    if stored.dtype != np.uint8 or stored.shape[2] != 3:
+        raise UnsupportedFormatError("The image has more than 8 bits per color channel; export it with 8 bits.")
+    return stored
+
+
+def _check_image(dataset: Dataset, request: Request) -> None:
+    if not any(name in dataset for name in _PIXELS):
+        raise UnsupportedFormatError(f"{request.origin} is a DICOM object without an image; pass an image file.")
+    if int(dataset.get("SamplesPerPixel") or 1) > 1 and str(dataset.get("PhotometricInterpretation")).startswith(
+        "MONO"
+    ):
+        raise UnsupportedFormatError(f"{request.origin} is declared as gray and as color; export it again.")
+
+
+def _check_deflated(content: bytes, request: Request) -> None:
+    """Inflate a deflated file within limits, before pydicom inflates it without any.
+
+    Raises:
+        UnreadableImageError: If it is a decompression bomb.
+    """
+    if _DEFLATED not in content[:1024] or content[128:132] != b"DICM":
+        return
+    start = 144 + int.from_bytes(content[140:144], "little")  # after the file meta information
+    limit = max(_INFLATED_BYTES, _INFLATED_RATIO * len(content))
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    if len(inflater.decompress(content[start:], limit + 1)) > limit:
+        raise UnreadableImageError(
+            f"{request.origin} grows beyond {limit:,} bytes when it is unpacked; export it again."
+        )
+
+
+def _padding(header: FrameHeader, stored: NDArray[Any]) -> NDArray[np.bool_] | None:
+    if header.padding is None or stored.dtype.kind not in "iu":
+        return None
+    low, high = header.padding
+    wrap = 2.0 ** (8 * stored.dtype.itemsize)  # the value may be written with the wrong sign
+    if stored.dtype.kind == "i" and high >= wrap / 2:
+        low, high = low - wrap, high - wrap
+    elif stored.dtype.kind == "u" and low < 0:
+        low, high = low + wrap, high + wrap
+    found = (stored >= low) & (stored <= high)
+    return found if found.any() else None

@@ -47,7 +47,8 @@ class Request:
         """
         if self.frame is None and count > 1:
             raise UnsupportedFormatError(
-                f"{self.origin} has {count} frames; save one frame, pass frame=0 to {count - 1}, or use read_volume."
+                f"{self.origin} has several frames ({count}); save one frame, pass frame=0 to {count - 1}, or use "
+                "read_volume."
             )
         if self.frame is not None and not 0 <= self.frame < count:
             frames = "one frame, number 0" if count == 1 else f"frames 0 to {count - 1}"

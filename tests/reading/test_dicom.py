@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from threading import Barrier, Event
@@ -112,6 +113,182 @@ def test_unusable_file_raises_without_naming_the_patient(changes, error, words):
         read_slice(ct_slice(STORED, **changes))
     assert "Smith" not in str(caught.value)
     assert caught.value.__cause__ is None or "Smith" not in str(caught.value.__cause__)
+
+
+def enhanced(frames: np.ndarray, **changes) -> bytes:
+    """Return an enhanced CT with rescale and geometry in functional groups, 2 mm between the frames."""
+    shared, transformation, measures, orientation = Dataset(), Dataset(), Dataset(), Dataset()
+    transformation.RescaleSlope, transformation.RescaleIntercept, transformation.RescaleType = 1, -1024, "HU"
+    measures.PixelSpacing, orientation.ImageOrientationPatient = [0.5, 0.25], [1, 0, 0, 0, 1, 0]
+    shared.PixelValueTransformationSequence, shared.PixelMeasuresSequence = [transformation], [measures]
+    shared.PlaneOrientationSequence = [orientation]
+    places = []
+    for number in range(len(frames)):
+        place, group = Dataset(), Dataset()
+        place.ImagePositionPatient = [-10, -20, 2 * number]
+        group.PlanePositionSequence = [place]
+        places.append(group)
+    groups = {"SharedFunctionalGroupsSequence": [shared], "PerFrameFunctionalGroupsSequence": places}
+    return ct_slice(
+        frames[0], NumberOfFrames=len(frames), SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", RescaleSlope=None,
+        RescaleIntercept=None, PixelSpacing=None, PixelData=frames.astype("<i2").tobytes(), **groups, **changes,
+    )  # fmt: skip
+
+
+def test_enhanced_ct_is_read_frame_by_frame_in_hounsfield_units():
+    frames = np.stack([STORED, STORED + 7, STORED + 9])
+    content = enhanced(frames)
+    for number in range(3):
+        image = read_slice(content, frame=number)
+        np.testing.assert_array_equal(image.pixels, frames[number] - 1024)
+        assert (image.unit, image.spacing_mm, image.instance) == ("HU", (0.5, 0.25), number + 1)
+        assert image.position_mm == (-10, -20, 2 * number)
+        assert image.orientation == (1, 0, 0, 0, 1, 0)
+    single = read_slice(enhanced(frames[:1]))
+    np.testing.assert_array_equal(single.pixels, frames[0] - 1024)
+    with pytest.raises(UnsupportedFormatError, match="frames 0 to 2; there is no frame 3"):
+        read_slice(content, frame=3)
+
+
+def raw(name: str, text: str) -> bytes:
+    """Return a CT file with any text as the value of a numeric element."""
+    filler = ["7654321", "1234567"] if name == "PixelSpacing" else ["7654321"]
+    written = "\\".join(filler)
+    return ct_slice(STORED, **{"WindowCenter": 40, name: filler}).replace(
+        written.encode(), text.encode().ljust(len(written))
+    )
+
+
+BAD_VALUES = {
+    "comma in the spacing": ("PixelSpacing", "0,5\\0,5"),
+    "one spacing": ("PixelSpacing", "0.5"),
+    "window of width 0": ("WindowWidth", "0"),
+    "words for a window": ("WindowWidth", "wide"),
+    "slope of 0": ("RescaleSlope", "0"),
+}
+
+
+@pytest.mark.parametrize(("name", "text"), BAD_VALUES.values(), ids=BAD_VALUES)
+def test_bad_optional_value_is_ignored_with_a_note(name, text):
+    image = read_slice(raw(name, text))
+    np.testing.assert_array_equal(image.pixels, STORED - 1024)
+    assert any(name in note and "ignored" in note for note in image.notes)
+    if name == "PixelSpacing":
+        assert image.spacing_mm is None
+
+
+@pytest.mark.parametrize("text", ["", "-1024,0"])
+def test_ct_without_a_usable_intercept_is_in_gray_levels(text):
+    image = read_slice(raw("RescaleIntercept", text))
+    assert (image.unit, image.assumed_white) == ("display", 2**15 - 1)
+    assert any("RescaleIntercept" in note for note in image.notes)
+
+
+def test_unknown_voi_function_is_read_as_linear():
+    changes = {"Modality": "MR", "WindowCenter": 400, "WindowWidth": 800}
+    plain, odd = (read_slice(ct_slice(STORED, **changes, **more)) for more in ({}, {"VOILUTFunction": "CUBIC"}))
+    np.testing.assert_array_equal(plain.pixels, odd.pixels)
+    assert odd.notes == ("VOILUTFunction is unknown and was ignored.",)
+
+
+def test_sigmoid_window_is_applied():
+    image = read_slice(
+        ct_slice(STORED, Modality="MR", RescaleIntercept=0, WindowCenter=400, WindowWidth=200, VOILUTFunction="SIGMOID")
+    )
+    np.testing.assert_allclose(image.pixels, 255 / (1 + np.exp(-4 * (STORED - 400) / 200)), atol=1e-2)
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_padding_is_black(modality):
+    stored = STORED.copy() + 1000
+    stored[0, :3] = [3000, 3005, 3010]
+    image = read_slice(
+        ct_slice(stored, Modality=modality, WindowCenter=1000, WindowWidth=800, PixelPaddingValue=3000,
+                 PixelPaddingRangeLimit=3005)
+    )  # fmt: skip
+    black = -1000 if modality == "CT" else 0
+    assert image.pixels[0, :2].tolist() == [black, black]
+    assert image.pixels[0, 2] == (3010 - 1024 if modality == "CT" else 255)
+
+
+CAPTURE = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0, "RescaleIntercept": None,
+           "RescaleSlope": None, "SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}  # fmt: skip
+GRAY = (STORED % 256).astype(np.uint8)
+CAPTURES = {
+    "no rescale": {},
+    "rescale of the CT": {"RescaleIntercept": -1024, "RescaleSlope": 1},
+    "rescale US": {"RescaleIntercept": 0, "RescaleSlope": 1, "RescaleType": "US"},
+    "window of the CT": {"RescaleIntercept": -1024, "RescaleSlope": 1, "WindowCenter": 40, "WindowWidth": 400},
+    "CT class": {"RescaleIntercept": -1024, "RescaleSlope": 1, "SOPClassUID": CTImageStorage},
+    "window of the capture": {"WindowCenter": 128, "WindowWidth": 256},
+}
+
+
+@pytest.mark.parametrize("changes", CAPTURES.values(), ids=CAPTURES)
+def test_secondary_capture_of_a_ct_holds_gray_levels(changes):
+    image = read_slice(ct_slice(GRAY, **{**CAPTURE, **changes, "PixelData": GRAY.tobytes()}))
+    assert image.unit == "display"
+    np.testing.assert_allclose(image.pixels, GRAY, atol=1e-3)
+
+
+def test_deep_capture_that_kept_its_rescale_holds_gray_levels():
+    image = read_slice(ct_slice(STORED, SOPClassUID="1.2.840.10008.5.1.4.1.1.7"))
+    assert (image.unit, image.assumed_white) == ("display", 2**15 - 1)
+
+
+def test_color_capture_is_read_like_the_same_png():
+    color = np.stack([GRAY, GRAY // 2, GRAY], axis=-1)
+    stream = BytesIO()
+    Image.fromarray(color).save(stream, "PNG")
+    content = ct_slice(GRAY, **{**CAPTURE, "SamplesPerPixel": 3, "PhotometricInterpretation": "RGB",
+                                "PlanarConfiguration": 0, "PixelData": color.tobytes()})  # fmt: skip
+    one, other = read_slice(content), read_slice(stream.getvalue())
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert one.color == other.color > 0
+    assert one.spacing_mm == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("scale", [256, 257])
+def test_palette_becomes_gray(scale):
+    table = (np.arange(256)[::-1] * scale).astype("<u2").tobytes()
+    palette = {f"{name}PaletteColorLookupTableData": table for name in ("Red", "Green", "Blue")}
+    lengths = {f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16] for name in ("Red", "Green", "Blue")}
+    content = ct_slice(GRAY, **{**CAPTURE, **palette, **lengths, "PhotometricInterpretation": "PALETTE COLOR",
+                                "PixelData": GRAY.tobytes()})  # fmt: skip
+    np.testing.assert_array_equal(read_slice(content).pixels, 255 - GRAY)
+
+
+def test_dataset_is_read_like_its_file():
+    dataset = pydicom.dcmread(BytesIO(ct_slice(STORED)))
+    image = read_slice(dataset)
+    np.testing.assert_array_equal(image.pixels, STORED - 1024)
+    assert "PixelData" in dataset
+
+
+def test_deflated_bomb_is_refused():
+    content = ct_slice(STORED)
+    start = 144 + int.from_bytes(content[140:144], "little")
+    deflater = zlib.compressobj(wbits=-15)
+    zeros = b"".join(deflater.compress(bytes(1024**2)) for _ in range(80)) + deflater.flush()
+    deflated = content[:start].replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99")
+    deflated = deflated.replace(b"\x02\0\x10\0UI\x14\0", b"\x02\0\x10\0UI\x16\0")
+    length = int.from_bytes(content[140:144], "little") + 2
+    with pytest.raises(UnreadableImageError, match="when it is unpacked"):
+        read_slice(deflated[:140] + length.to_bytes(4, "little") + deflated[144:] + zeros)
+
+
+def test_size_in_the_coded_data_is_checked_before_decoding():
+    stream = BytesIO()
+    Image.fromarray(GRAY).save(stream, "JPEG2000")
+    coded = bytearray(stream.getvalue())
+    start = coded.index(b"\xff\x51") + 6
+    coded[start : start + 8] = (60_000).to_bytes(4, "big") * 2
+    dataset = pydicom.dcmread(BytesIO(ct_slice(GRAY, **CAPTURE)))
+    dataset.PixelData = pydicom.encaps.encapsulate([bytes(coded)])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.JPEG2000Lossless
+    with pytest.raises(UnreadableImageError, match="60,000 x 60,000 pixels"):
+        read_slice(dataset)
 
 
 def test_slice_contains_no_identifier():

@@ -183,7 +183,7 @@ def test_pages_of_a_tiff_are_read_by_number(gray):
     pages = [Image.fromarray(gray + np.uint8(number)) for number in range(3)]
     content = saved(pages[0], format="TIFF", save_all=True, append_images=pages[1:])
     np.testing.assert_array_equal(read_slice(content, frame=2).pixels, gray + np.uint8(2))
-    with pytest.raises(UnsupportedFormatError, match="3 frames; save one frame, pass frame=0 to 2"):
+    with pytest.raises(UnsupportedFormatError, match="save one frame, pass frame=0 to 2"):
         read_slice(content)
     with pytest.raises(UnsupportedFormatError, match="frames 0 to 2; there is no frame 3"):
         read_slice(content, frame=3)
