@@ -110,7 +110,7 @@ def _curve(predictor: Predictor, explained: HeatMap, order: NDArray[np.floating]
     rank = np.argsort(np.argsort(order, kind="stable"), kind="stable").reshape(intensity.shape) / intensity.size
     images = [np.where(rank < share, blurred, intensity) for share in DELETED]
     pixel_values = np.stack([normalize(image, predictor.preprocessing) for image in images])
-    return predictor.calibrate(predictor.run(pixel_values).logits)[:, predictor.labels.index(explained.label)]
+    return predictor.probabilities(predictor.run(pixel_values).logits)[0][:, predictor.labels.index(explained.label)]
 
 
 if __name__ == "__main__":

@@ -137,6 +137,15 @@ class Target:
         return tuple(names)
 
     @property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """Label and class of each output, as indices; an output with a log-odds has the positive class."""
+        return tuple(
+            (number, label.positive_index if columns.stop - columns.start == 1 else place)
+            for number, (label, columns) in enumerate(zip(self.labels, self.columns))
+            for place in range(columns.stop - columns.start)
+        )
+
+    @property
     def columns(self) -> tuple[slice, ...]:
         """Outputs of each label."""
         widths = [1 if self.has_several and label.kind == "binary" else len(label.classes) for label in self.labels]

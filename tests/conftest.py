@@ -265,6 +265,52 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def models_of_every_kind(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Checkpoint of each problem type: one untrained network with five outputs, which mean something else in each."""
+    import json
+
+    import torch
+    from transformers import ViTConfig, ViTForImageClassification
+
+    from spinealign.checkpoint.settings import ModelSettings
+    from spinealign.config import DecisionConfig, PreprocessingConfig
+    from spinealign.labels import Label, Target
+    from spinealign.training.saving import save_network
+
+    findings = tuple(Label(name, "binary", ("no", "yes"), "yes") for name in ("narrowing", "bulging"))
+    several = tuple(Label(f"finding {number}", "binary", ("0", "1"), "1") for number in range(5))
+    targets = [
+        Target("multi_class", (Label("label", "multi_class", ("a", "b", "c", "d", "e")),)),
+        Target("ordinal", (Label("label", "ordinal", ("1", "2", "3", "4", "5")),)),
+        Target("multi_label", several),
+        Target("mixed", (Label("pfirrmann", "ordinal", ("1", "2", "3")), *findings)),
+    ]
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    network = ViTForImageClassification(ViTConfig(image_size=64, patch_size=16, num_labels=5, **shape))
+    network.classifier.weight.data *= 20  # so that images differ
+    network.classifier.bias.data = torch.tensor([-3.0, 0.0, 1.0, 4.0, -4.0])
+    made: dict[str, Path] = {}
+    for target in targets:
+        folder = tmp_path_factory.mktemp("kinds") / target.problem_type
+        decisions = {label.name: DecisionConfig(1.5, 0.3) for label in target.labels}
+        settings = ModelSettings(target=target, preprocessing=PreprocessingConfig(image_size=64), decisions=decisions)
+        if made:
+            shutil.copytree(next(iter(made.values())), folder)
+            (folder / "spinealign.json").write_text(settings.to_json())
+        else:
+            folder.mkdir()
+            save_network(folder, network, settings=settings)
+        config = json.loads((folder / "config.json").read_text())
+        names = dict(enumerate(target.outputs))
+        kind = "multi_label_classification" if target.has_several else "single_label_classification"
+        config |= {"id2label": names, "label2id": {name: place for place, name in names.items()}, "problem_type": kind}
+        (folder / "config.json").write_text(json.dumps(config))
+        made[target.problem_type] = folder
+    return made
+
+
+@pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> Iterator[ServedPage]:
     """Page with every option, for all tests that do not need a page of their own."""
     words = ("--model", str(toy_model), "--allow_models", "--mcp", "--hostnames", "neck.example.org")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import shlex
@@ -7,8 +8,10 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import training_words
+from PIL import Image
 
 from spinealign._version import __version__
 from spinealign.cli import main
@@ -43,7 +46,9 @@ def test_predict_prints_json_lines_and_continues_after_errors(capsys, tmp_path, 
     error, answer = (json.loads(line) for line in out.splitlines())
     assert status == 1
     assert list(error) == ["path", "error"]
-    assert list(answer) == ["path", "label", "confidence", "probabilities", "accepted", "rejection_reasons", "model"]
+    assert list(answer) == [
+        "path", "label", "confidence", "probabilities", "findings", "accepted", "rejection_reasons", "model",
+    ]  # fmt: skip
     assert answer["path"] == str(slice_png)
 
 
@@ -51,6 +56,31 @@ def test_predict_shows_a_bad_file_in_the_table(capsys, tmp_path, slice_png):
     status, out, _ = run(capsys, "predict", str(slice_png), str(tmp_path / "nothing.png"))
     assert status == 1
     assert "error: There is no file" in out
+
+
+def test_predict_prints_every_label_as_table_json_and_csv(capsys, slice_png, models_of_every_kind):
+    words = ("predict", str(slice_png), "--model", str(models_of_every_kind["mixed"]))
+    lines = run(capsys, *words)[1].splitlines()
+    assert lines[0].split() == ["file", "label", "finding", "confidence", "expected", "grade", "accepted"]
+    assert [line.removeprefix(str(slice_png)).split()[0] for line in lines[1:]] == ["pfirrmann", "narrowing", "bulging"]
+    answer = json.loads(run(capsys, *words, "--json")[1])
+    assert [finding["name"] for finding in answer["findings"]] == ["pfirrmann", "narrowing", "bulging"]
+    (row,) = csv.DictReader(run(capsys, *words, "--csv")[1].splitlines())
+    assert row["label"] == answer["label"]
+    assert float(row["expected_grade_pfirrmann"]) == pytest.approx(answer["findings"][0]["expected_grade"], abs=1e-6)
+    assert float(row["probability_bulging"]) == pytest.approx(answer["probabilities"]["bulging"], abs=1e-6)
+
+
+def test_predict_applies_the_white_of_the_command(capsys, tmp_path, gray, toy_model):
+    for name, depth in (("full", 65535), ("twelve", 4095)):
+        values = (gray.astype(float) / 255 * depth).astype(np.uint16)
+        Image.fromarray(values).save(tmp_path / f"{name}.png")
+    words = ("predict", str(tmp_path), "--json", "--model", str(toy_model))
+    assumed = [json.loads(line)["probabilities"] for line in run(capsys, *words)[1].splitlines()]
+    told = [json.loads(line)["probabilities"] for line in run(capsys, *words, "--white", "4095")[1].splitlines()]
+    assert told[1] == pytest.approx(assumed[0], abs=0.05)
+    assert abs(assumed[1]["fracture"] - assumed[0]["fracture"]) > 0.3
+    assert "white must be positive" in run(capsys, *words, "--white", "0")[2]
 
 
 def test_predict_passes_over_what_is_not_an_image_in_a_folder(capsys, tmp_path, slice_png, toy_model):

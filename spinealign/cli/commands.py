@@ -23,7 +23,7 @@ def predict(options: Namespace) -> int:
 
     from spinealign.reading.discovery import expand_paths
     from spinealign.reporting.heat_maps import HeatMapFolder
-    from spinealign.reporting.prediction_text import format_predictions
+    from spinealign.reporting.prediction_text import format_predictions, predictions_csv
 
     paths, passed = expand_paths(options.paths)
     if passed:
@@ -34,7 +34,7 @@ def predict(options: Namespace) -> int:
     heat_maps = HeatMapFolder(Path(options.explain)) if options.explain else None
     failed, shown = 0, []
     try:
-        items = predictor.predict_many(paths, explain=heat_maps is not None)
+        items = predictor.predict_many(paths, explain=heat_maps is not None, white=options.white)
         for item in tqdm(items, total=len(paths), unit="image", leave=False, disable=None, delay=1.0):
             error = isinstance(item, ImageError)
             failed += error
@@ -47,7 +47,7 @@ def predict(options: Namespace) -> int:
                 shown.append(item)
     finally:  # an interrupted run prints the finished part
         if shown:
-            print(format_predictions(shown))
+            print(predictions_csv(shown).rstrip() if options.csv else format_predictions(shown))
     return 1 if failed else 0
 
 

@@ -83,8 +83,13 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     predict.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder or glob such as 'scans/**/*.dcm'")
     _add_engine(predict)
-    predict.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
-    predict.add_argument("--explain", metavar="DIR", help="write a heat map of each image into this folder")
+    predict.add_argument(
+        "--white", type=float, help="value shown as white in gray images of 16 bits that use fewer, such as 4095"
+    )
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
+    form.add_argument("--csv", action="store_true", help="print CSV instead of a table")
+    predict.add_argument("--explain", metavar="DIR", help="write the heat maps of each image into this folder")
 
     demo = add(commands.demo, "predict two phantoms and an image that is not CT")
     demo.add_argument(

@@ -103,7 +103,7 @@ def cross_evaluate(model: Model, data: Data, *, folds: int, progress: bool = Tru
     _warn(task, scored, "all")
     index, threshold = finding_index(task.predictor), task.predictor.settings.decision.operating_point
     logits = network_output(task.predictor, loaded, progress=progress).logits
-    result = cross_score(task.predictor.calibrate(logits)[:, index], loaded, fold=fold, threshold=threshold)
+    result = cross_score(task.predictor.probabilities(logits)[0][:, index], loaded, fold=fold, threshold=threshold)
     return replace(result, pooled=replace(result.pooled, training_overlap=task.overlap(scored)))
 
 

@@ -52,7 +52,7 @@ def score(
     index, threshold = finding_index(predictor), predictor.settings.decision.operating_point
     if output is None:
         output = network_output(predictor, part, progress=progress)
-    probability = predictor.calibrate(output.logits)[:, index]
+    probability = predictor.probabilities(output.logits)[0][:, index]
     evidence = evidence_of(part, name, train=None if name == "train" else loaded.part("train"))
     distance, limit = predictor.measure_novelty(output.features), predictor.settings.novelty
     known = np.ones(len(probability), bool) if distance is None or limit is None else distance <= limit.threshold

@@ -19,6 +19,7 @@ from spinealign.errors import CheckpointError, MissingDependencyError, require, 
 from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.repository import Commit, Repository
 from spinealign.inference.predictor import Predictor
+from spinealign.page.models import check_binary
 from spinealign.reporting.space_card import render_space_card
 from spinealign.reporting.templates import render
 from spinealign.writing import new_folder
@@ -40,7 +41,8 @@ def build_space(
         title: Title of the Space.
 
     Raises:
-        CheckpointError: If the model does not exist, has no ONNX weights, or is a folder that cannot be published.
+        CheckpointError: If the model does not exist, is not binary, has no ONNX weights, or is a folder that cannot be
+            published.
         FileExistsError: If the folder is not empty.
         MissingDependencyError: If Gradio is not installed, of which the Space requires the same version, or spinealign
             itself.
@@ -89,7 +91,10 @@ def space_files(
     if not requirements():
         raise MissingDependencyError("not installed: spinealign", "app")
     folder = Path(model) if model is not None and revision is None and os.path.isdir(model) else None
-    checkpoint = check_checkpoint(folder) if folder else Predictor.from_pretrained(model, revision=revision).checkpoint
+    checkpoint = Predictor.from_pretrained(model, revision=revision).checkpoint
+    check_binary(checkpoint)
+    if folder:
+        check_checkpoint(folder)
     if checkpoint.path(ONNX_FILE) is None:
         raise CheckpointError(f"{checkpoint.model} has no {ONNX_FILE}, and a Space runs without torch.")
     arguments, name, files = "", checkpoint.model, {}

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,19 @@ SMOOTHING = 1 / 37  # sigma of the blur over the map, as a share of the image's 
 BATCH_SIZE = 8  # larger batches need much more memory and save little time
 
 
+Square: TypeAlias = tuple[slice, slice]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class HeatMap:
     """Occlusion sensitivity of one image (Zeiler and Fergus, ECCV 2014).
 
     Attributes:
         gray: Input of the network, uint8 of shape (S, S).
-        heat: Loss of log-odds of the class when the pixel is covered, from 0 (no loss) to 1 (largest loss), float32 of
+        heat: Loss of log-odds of the output when the pixel is covered, from 0 (no loss) to 1 (largest loss), float32 of
             shape (S, S).
-        label: Class that is explained.
-        confidence: Probability of this class in [0, 1]; None if unknown.
+        label: Output that is explained: a class, or with several labels such as `pfirrmann=4` or `narrowing`.
+        confidence: Probability of this output in [0, 1]; None if unknown.
         accepted: Whether the prediction was accepted.
         source: Path of the image, or the kind of object.
     """
@@ -53,27 +57,27 @@ class HeatMap:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a PNG with the image, the heat map over it, and a caption; an existing file is replaced."""
-        from spinealign.reporting.heat_maps import draw_heat_map
+        from spinealign.reporting.heat_maps import draw_heat_maps
 
         with new_file(Path(path)) as staging:
-            draw_heat_map(self).save(staging, format="PNG")
+            draw_heat_maps([self]).save(staging, format="PNG")
 
 
-def occlusion_map(
+def occlusion_maps(
     gray: NDArray[np.uint8], log_odds: Callable[[NDArray[np.float32]], NDArray[np.float64]]
 ) -> NDArray[np.float32]:
-    """Blur one square of the image after another and measure how much the log-odds of a class fall.
+    """Blur one square of the image after another and measure how much the log-odds of M classes fall.
 
     A blurred square hides detail but keeps the brightness, so it adds no edges. Squares with little detail are
     skipped, because blurring them changes little.
 
     Args:
         gray: The image, of shape (S, S).
-        log_odds: Function that returns the log-odds of the class, shape (N,), for intensities in [0, 1] of shape
+        log_odds: Function that returns the log-odds of the classes, shape (N, M), for intensities in [0, 1] of shape
             (N, S, S).
 
     Returns:
-        Heat in [0, 1] of shape (S, S).
+        Heat in [0, 1] of shape (M, S, S).
     """
     intensity = gray.astype(np.float32) / np.float32(255)
     blurred = _blurred(intensity, BLUR)
@@ -86,19 +90,25 @@ def occlusion_map(
         images[-1][square] = blurred[square]
     batches = [np.stack(images[start : start + BATCH_SIZE]) for start in range(0, len(images), BATCH_SIZE)]
     values = np.concatenate([log_odds(batch) for batch in batches])
-    total, count = np.zeros_like(intensity), np.zeros_like(intensity)
+    count = np.zeros_like(intensity)
     for square in squares:
         count[square] += 1
-    for loss, square in zip(np.maximum(values[0] - values[1:], 0.0), tried):
+    return np.stack([_heat(losses, tried, count) for losses in np.maximum(values[0] - values[1:], 0.0).T])
+
+
+def _heat(losses: NDArray[np.float64], tried: list[Square], count: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Spread the loss of each tried square over its pixels, of which each is in `count` squares."""
+    total = np.zeros_like(count)
+    for loss, square in zip(losses, tried):
         total[square] += loss
     mean = total / count  # over all squares that cover a pixel; a square that is not tried counts as 0
     if not mean.max() > 0:
-        return np.zeros_like(intensity)
+        return mean
     heat = _blurred(mean / mean.max(), SMOOTHING)
     return np.clip(heat / heat.max(), 0, 1).astype(np.float32)
 
 
-def _squares(size: int) -> list[tuple[slice, slice]]:
+def _squares(size: int) -> list[Square]:
     side = max(1, round(SIDE * size))
     spans = [slice(round(start), round(start) + side) for start in np.linspace(0, size - side, SQUARES).tolist()]
     return [(rows, columns) for rows in spans for columns in spans]

@@ -18,8 +18,8 @@ from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.errors import ImageError
 from spinealign.imaging.preprocessing import normalize
 from spinealign.imaging.quality import quality_reasons
-from spinealign.inference.occlusion import HeatMap, occlusion_map
-from spinealign.inference.prediction import Prediction
+from spinealign.inference.occlusion import HeatMap, occlusion_maps
+from spinealign.inference.prediction import Finding, Prediction, summarize
 from spinealign.inference.prepared import PreparedImage, prepare
 from spinealign.inference.scorer import Scorer
 from spinealign.reading.slices import SliceSource, is_slice_source, read_slice
@@ -36,7 +36,7 @@ class Predictor(Scorer):
         >>> from spinealign.phantoms.axial_neck import draw_phantom
         >>> predictor = Predictor.from_pretrained()
         >>> predictor
-        Predictor('spinealign/default', engine='onnx')
+        Predictor('spinealign/default', 'binary', labels=('normal', 'fracture'), engine='onnx')
         >>> predictor(draw_phantom(1, fractured=False).slice).label
         'normal'
     """
@@ -120,16 +120,31 @@ class Predictor(Scorer):
 
     @overload
     def predict_many(
-        self, sources: Iterable[SliceSource], *, errors: Literal["return"] = "return", explain: bool = False
+        self,
+        sources: Iterable[SliceSource],
+        *,
+        errors: Literal["return"] = "return",
+        explain: bool = False,
+        white: float | None = None,
     ) -> Iterator[Prediction | ImageError]: ...
 
     @overload
     def predict_many(
-        self, sources: Iterable[SliceSource], *, errors: Literal["raise"], explain: bool = False
+        self,
+        sources: Iterable[SliceSource],
+        *,
+        errors: Literal["raise"],
+        explain: bool = False,
+        white: float | None = None,
     ) -> Iterator[Prediction]: ...
 
     def predict_many(
-        self, sources: Iterable[SliceSource], *, errors: Literal["return", "raise"] = "return", explain: bool = False
+        self,
+        sources: Iterable[SliceSource],
+        *,
+        errors: Literal["return", "raise"] = "return",
+        explain: bool = False,
+        white: float | None = None,
     ) -> Iterator[Prediction | ImageError]:
         """Predict many images in batches.
 
@@ -137,7 +152,9 @@ class Predictor(Scorer):
             sources: Sources that `read_slice` accepts. At most one batch is read ahead.
             errors: `return` yields the error of an image that cannot be used in its place and continues; `raise` stops
                 there.
-            explain: Add a heat map to each prediction.
+            explain: Add heat maps to each prediction, one for each label.
+            white: Value shown as white, such as 4095 for 12 bits, in gray images with more than 8 bits; images whose
+                scale is known are unchanged.
 
         Returns:
             An iterator over one item for each source, in order: a `Prediction`, or an `ImageError` that names its
@@ -147,26 +164,28 @@ class Predictor(Scorer):
             ImageError: While iterating, if an image cannot be used and `errors` is `raise`.
             TypeError: If `sources` is one source, or while iterating as for `ImageError`, if a source is of another
                 type.
-            ValueError: If `errors` is unknown.
+            ValueError: If `errors` is unknown or `white` is not positive.
         """
         if errors not in ("return", "raise"):
             raise ValueError(f"errors must be 'return' or 'raise', not {errors!r}.")
+        if white is not None and not white > 0:
+            raise ValueError(f"white must be positive, got {white}.")
         if is_slice_source(sources) or not isinstance(sources, Iterable):
             raise TypeError(f"Expected an iterable of images, got one {type(sources).__name__}; put it in a list.")
-        return self._predict_many(iter(sources), raise_errors=errors == "raise", explain=explain)
+        return self._predict_many(iter(sources), raise_errors=errors == "raise", explain=explain, white=white)
 
     def _predict_many(
-        self, sources: Iterator[SliceSource], *, raise_errors: bool, explain: bool
+        self, sources: Iterator[SliceSource], *, raise_errors: bool, explain: bool, white: float | None
     ) -> Iterator[Prediction | ImageError]:
         while batch := list(islice(sources, BATCH_SIZE)):
-            items = [self._prepare_or_fail(source) for source in batch]
+            items = [self._prepare_or_fail(source, white) for source in batch]
             usable = [item for item in items if isinstance(item, PreparedImage)]
             predictions = iter(self._predict(usable) if usable else ())
             for source, item in zip(batch, items):
                 if isinstance(item, PreparedImage):
                     prediction = next(predictions)
-                    heat_map = self._explain(item, prediction, prediction.label) if explain else None
-                    yield replace(prediction, heat_map=heat_map)
+                    outputs = [self._predicted_output(finding) for finding in prediction.findings] if explain else []
+                    yield replace(prediction, heat_maps=self._explain(item, prediction, outputs))
                 elif raise_errors:
                     raise item
                 else:
@@ -180,62 +199,71 @@ class Predictor(Scorer):
 
         Args:
             source: A source that `read_slice` accepts.
-            label: Class to explain; None for the predicted class.
+            label: Output to explain: one of `labels`, such as a class, or the name of a label for its predicted class.
+                None for the predicted class of the only label.
 
         Raises:
             ImageError: If the image cannot be used.
-            ValueError: If the model does not have the class.
+            ValueError: If the model does not have the output, or has several labels and none is named.
         """
-        if label is not None and label not in self.labels:
-            raise ValueError(f"The classes of the model are {', '.join(self.labels)}; got {label!r}.")
+        names = [item.name for item in self.target.labels]
+        if label not in {*names, *self.labels} and (label is not None or len(names) > 1):
+            raise ValueError(f"Name one of the outputs of the model: {', '.join(self.labels)}; got {label!r}.")
         prepared = self._prepare(source)
         (prediction,) = self._predict([prepared])
-        return self._explain(prepared, prediction, label or prediction.label)
+        if label is None or label not in self.labels:
+            label = self._predicted_output(prediction.findings[0 if label is None else names.index(label)])
+        return self._explain(prepared, prediction, [label])[0]
 
-    def _explain(self, prepared: PreparedImage, prediction: Prediction, label: str) -> HeatMap:
-        index = self.labels.index(label)
+    def _predicted_output(self, finding: Finding) -> str:
+        """Return the output to explain: that of the predicted class, or the only one of the label."""
+        names = [label.name for label in self.target.labels]
+        outputs = self.labels[self.target.columns[names.index(finding.name)]]
+        return outputs[[*finding.probabilities].index(finding.label)] if len(outputs) > 1 else outputs[0]
 
+    def _explain(self, prepared: PreparedImage, prediction: Prediction, outputs: Sequence[str]) -> tuple[HeatMap, ...]:
         def log_odds(intensities: NDArray[np.float32]) -> NDArray[np.float64]:
-            logits = self.run(np.stack([normalize(item, self.preprocessing) for item in intensities])).logits
-            others = np.delete(logits.astype(float), index, axis=1)
-            return logits[:, index].astype(float) - np.logaddexp.reduce(others, axis=1)
+            pixel_values = np.stack([normalize(item, self.preprocessing) for item in intensities])
+            return self.log_odds(self.run(pixel_values).logits, outputs)
 
-        return HeatMap(
-            prepared.gray,
-            occlusion_map(prepared.gray, log_odds),
-            label,
-            prediction.probabilities[label],
-            prediction.accepted,
-            prediction.source,
+        maps = occlusion_maps(prepared.gray, log_odds) if outputs else ()
+        accepted, probabilities = prediction.accepted, prediction.probabilities
+        return tuple(
+            HeatMap(prepared.gray, heat, output, probabilities[output], accepted, prediction.source)
+            for output, heat in zip(outputs, maps)
         )
 
-    def _prepare(self, source: SliceSource) -> PreparedImage:
+    def _prepare(self, source: SliceSource, white: float | None = None) -> PreparedImage:
         try:
-            return prepare(read_slice(source), self.preprocessing)
+            image = read_slice(source)
+            return prepare(image.with_white(white) if white else image, self.preprocessing)
         except ImageError as error:
             error.source = _name_of(source)
             raise
 
-    def _prepare_or_fail(self, source: SliceSource) -> PreparedImage | Exception:
+    def _prepare_or_fail(self, source: SliceSource, white: float | None) -> PreparedImage | Exception:
         try:
-            return self._prepare(source)
+            return self._prepare(source, white)
         except (ImageError, TypeError) as error:
             return error
 
     def _predict(self, images: Sequence[PreparedImage]) -> list[Prediction]:
         output = self.run(np.stack([normalize(item.gray / np.float32(255), self.preprocessing) for item in images]))
         novelty, limit = self.measure_novelty(output.features), self.settings.novelty
-        predictions = []
-        for place, (item, probabilities) in enumerate(zip(images, self.calibrate(output.logits))):
+        predictions, probabilities = [], self.probabilities(output.logits)
+        for place, item in enumerate(images):
             reasons = quality_reasons(
                 item.window_gray, self.settings.quality, color=item.color, assumed_white=item.assumed_white
             )
             if novelty is not None and limit is not None and novelty[place] > limit.threshold:
                 reasons += (f"unknown to the model: novelty {novelty[place]:.1f} (limit {limit.threshold:.1f})",)
-            named = {name: float(value) for name, value in zip(self.labels, probabilities)}
-            label = self.decide(probabilities)
+            own = [part[place] for part in probabilities]
+            named = {name: float(own[part][index]) for name, (part, index) in zip(self.labels, self.target.places)}
+            findings = tuple(self.find(label, part) for label, part in zip(self.target.labels, own))
+            said = summarize(findings) if self.target.has_several else findings[0].label
+            confidence = min(finding.confidence for finding in findings)
             predictions.append(
-                Prediction(label, named[label], named, self.model, not reasons, reasons, source=item.source)
+                Prediction(said, confidence, named, self.model, not reasons, reasons, item.source, findings)
             )
         return predictions
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +13,8 @@ from spinealign.checkpoint.engines import NetworkEngine, Output
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
+from spinealign.inference.prediction import Finding
+from spinealign.labels import Label, Target
 
 
 class Scorer:
@@ -20,7 +25,8 @@ class Scorer:
         self.engine = engine
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r}, engine={self.engine.name!r})"
+        kind, labels = self.target.problem_type, reprlib.repr(self.labels)
+        return f"{type(self).__name__}({self.model!r}, {kind!r}, labels={labels}, engine={self.engine.name!r})"
 
     @property
     def model(self) -> str:
@@ -28,8 +34,13 @@ class Scorer:
         return self.checkpoint.model
 
     @property
+    def target(self) -> Target:
+        """Labels that the model predicts."""
+        return self.settings.target
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """Class names, in the order of the logits."""
+        """Names of the outputs in their order: classes, or with several labels those of `Target.outputs`."""
         return self.checkpoint.labels
 
     @property
@@ -49,10 +60,10 @@ class Scorer:
             pixel_values: Preprocessed images of shape (N, C, H, W).
 
         Returns:
-            Raw logits of shape (N, classes), and the features from which novelty is measured.
+            Raw logits of shape (N, outputs), and the features from which novelty is measured.
 
         Raises:
-            CheckpointError: If the network computes another number of classes than `config.json` names, numbers that
+            CheckpointError: If the network computes another number of outputs than `config.json` names, numbers that
                 are not finite, or features that do not fit the novelty statistics.
         """
         output, checkpoint = self.engine(pixel_values), self.checkpoint
@@ -73,23 +84,46 @@ class Scorer:
             )
         return output
 
-    def calibrate(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return calibrated probabilities of shape (N, classes) for raw logits of the same shape."""
-        scaled = logits.astype(np.float64) / self.settings.decision.temperature
-        scores = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return scores / scores.sum(axis=1, keepdims=True)
+    def probabilities(self, logits: NDArray[np.floating]) -> tuple[NDArray[np.float64], ...]:
+        """Return the calibrated probabilities of the K classes of each label.
 
-    def decide(self, probabilities: NDArray[np.floating]) -> str:
-        """Return the predicted class for the probability of each class, shape (classes,).
+        Args:
+            logits: Raw logits of shape (N, outputs).
 
-        A binary model predicts the positive class from the operating point on; other models predict the most probable
-        class.
+        Returns:
+            An array of shape (N, K) for each label.
         """
-        labels, positive = self.labels, self.settings.positive_class
-        if len(labels) == 2 and positive in labels:
-            index = labels.index(positive)
-            return labels[index if probabilities[index] >= self.settings.decision.operating_point else 1 - index]
-        return labels[int(np.argmax(probabilities))]
+        temperatures = [self.settings.decisions[label.name].temperature for label in self.target.labels]
+        return self.target.probabilities(logits, temperatures=temperatures)
+
+    def find(self, label: Label, probabilities: NDArray[np.floating]) -> Finding:
+        """Return the prediction of a label for the probabilities of its classes, shape (K,)."""
+        named = {name: float(value) for name, value in zip(label.classes, probabilities)}
+        is_positive = expected_grade = None
+        found = label.classes[int(np.argmax(probabilities))]
+        if label.positive is not None:
+            is_positive = named[label.positive] >= self.settings.decisions[label.name].operating_point
+            found = label.classes[label.positive_index if is_positive else 1 - label.positive_index]
+        if label.kind == "ordinal":
+            expected_grade = float(label.expected_grade(probabilities))
+        return Finding(label.name, label.kind, found, named[found], named, is_positive, expected_grade)
+
+    def log_odds(self, logits: NDArray[np.floating], outputs: Sequence[str]) -> NDArray[np.float64]:
+        """Return the log-odds of some outputs, each against the other classes of its label.
+
+        Args:
+            logits: Raw logits of shape (N, outputs).
+            outputs: Names of M outputs.
+
+        Returns:
+            Log-odds of shape (N, M).
+        """
+        parts, odds = self.target.class_logits(logits), []
+        for name in outputs:
+            label, place = self.target.places[self.labels.index(name)]
+            others = np.delete(parts[label], place, axis=1)
+            odds.append(parts[label][:, place] - np.logaddexp.reduce(others, axis=1))
+        return np.stack(odds, axis=1)
 
     def measure_novelty(self, features: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
         """Return the distance of each image from the training images, shape (N,), for features of shape (N, F).

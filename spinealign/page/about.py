@@ -11,7 +11,7 @@ from spinealign.reporting.html import escape
 
 _IS_NOT = (
     "Not a diagnosis: the scores below are all that is known about its accuracy.",
-    "Not a reader of whole studies: it sees one axial slice at a time and nothing else.",
+    "Not a reader of whole studies: it sees one slice at a time and nothing else.",
     "Not reliable on images unlike its training images: it can be wrong with high confidence.",
 )
 
@@ -53,5 +53,5 @@ def _numbers(checkpoint: Checkpoint) -> str:
         f"{summary_table(evaluations).html()}"
         "<p>The naive interval treats each image as an independent patient; it is too narrow if images are copies of "
         "one slice. The thumbnail ridge is a linear model on 16 x 16 pixels: if its accuracy is close to that of the "
-        f"model, the classes can be separated without looking at bone.</p>{f'<ul>{warnings}</ul>' if warnings else ''}"
+        f"model, the classes can be separated without fine detail.</p>{f'<ul>{warnings}</ul>' if warnings else ''}"
     )

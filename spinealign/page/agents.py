@@ -27,8 +27,8 @@ from spinealign.page.messages import Asked, Messages
 from spinealign.page.uploads import read_content
 
 INSTRUCTIONS = (
-    "Classifies axial CT slices of the neck as fracture or normal. Research software, not a medical device. Do not "
-    "rely on the result for an image that is not accepted. Send files as data URLs."
+    "Classifies one slice at a time as {}. Research software, not a medical device. Do not rely on the result for an "
+    "image that is not accepted. Send files as data URLs."
 )
 NO_DATA_URL = "Send the file as a data URL, data:image/png;base64,... (PNG, JPEG or DICOM)."
 NO_LIST = "Send the files in the argument images, as a list of data URLs."
@@ -38,19 +38,19 @@ _FILES = {"type": "array", "items": {"type": "string"}, "description": "The PNG,
 TOOLS = [
     types.Tool(
         name="predict",
-        description="Classify one axial CT slice of the neck as fracture or normal. Research software, not a medical "
-        "device. Returns label, confidence, probabilities, acceptance, reasons for rejection, and the model.",
+        description="Classify one slice. Research software, not a medical device. Returns label, confidence, "
+        "probabilities, findings, acceptance, reasons for rejection, and the model.",
         inputSchema={"type": "object", "properties": {"image": _FILE}, "required": ["image"]},
     ),
     types.Tool(
         name="predict_batch",
-        description=f"Classify up to {MAX_FILES} axial CT slices of the neck. Returns for each file, in order, the "
+        description=f"Classify up to {MAX_FILES} slices. Returns for each file, in order, the "
         "result of predict or an error; a file that cannot be used does not affect the others.",
         inputSchema={"type": "object", "properties": {"images": _FILES}, "required": ["images"]},
     ),
     types.Tool(
         name="explain",
-        description="Explain the prediction for one axial CT slice with an occlusion heat map: how much the "
+        description="Explain the prediction for one slice with an occlusion heat map: how much the "
         "probability drops when a region is covered. Returns the explained label, row and column of the hottest "
         "point, and the image with its heat map.",
         inputSchema={"type": "object", "properties": {"image": _FILE}, "required": ["image"]},
@@ -73,7 +73,7 @@ class Agents:
     async def _answer(self, asked: Asked) -> types.Result:
         match asked:
             case types.InitializeRequest():
-                return _introduce(asked.params.protocolVersion)
+                return _introduce(self._predictor, asked.params.protocolVersion)
             case types.ListToolsRequest():
                 return types.ListToolsResult(tools=TOOLS)
             case types.CallToolRequest():
@@ -92,12 +92,12 @@ class Agents:
             return _failure(str(error))
 
 
-def _introduce(version: str | int) -> types.InitializeResult:
+def _introduce(predictor: Predictor, version: str | int) -> types.InitializeResult:
     return types.InitializeResult(
         protocolVersion=version if version in SUPPORTED_PROTOCOL_VERSIONS else types.LATEST_PROTOCOL_VERSION,
         capabilities=types.ServerCapabilities(tools=types.ToolsCapability(listChanged=False)),
         serverInfo=types.Implementation(name="spinealign", version=__version__),
-        instructions=INSTRUCTIONS,
+        instructions=INSTRUCTIONS.format(" or ".join(predictor.labels)),
     )
 
 

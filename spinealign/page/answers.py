@@ -1,11 +1,9 @@
-"""Predictions for single images and for batches of files, and their CSV table."""
+"""Predictions for single images and for batches of files."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from io import StringIO
 from typing import Any, Protocol
 
 from spinealign.errors import ImageError, SpineAlignError
@@ -13,8 +11,6 @@ from spinealign.imaging.slice import Slice
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
 from spinealign.page.limits import MAX_FILES
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,15 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction, or the error, as plain data for JSON."""
         return {"error": self.error} if self.prediction is None else self.prediction.to_dict()
+
+    @property
+    def item(self) -> Prediction | ImageError:
+        """The prediction or the error, with the name of the file as its source."""
+        if self.prediction is not None:
+            return replace(self.prediction, source=self.name)
+        error = ImageError(self.error)
+        error.source = self.name
+        return error
 
 
 class Sent(Protocol):
@@ -83,25 +88,3 @@ def _row(predictor: Predictor, file: Sent) -> Row:
         return Row(file.name, answer(predictor, file.read()))
     except SpineAlignError as error:
         return Row(file.name, error=str(error))
-
-
-def to_csv(rows: Sequence[Row], labels: Sequence[str]) -> str:
-    """Return rows as CSV with one column per class; text that a spreadsheet would run as a formula is quoted."""
-    stream = StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(["file", "finding", "confidence", *map(_as_text, labels), "accepted", "reasons", "error", "model"])
-    for row in rows:
-        found = row.prediction
-        if found is None:
-            writer.writerow([_as_text(row.name), "", "", *[""] * len(labels), "", "", _as_text(row.error or ""), ""])
-            continue
-        shares = [f"{found.probabilities[label]:.6f}" for label in labels]
-        accepted = "yes" if found.accepted else "no"
-        reasons = _as_text("; ".join(found.rejection_reasons))
-        name, label, model = map(_as_text, (row.name, found.label, found.model))
-        writer.writerow([name, label, f"{found.confidence:.6f}", *shares, accepted, reasons, "", model])
-    return stream.getvalue()
-
-
-def _as_text(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -46,18 +46,18 @@ class _Endpoints:
         self._predictor = predictor
 
     def predict(self, image: Upload) -> dict[str, Any]:
-        """Classify one axial CT slice of the neck as fracture or normal. Research software, not a medical device.
+        """Classify one slice. Research software, not a medical device.
 
         Args:
             image: A PNG, JPEG or DICOM file.
 
         Returns:
-            Label, confidence, probabilities, acceptance, reasons for rejection, and the model.
+            Label, confidence, probabilities, findings, acceptance, reasons for rejection, and the model.
         """
         return _or_error(lambda: answers.answer(self._predictor, _given(image).read()).to_dict())
 
     def predict_batch(self, images: list[Upload]) -> list[dict[str, Any]]:
-        """Classify several axial CT slices of the neck; a file that cannot be used does not affect the others.
+        """Classify several slices; a file that cannot be used does not affect the others.
 
         Args:
             images: PNG, JPEG or DICOM files.
@@ -69,7 +69,7 @@ class _Endpoints:
         return [{"file": row.name, **row.to_dict()} for row in rows]
 
     def explain(self, image: Upload) -> dict[str, Any]:
-        """Explain the prediction for one axial CT slice: how much the probability drops when a region is covered.
+        """Explain the prediction for one slice: how much the probability drops when a region is covered.
 
         Args:
             image: A PNG, JPEG or DICOM file.

@@ -86,7 +86,7 @@ def show_batch(models: Models, uploads: list[Upload], *, chosen: str = "") -> It
         rows: list[answers.Row] = []
         for row in answers.answer_all(predictor, uploads):
             rows.append(row)
-            yield markup.batch(rows, predictor, total=len(uploads))
+            yield markup.batch(rows, total=len(uploads))
         if not rows:
             yield markup.EMPTY_BATCH
     except SpineAlignError as error:

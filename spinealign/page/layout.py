@@ -40,8 +40,8 @@ CONTROLS = """
 <p class="sa-quiet">Bright areas influence the result most. The heat map is not an outline of a finding.</p>
 """
 HEADER = (
-    '<header class="sa-header"><h1>spinealign</h1><p>Axial CT slices of the neck: is there a fracture, and can the '
-    'model assess this image at all?</p><p class="sa-warning">{}</p></header>'
+    '<header class="sa-header"><h1>spinealign</h1><p>One slice of the spine at a time: what does the model find, and '
+    'can it assess this image at all?</p><p class="sa-warning">{}</p></header>'
 )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from spinealign.config import POSITIVE_LABEL
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
-from spinealign.page.answers import Row, to_csv
+from spinealign.page.answers import Row
 from spinealign.page.images import as_data_url, data_url
 from spinealign.reporting.html import escape
+from spinealign.reporting.prediction_text import predictions_csv
 
 EMPTY_FINDING = (
     '<div class="sa-card"><p class="sa-quiet">Upload a slice, or try an example. The finding appears here.</p></div>'
@@ -52,20 +52,19 @@ def finding(prediction: Prediction, predictor: Predictor, *, note: str = "") -> 
 
 
 def _bars(prediction: Prediction, predictor: Predictor) -> str:
-    point = predictor.settings.decision.operating_point
-    binary = POSITIVE_LABEL in prediction.probabilities and len(prediction.probabilities) == 2
+    decision, positive = predictor.settings.decision, predictor.target.labels[0].positive
+    point = decision.operating_point
     rows = []
     for label, share in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
-        mark = f'<i class="sa-mark" style="left:{point:.2%}"></i>' if binary and label == POSITIVE_LABEL else ""
+        mark = f'<i class="sa-mark" style="left:{point:.2%}"></i>' if label == positive else ""
         rows.append(
             f'<li><span class="sa-name">{escape(label)}</span><span class="sa-value">{share:.1%}</span>'
             f'<span class="sa-bar" aria-hidden="true"><i style="width:{share:.2%}"></i>{mark}</span></li>'
         )
-    rule = f"Classified as {POSITIVE_LABEL} from {point:.1%} (vertical line). " if binary else ""
-    calibration = escape(predictor.settings.decision.note)
+    rule = f"Classified as {escape(positive)} from {point:.1%} (vertical line). " if positive is not None else ""
     return (
         f'<ul class="sa-bars" aria-label="Probabilities">{"".join(rows)}</ul>'
-        f'<p class="sa-quiet">{rule}Calibration: {calibration}</p>'
+        f'<p class="sa-quiet">{rule}Calibration: {escape(decision.note)}</p>'
         f'<p class="sa-quiet">Model: <code>{escape(prediction.model)}</code></p>'
     )
 
@@ -94,7 +93,7 @@ def downloads(prediction: Prediction, sheet: str) -> str:
     )
 
 
-def batch(rows: Sequence[Row], predictor: Predictor, *, total: int) -> str:
+def batch(rows: Sequence[Row], *, total: int) -> str:
     """Return the sortable table of a batch, with a link to the CSV file once all `total` files are done."""
     done = len(rows) == total
     failed = sum(row.error is not None for row in rows)
@@ -107,7 +106,7 @@ def batch(rows: Sequence[Row], predictor: Predictor, *, total: int) -> str:
     )
     link = ""
     if done:
-        content = as_data_url(to_csv(rows, predictor.labels).encode(), "text/csv")
+        content = as_data_url(predictions_csv(row.item for row in rows).encode(), "text/csv")
         link = (
             f'<p class="sa-links"><a class="sa-button" download="spinealign.csv" href="{content}">Table as CSV</a></p>'
         )

@@ -6,6 +6,7 @@ import os
 from collections import OrderedDict
 from threading import Lock
 
+from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.errors import CheckpointError
 from spinealign.inference.predictor import Predictor
 from spinealign.page.limits import MODELS_KEPT
@@ -18,11 +19,15 @@ class Models:
         own: The operator's model.
         allow_others: Whether visitors may choose other models.
 
+    Raises:
+        CheckpointError: If the page cannot show the operator's model.
+
     Attributes:
         own: The operator's model.
     """
 
     def __init__(self, own: Predictor, *, allow_others: bool = False) -> None:
+        check_binary(own.checkpoint)
         self.own = own
         self._allow_others = allow_others
         self._loading = Lock()  # load a model only once if two visitors request it at the same time
@@ -65,11 +70,25 @@ class Models:
             raise CheckpointError("This page does not allow other models.")
         model, revision = (name, None) if os.path.isdir(name) else _divided(name)
         predictor = Predictor.from_pretrained(model, revision=revision)
+        check_binary(predictor.checkpoint)
         self._kept[predictor.model] = predictor
         self._kept.move_to_end(predictor.model)
         if len(self._kept) > MODELS_KEPT:
             self._kept.popitem(last=False)
         return predictor
+
+
+def check_binary(checkpoint: Checkpoint) -> None:
+    """Check that the page can show a model.
+
+    Raises:
+        CheckpointError: If it does not have exactly one label, which is binary.
+    """
+    if checkpoint.target.problem_type != "binary":
+        raise CheckpointError(
+            f"The page only shows binary models, and {checkpoint.name} is {checkpoint.target.problem_type}; use "
+            "spinealign predict or Predictor instead."
+        )
 
 
 def _divided(name: str) -> tuple[str, str | None]:

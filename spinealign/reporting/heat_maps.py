@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -13,16 +14,19 @@ from spinealign.inference.occlusion import HeatMap
 from spinealign.inference.prediction import Prediction
 
 _LONGEST_NAME = 200  # bytes; file systems allow 255, and the name of the picture is longer
+_COLUMNS = 3
 FOOTER = "Bright: regions that the prediction depends on. Research software, not a medical device."
 
 
-def draw_heat_map(heat_map: HeatMap) -> Image.Image:
-    """Draw the preprocessed image and the heat map over it, side by side, in RGB."""
-    confidence = "" if heat_map.confidence is None else f", {heat_map.confidence:.1%}"
-    note = "" if heat_map.accepted else "not accepted: the prediction is not reliable"
-    over = overlay_heat(heat_map.gray, heat_map.heat)
-    image = Tile(heat_map.gray, Path(heat_map.source).name, "after preprocessing")
-    return draw_sheet([[image, Tile(over, f"{heat_map.label}{confidence}", note)]], footer=FOOTER)
+def draw_heat_maps(heat_maps: Sequence[HeatMap]) -> Image.Image:
+    """Draw a preprocessed image and its heat maps over it, in rows of an RGB image."""
+    first = heat_maps[0]
+    tiles = [Tile(first.gray, Path(first.source).name, "after preprocessing")]
+    for item in heat_maps:
+        confidence = "" if item.confidence is None else f", {item.confidence:.1%}"
+        note = "" if item.accepted else "not accepted: the prediction is not reliable"
+        tiles.append(Tile(overlay_heat(item.gray, item.heat), f"{item.label}{confidence}", note))
+    return draw_sheet([tiles[start : start + _COLUMNS] for start in range(0, len(tiles), _COLUMNS)], footer=FOOTER)
 
 
 class HeatMapFolder:
@@ -41,17 +45,17 @@ class HeatMapFolder:
         self._taken: set[str] = set()
 
     def save(self, prediction: Prediction) -> Path:
-        """Write the heat map of a prediction and return the path of the picture.
+        """Write the heat maps of a prediction and return the path of the picture.
 
         Raises:
             OSError: If the picture cannot be written.
             ValueError: If the prediction has no heat map.
         """
-        if prediction.heat_map is None:
+        if not prediction.heat_maps:
             raise ValueError(f"The prediction for {prediction.source or 'an array'} has no heat map: use explain=True.")
         name = Path(prediction.source).name or "image"
         path = self._folder / self._free_name(name)
-        save_picture(draw_heat_map(prediction.heat_map), path)
+        save_picture(draw_heat_maps(prediction.heat_maps), path)
         return path
 
     def _free_name(self, name: str) -> str:

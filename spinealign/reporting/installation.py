@@ -26,8 +26,8 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
         "model": checkpoint.model,
         "engine": "onnx" if weights == ONNX_FILE else "torch",
         "weights": f"{weights}, {(checkpoint.folder / weights).stat().st_size / 1e6:.1f} MB",
-        "classes": ", ".join(checkpoint.labels),
-        "calibration": _calibration(checkpoint),
+        "problem type": checkpoint.target.problem_type,
+        **_describe_labels(checkpoint),
         "unknown images": _abstention(checkpoint),
         "trained on": ", ".join(checkpoint.settings.training_data) or "not known",
         "input": f"{config.image_size} x {config.image_size} pixels, window "
@@ -35,11 +35,20 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
     }
 
 
-def _calibration(checkpoint: Checkpoint) -> str:
+def _describe_labels(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return the classes and the calibration of each label."""
+    described = {}
+    for label in checkpoint.target.labels:
+        of_label = f" of {label.name}" if checkpoint.target.has_several else ""
+        note = label.kind if label.positive is None else f"positive: {label.positive}"
+        described[f"classes{of_label}"] = f"{', '.join(label.classes)} ({note})"
+        if not checkpoint.is_plain:
+            decision = checkpoint.settings.decisions[label.name]
+            point = "" if label.positive is None else f", operating point {decision.operating_point:.4f}"
+            described[f"calibration{of_label}"] = f"temperature {decision.temperature:.3f}{point}; {decision.note}"
     if checkpoint.is_plain:
-        return "none: the model has no spinealign.json, so its probabilities are not calibrated"
-    decision = checkpoint.settings.decision
-    return f"temperature {decision.temperature:.3f}, operating point {decision.operating_point:.4f}; {decision.note}"
+        described["calibration"] = "none: the model has no spinealign.json, so its probabilities are not calibrated"
+    return described
 
 
 def _abstention(checkpoint: Checkpoint) -> str:

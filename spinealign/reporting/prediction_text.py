@@ -1,21 +1,55 @@
-"""Table of predictions for a terminal."""
+"""Predictions as text: a table for a terminal, and CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Iterable, Iterator
+from io import StringIO
 
 from spinealign.errors import ImageError
-from spinealign.inference.prediction import Prediction
+from spinealign.inference.prediction import Finding, Prediction, tabulate
 from spinealign.reporting.tables import Table
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def format_predictions(items: Iterable[Prediction | ImageError]) -> str:
-    """Return a table with one line for each prediction or error."""
-    return Table(("file", "finding", "confidence", "accepted"), [*map(_row, items)]).text()
+    """Return a table with one line for each error and each prediction, or for each of its findings if it has several.
+
+    Columns that no prediction needs are left out.
+    """
+    items = list(items)
+    predictions = [item for item in items if isinstance(item, Prediction)]
+    several = any(len(item.findings) > 1 for item in predictions)
+    graded = any(found.expected_grade is not None for item in predictions for found in item.findings)
+    head = ("file", *["label"] * several, "finding", "confidence", *["expected grade"] * graded, "accepted")
+    return Table(head, [row for item in items for row in _rows(item, several=several, graded=graded)]).text()
 
 
-def _row(item: Prediction | ImageError) -> tuple[str, ...]:
+def _rows(item: Prediction | ImageError, *, several: bool, graded: bool) -> Iterator[tuple[str, ...]]:
     if isinstance(item, ImageError):
-        return (item.source, f"error: {item}")
-    accepted = "yes" if item.accepted else f"no: {', '.join(item.rejection_reasons)}"
-    return (item.source, item.label, f"{item.confidence:.1%}", accepted)
+        yield item.source, f"error: {item}"
+        return
+    source, accepted = item.source, "yes" if item.accepted else f"no: {', '.join(item.rejection_reasons)}"
+    shown: Iterable[Finding | Prediction] = item.findings if several else [item]
+    for found in shown:
+        name = [found.name] * several if isinstance(found, Finding) else []
+        grade = "" if found.expected_grade is None else f"{found.expected_grade:.2f}"
+        yield source, *name, found.label, f"{found.confidence:.1%}", *[grade] * graded, accepted
+        source = accepted = ""  # only once for each image
+
+
+def predictions_csv(items: Iterable[Prediction | ImageError]) -> str:
+    """Return the table of `predictions_to_dataframe` as CSV, with text quoted that spreadsheets run as a formula."""
+    columns, rows = tabulate(items)
+    stream = StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(map(_cell, columns))
+    writer.writerows([_cell(row.get(column, "")) for column in columns] for row in rows)
+    return stream.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -55,7 +55,7 @@ def test_the_test_split_is_scored_as_in_the_training(predictor, loaded, tiny_che
 def test_the_predictions_of_the_images_are_kept(predictor, loaded):
     part, found = loaded.part("test"), score(predictor, loaded).predictions
     logits = network_output(predictor, part, progress=False).logits
-    np.testing.assert_array_equal(found.probability, predictor.calibrate(logits)[:, finding_index(predictor)])
+    np.testing.assert_array_equal(found.probability, predictor.probabilities(logits)[0][:, finding_index(predictor)])
     np.testing.assert_array_equal(found.positive, part.positive)
     np.testing.assert_array_equal(found.gray, part.gray)
     named = [(sample.name, sample.source, sample.label) for sample in part.cohort]

@@ -52,6 +52,12 @@ def test_a_checkpoint_folder_is_stored_and_loaded(tmp_path, any_checkpoint):
     )
 
 
+def test_a_model_that_the_page_cannot_show_is_refused(tmp_path, models_of_every_kind):
+    with pytest.raises(CheckpointError, match="The page only shows binary models, and ordinal is ordinal"):
+        build_space(tmp_path / "space", model=str(models_of_every_kind["ordinal"]))
+    assert not (tmp_path / "space").exists()
+
+
 @pytest.mark.parametrize("name", ['my"+__import__("os").getcwd()+"x', ".git"])
 def test_the_name_of_a_folder_is_not_code(tmp_path, tiny_checkpoint, name):
     folder = build_space(tmp_path / "space", model=str(shutil.copytree(tiny_checkpoint, tmp_path / name)))

@@ -4,7 +4,6 @@ import multiprocessing
 import pickle
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -46,8 +45,8 @@ def test_predict_and_predictor_agree(predictor, slice_png):
     assert spinealign.predict(str(slice_png)).to_dict() == predictor(slice_png).to_dict()
 
 
-def test_the_repr_is_short(toy, toy_model):
-    assert repr(toy) == f"Predictor({str(toy_model)!r}, engine='onnx')"
+def test_the_repr_names_model_labels_and_engine(toy, toy_model):
+    assert repr(toy) == f"Predictor({str(toy_model)!r}, 'binary', labels=('normal', 'fracture'), engine='onnx')"
 
 
 @pytest.mark.parametrize("several", [list, tuple, iter, dict.fromkeys])
@@ -114,12 +113,20 @@ def test_an_unreadable_image_raises(toy, tmp_path):
         toy(3)
 
 
-def test_the_positive_class_is_decided_by_the_operating_point(toy):
-    assert [toy.decide(np.array([0.41, 0.59])), toy.decide(np.array([0.39, 0.61]))] == ["normal", "fracture"]
-    toy.checkpoint.__dict__["settings"] = replace(toy.settings, target=target_of_outputs(toy.labels, positive="normal"))
-    assert [toy.decide(np.array([0.59, 0.41])), toy.decide(np.array([0.61, 0.39]))] == ["fracture", "normal"]
-    toy.checkpoint.__dict__["settings"] = replace(toy.settings, target=target_of_outputs(toy.labels, positive=None))
-    assert toy.decide(np.array([0.51, 0.49])) == "normal", "the most probable class"
+@pytest.mark.parametrize(
+    ("positive", "shares", "found"),
+    [
+        ("fracture", [0.41, 0.59], "normal"),
+        ("fracture", [0.39, 0.61], "fracture"),
+        ("normal", [0.59, 0.41], "fracture"),
+        ("normal", [0.61, 0.39], "normal"),
+    ],
+)
+def test_the_positive_class_is_decided_by_the_operating_point(toy, positive, shares, found):
+    (label,) = target_of_outputs(("normal", "fracture"), positive=positive).labels
+    finding = toy.find(label, np.array(shares))
+    assert (finding.label, finding.is_positive) == (found, found == positive)
+    assert finding.confidence == finding.probabilities[found]
 
 
 # Many images

@@ -205,7 +205,9 @@ def test_the_result_downloads_and_does_not_shift_the_layout(visit, slices):
     assert [(box["x"], box["y"]) for box in after] == [(box["x"], box["y"]) for box in before]
     assert after[0] == before[0]
     content = json.loads(downloaded(tab, "Result as JSON").path().read_text())
-    assert list(content) == ["label", "confidence", "probabilities", "accepted", "rejection_reasons", "model"]
+    assert list(content) == [
+        "label", "confidence", "probabilities", "findings", "accepted", "rejection_reasons", "model",
+    ]  # fmt: skip
     assert content["label"] == "fracture"
     picture = downloaded(tab, "Result as a picture")
     assert picture.suggested_filename == "spinealign.png"
@@ -227,8 +229,8 @@ def test_a_batch_has_a_sortable_table_and_a_csv_file(visit, page, slices):
     assert tab.locator(".sa-table thead th").nth(2).get_attribute("aria-sort") == "descending"
     with downloaded(tab, "Table as CSV").path().open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["file"] for row in rows] == ["small.png", "broken.png", "eight.png", "slice.dcm"]
-    assert [row["accepted"] for row in rows] == ["no", "", "yes", "yes"]
+    assert [row["source"] for row in rows] == ["small.png", "broken.png", "eight.png", "slice.dcm"]
+    assert [row["accepted"] for row in rows] == ["False", "", "True", "True"]
     assert rows[1]["error"] == "This file is damaged or truncated; copy or export it again."
     assert page.files() == []
 
@@ -375,4 +377,4 @@ def test_file_names_are_shown_as_text_and_never_run(visit, slices, tmp_path):
     tab.get_by_role("link", name="Table as CSV").wait_for()
     assert tab.locator(".sa-table tbody th").all_inner_texts() == names
     with downloaded(tab, "Table as CSV").path().open(newline="") as stream:
-        assert [row["file"] for row in csv.DictReader(stream)] == [*names[:2], "'=cmd.png"]
+        assert [row["source"] for row in csv.DictReader(stream)] == [*names[:2], "'=cmd.png"]

@@ -39,7 +39,7 @@ def test_text_from_models_and_files_is_escaped(predictor):
     prediction = predictor(np.zeros((64, 64), np.uint8))
     shown = [
         markup.finding(prediction, predictor),
-        markup.batch([Row(EVIL, prediction), Row(EVIL, error=EVIL)], predictor, total=2),
+        markup.batch([Row(EVIL, prediction), Row(EVIL, error=EVIL)], total=2),
         markup.failure(EVIL),
         describe_model(predictor),
     ]

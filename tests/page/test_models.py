@@ -5,8 +5,10 @@ import shutil
 import pytest
 
 from spinealign import Predictor
+from spinealign.cli import main
 from spinealign.errors import CheckpointError
 from spinealign.hub.pushing import push_to_hub
+from spinealign.page import build_demo
 from spinealign.page.handlers import choose
 from spinealign.page.models import Models
 
@@ -49,3 +51,14 @@ def test_a_failed_choice_names_the_model_in_use(models):
     assert kept == ""
     assert "no/such/folder" in said
     assert "Answers come from <code>toy</code>" in said
+
+
+@pytest.mark.parametrize("kind", ["multi_class", "ordinal", "multi_label", "mixed"])
+def test_a_model_that_is_not_binary_is_refused(models, models_of_every_kind, capsys, kind):
+    folder = str(models_of_every_kind[kind])
+    assert main(["app", "--model", folder]) == 1
+    sentence = f"The page only shows binary models, and {kind} is {kind}; use spinealign predict or Predictor instead."
+    assert capsys.readouterr().err == f"error: {sentence}\n"
+    assert sentence in choose(models, folder)[1]
+    with pytest.raises(CheckpointError, match="only shows binary models"):
+        build_demo(Predictor.from_pretrained(folder))
