@@ -53,7 +53,7 @@ def replaced_together(folder: Path, *, key: str, owned: Collection[str] = ()) ->
         deleted and nothing changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder):
         _move_finished(folder, key)
         staging = folder / _UNFINISHED
         shutil.rmtree(staging, ignore_errors=True)  # of a killed process, because a live one holds the lock
@@ -79,7 +79,7 @@ def finish_replacement(folder: Path, *, key: str) -> None:
         OSError: If the folder cannot be written.
     """
     if (folder / _FINISHED).is_dir():
-        with _locked(folder):
+        with locked(folder):
             _move_finished(folder, key)
 
 
@@ -100,8 +100,8 @@ def _move_finished(folder: Path, key: str) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder against other writers; the lock ends with the process."""
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a folder against other processes that call this; the lock ends with the process."""
     from filelock import FileLock
 
     with FileLock(folder / _LOCK):

@@ -97,7 +97,7 @@ def audit(options: Namespace) -> int:
 
     if options.html is not None and not options.html.parent.is_dir():
         raise ValueError(f"There is no folder {options.html.parent} for the page; create it first.")
-    found = audit_collection(options.data, seed=options.seed, **chosen_options(options))
+    found = audit_collection(options.data, seed=options.seed, cache_dir=options.cache_dir, **chosen_options(options))
     print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if options.json else format_audit(found))
     if options.html is not None:
         print(f"\nWrote {found.save_html(options.html)}", file=sys.stderr)
@@ -119,8 +119,9 @@ def evaluate(options: Namespace) -> int:
     if options.folds and (options.output or options.split):
         raise ValueError("--folds scores the whole collection and writes no files; leave --output and --split out.")
     predictor = _load(options)
+    reading = {"cache_dir": options.cache_dir, **chosen_options(options)}
     if options.folds:
-        result = cross_evaluate(predictor, options.data, folds=options.folds, **chosen_options(options))
+        result = cross_evaluate(predictor, options.data, folds=options.folds, **reading)
         print(json.dumps(result.to_dict(), indent=2) if options.json else format_cross_validation(result))
         return 0
     evaluation = evaluate_model(
@@ -128,11 +129,32 @@ def evaluate(options: Namespace) -> int:
         options.data,
         split=options.split,
         on_leakage=options.on_leakage,
-        **chosen_options(options),
+        **reading,
     )
     if options.output:
         evaluation.save(Path(options.output))
     print(json.dumps(evaluation.to_dict(), indent=2) if options.json else format_evaluations([evaluation]))
+    return 0
+
+
+def cache(options: Namespace) -> int:
+    """List or delete the rendered images that `--cache_dir` keeps for further runs; other files there stay."""
+    from spinealign.cohort.image_cache import clear_cache, list_cache
+    from spinealign.reporting.tables import Table
+
+    if options.action == "list":
+        rows = [
+            (entry.path.name, f"{entry.bytes / 1e6:.1f} MB", "in use" if entry.in_use else "")
+            for entry in list_cache(options.cache_dir)
+        ]
+        print(Table(("entry", "size", ""), rows, numbers=(1,)).text())
+        return 0
+    entries = clear_cache(options.cache_dir)
+    kept = sum(entry.in_use for entry in entries)
+    size = sum(entry.bytes for entry in entries if not entry.in_use)
+    print(f"Entries deleted from {options.cache_dir}: {len(entries) - kept} ({size / 1e6:.1f} MB)")
+    if kept:
+        print(f"Entries kept, because a process uses them: {kept}", file=sys.stderr)
     return 0
 
 

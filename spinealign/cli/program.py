@@ -158,6 +158,10 @@ def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     evaluate.add_argument("--json", action="store_true", help="print JSON")
 
+    cache = add(commands.cache, "list or clear the rendered images that --cache_dir keeps")
+    cache.add_argument("action", choices=("list", "clear"), help="what to do")
+    cache.add_argument("--cache_dir", required=True, type=Path, metavar="DIR", help="the folder")
+
     phantoms = add(commands.phantoms, "write a set of phantoms")
     phantoms.add_argument("folder", help="a new or empty folder")
     for split, count in (("train", 800), ("val", 100), ("test", 100)):
@@ -190,6 +194,9 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="folder, manifest or Hub dataset id")
     for item in fields(CollectionOptions):
         parser.add_argument(f"--{item.name}", metavar=item.metadata["metavar"], help=item.metadata["help"])
+    parser.add_argument(
+        "--cache_dir", metavar="DIR", help="keep the rendered images in this folder for the next run (default: nowhere)"
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@
 | `rsna2022` | slice labels of the RSNA 2022 competition |
 | `targets` | `target_of`: the labels of a training; codes of classes |
 | `loading`, `file_properties` | `read_cohort`: read each file once into a `LoadedCohort`, and measure it |
+| `image_store`, `image_cache` | rendered images in memory-mapped Arrow files; the folder that has them |
 | `splitting` | `load_cohort`, `split_images`: join copies, split by source or patient, resolve leakage |
 | `duplicates/` | visual similarity and the grouping of copies |
 | `audit/` | `audit`: counts, leaks, and shortcuts to the label |

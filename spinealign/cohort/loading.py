@@ -1,43 +1,56 @@
-"""Reading of all images of a cohort into memory, each file once."""
+"""Reading and rendering of all images of a cohort, each file once."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+import shutil
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from spinealign._version import __version__
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.duplicates.similarity import group_similar_images
 from spinealign.cohort.file_properties import PROPERTIES, measure_file
+from spinealign.cohort.image_cache import Use, WorkFolder, fingerprint
+from spinealign.cohort.image_store import Images, StoredImages, open_rows, subset, write_rows
 from spinealign.cohort.targets import codes
 from spinealign.cohort.training_images import pixel_digest
 from spinealign.config import POSITIVE_LABEL, PreprocessingConfig
 from spinealign.errors import CohortError, ImageError
 from spinealign.imaging.preprocessing import render, resize
 from spinealign.labels import Label
-from spinealign.privacy.pseudonyms import Identity, numbered, read_identity
+from spinealign.privacy.pseudonyms import numbered, read_identity
 from spinealign.reading.slices import read_slice
 
 STANDARD = PreprocessingConfig()  # for the duplicate search and the audit, with any network
+_READ_AHEAD = 64  # images
+_VALUES = {
+    **dict.fromkeys(PROPERTIES, "float64"),
+    "patient": "string", "series": "string", "digest": "string", "error": "string",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedCohort:
     """A cohort with its images.
 
-    `read_cohort` fills all fields. Parts and split cohorts keep only the first three, to save memory.
+    `read_cohort` fills all fields. Parts and split cohorts have only the first three.
 
     Attributes:
         cohort: The samples that could be read.
-        gray: Images as the network takes them, uint8 of shape (N, S, S), in the order of the samples.
+        gray: Images as the network takes them, uint8 of shape (N, S, S), in the order of the samples: an array, or
+            `StoredImages`, which are read from the disk when they are used.
         config: Preprocessing of `gray`.
         standard: Images by the default preprocessing, uint8 of shape (N, 224, 224); None if `gray` is the same.
         properties: Values of each of `PROPERTIES`, of shape (N,).
@@ -45,9 +58,9 @@ class LoadedCohort:
     """
 
     cohort: Cohort
-    gray: NDArray[np.uint8] = field(repr=False)
+    gray: Images = field(repr=False)
     config: PreprocessingConfig
-    standard: NDArray[np.uint8] | None = field(default=None, repr=False)
+    standard: Images | None = field(default=None, repr=False)
     properties: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     unreadable: tuple[tuple[Sample, str], ...] = field(default=(), repr=False)
     _groups: list[NDArray[np.int64]] = field(default_factory=list, init=False, repr=False)
@@ -66,7 +79,7 @@ class LoadedCohort:
         return codes(self.cohort, label)
 
     @property
-    def looks(self) -> NDArray[np.uint8]:
+    def looks(self) -> Images:
         """Images for the duplicate search and the audit, independent of the network's preprocessing."""
         return self.gray if self.standard is None else self.standard
 
@@ -83,70 +96,48 @@ class LoadedCohort:
     def select(self, indices: Sequence[int]) -> LoadedCohort:
         """Return the samples at these indices."""
         samples = tuple(self.cohort.samples[index] for index in indices)
-        return LoadedCohort(replace(self.cohort, samples=samples, skipped=()), self.gray[list(indices)], self.config)
+        return LoadedCohort(replace(self.cohort, samples=samples, skipped=()), subset(self.gray, indices), self.config)
 
     def matching(self, cohort: Cohort) -> LoadedCohort:
         """Return the images of the samples that a changed cohort still has, matched by name."""
         index = {sample.name: number for number, sample in enumerate(self.cohort)}
-        return LoadedCohort(cohort, self.gray[[index[sample.name] for sample in cohort]], self.config)
-
-
-class _File(NamedTuple):
-    gray: NDArray[np.uint8]
-    standard: NDArray[np.uint8]
-    properties: tuple[float, ...]
-    digest: int
-    identity: Identity
+        return LoadedCohort(cohort, subset(self.gray, [index[sample.name] for sample in cohort]), self.config)
 
 
 def read_cohort(
-    cohort: Cohort, preprocessing: PreprocessingConfig | None = None, *, progress: bool = True
+    cohort: Cohort,
+    preprocessing: PreprocessingConfig | None = None,
+    *,
+    progress: bool = True,
+    folder: Path | None = None,
 ) -> LoadedCohort:
     """Read, render and measure every image; each file is read and decoded once.
+
+    The images are written into Arrow files and read from there when they are used. Without the package `datasets`, they
+    are kept in memory.
 
     Args:
         cohort: The samples.
         preprocessing: Window, filters and size of the network's images; the defaults if None.
         progress: Show a progress bar.
+        folder: Folder that keeps the images, so that unchanged files are not rendered again; None for a temporary one,
+            which is deleted with the result.
 
     Returns:
         The images. Files that cannot be read are left out and listed in `unreadable` and `cohort.skipped`. Series and
         patients that only DICOM headers name are numbered.
 
     Raises:
-        CohortError: If no image can be read, or two samples have the same name.
+        CohortError: If no image can be read, two samples have the same name, or the disk is too small.
+        OSError: If the folder cannot be written.
     """
     names = Counter(sample.name for sample in cohort)
     if len(names) < len(cohort):
         name, count = names.most_common(1)[0]
         raise CohortError(f"{cohort.name}: {count} samples have the name {name!r}; give each sample a unique name.")
-    config = preprocessing or STANDARD
-    salt = secrets.token_bytes(32)
-
-    def read(sample: Sample) -> _File | str:
-        try:
-            return _read_file(sample.read(), config, salt)
-        except ImageError as error:
-            return f"{sample.name}: {error}"
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        quiet = None if progress else True
-        results = list(tqdm(pool.map(read, cohort), f"reading {cohort.name}", len(cohort), unit="image", disable=quiet))
-    unreadable = tuple((sample, result) for sample, result in zip(cohort, results) if isinstance(result, str))
-    files = [(sample, result) for sample, result in zip(cohort, results) if isinstance(result, _File)]
-    if not files:
-        first = f"; the first: {unreadable[0][1]}" if unreadable else "."
-        raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read{first}")
-    gray, standard, properties, _, _ = zip(*(file for _, file in files))
-    skipped = (*cohort.skipped, *(message for _, message in unreadable))
-    return LoadedCohort(
-        replace(cohort, samples=_identified(files), skipped=skipped),
-        np.stack(gray),
-        config,
-        standard=None if _renders_alike(config, STANDARD) else np.stack(standard),
-        properties=dict(zip(PROPERTIES, np.array(properties, float).T)),
-        unreadable=unreadable,
-    )
+    rendering = _Rendering(cohort, preprocessing or STANDARD, progress)
+    values, images = _in_memory(rendering) if find_spec("datasets") is None else _stored(rendering, folder)
+    return _loaded(rendering, values, images)
 
 
 def require_readable(loaded: LoadedCohort) -> None:
@@ -164,12 +155,126 @@ def require_readable(loaded: LoadedCohort) -> None:
             )
 
 
-def _read_file(content: bytes, config: PreprocessingConfig, salt: bytes) -> _File:
-    image = read_slice(content)
-    rendered = render(image, STANDARD)
-    standard = resize(rendered, STANDARD)
-    gray = standard if _renders_alike(config, STANDARD) else resize(render(image, config), config)
-    return _File(gray, standard, measure_file(content, rendered), pixel_digest(image), read_identity(content, salt))
+@dataclass(frozen=True)
+class _Rendering:
+    """Images of a cohort to be read and rendered; its rows are those of the Arrow files."""
+
+    cohort: Cohort
+    config: PreprocessingConfig
+    progress: bool
+
+    @property
+    def sides(self) -> dict[str, int]:
+        """Side of each image in pixels, by the name of its column."""
+        sides = {"gray": self.config.image_size}
+        return sides if _renders_alike(self.config, STANDARD) else {**sides, "standard": STANDARD.image_size}
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one row for each sample, in their order; all values of an unreadable image are None but the error."""
+        salt = secrets.token_bytes(32)
+
+        def read(sample: Sample) -> dict[str, Any]:
+            try:
+                return self._row(sample.read(), salt)
+            except ImageError as error:
+                return {**dict.fromkeys([*self.sides, *_VALUES]), "error": str(error)}
+
+        with (
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            tqdm(
+                desc=f"reading {self.cohort.name}",
+                total=len(self.cohort),
+                unit="image",
+                disable=None if self.progress else True,
+            ) as bar,
+        ):
+            pending: deque[Future[dict[str, Any]]] = deque()
+            for sample in self.cohort:
+                pending.append(pool.submit(read, sample))
+                if len(pending) > _READ_AHEAD:
+                    yield pending.popleft().result()
+                    bar.update()
+            while pending:
+                yield pending.popleft().result()
+                bar.update()
+
+    def _row(self, content: bytes, salt: bytes) -> dict[str, Any]:
+        image = read_slice(content)
+        rendered = render(image, STANDARD)
+        images = {"standard": resize(rendered, STANDARD)}
+        alike = "standard" not in self.sides
+        images["gray"] = images["standard"] if alike else resize(render(image, self.config), self.config)
+        return {
+            **{name: images[name].tobytes() for name in self.sides},
+            **dict(zip(PROPERTIES, map(float, measure_file(content, rendered)))),
+            **read_identity(content, salt)._asdict(),
+            "digest": f"{pixel_digest(image):x}",  # `datasets` takes no integer above 2**63
+            "error": None,
+        }
+
+
+def _in_memory(rendering: _Rendering) -> tuple[Mapping[str, list[Any]], dict[str, Images]]:
+    """Return the values of each column of `_VALUES`, and the images of each other column that could be read."""
+    rows = list(rendering.rows())
+    images: dict[str, Images] = {
+        name: np.array([np.frombuffer(row[name], np.uint8) for row in rows if row[name]]).reshape(-1, side, side)
+        for name, side in rendering.sides.items()
+    }
+    return {name: [row[name] for row in rows] for name in _VALUES}, images
+
+
+def _stored(rendering: _Rendering, folder: Path | None) -> tuple[Mapping[str, list[Any]], dict[str, Images]]:
+    """Return the same as `_in_memory`, with images in Arrow files below `folder` or below a temporary folder."""
+    sides, cohort = rendering.sides, rendering.cohort
+
+    def write(target: Path) -> None:
+        size, free = len(cohort) * sum(side**2 for side in sides.values()), shutil.disk_usage(target).free
+        if size > free:
+            raise CohortError(
+                f"{cohort.name}: {size / 1e9:.1f} GB are needed in {target.parent} for {len(cohort):,} rendered "
+                f"images, and {free / 1e9:.1f} GB are free. Set TMPDIR or cache_dir to a folder on a larger disk."
+            )
+        write_rows(rendering.rows, target, columns={**dict.fromkeys(sides, "binary"), **_VALUES})
+
+    # The normalization follows the rendering.
+    config = replace(rendering.config, image_mean=STANDARD.image_mean, image_std=STANDARD.image_std)
+    settings = json.dumps([__version__, asdict(config)])
+    owner: WorkFolder | Use
+    if folder is None:
+        owner = WorkFolder()
+        write(owner.path)
+    else:
+        owner = Use(folder, fingerprint(settings, (sample.image for sample in cohort)), write)
+    values = open_rows(owner.path).select_columns(list(_VALUES))[:]
+    readable = np.flatnonzero([error is None for error in values["error"]])
+    return values, {
+        name: StoredImages(owner.path, name, side=side, rows=readable, owner=owner) for name, side in sides.items()
+    }
+
+
+def _loaded(rendering: _Rendering, values: Mapping[str, list[Any]], images: Mapping[str, Images]) -> LoadedCohort:
+    cohort, errors = rendering.cohort, values["error"]
+    unreadable = tuple(
+        (sample, f"{sample.name}: {error}") for sample, error in zip(cohort, errors) if error is not None
+    )
+    if len(unreadable) == len(cohort):
+        first = f"; the first: {unreadable[0][1]}" if unreadable else "."
+        raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read{first}")
+    readable = [place for place, error in enumerate(errors) if error is None]
+    samples = [cohort.samples[place] for place in readable]
+    known = {name: [column[place] for place in readable] for name, column in values.items()}
+    return LoadedCohort(
+        replace(
+            cohort,
+            samples=_identified(samples, known),
+            skipped=(*cohort.skipped, *(message for _, message in unreadable)),
+        ),
+        images["gray"],
+        rendering.config,
+        standard=images.get("standard"),
+        properties={name: np.array(known[name], float) for name in PROPERTIES},
+        unreadable=unreadable,
+    )
 
 
 def _renders_alike(one: PreprocessingConfig, other: PreprocessingConfig) -> bool:
@@ -177,16 +282,15 @@ def _renders_alike(one: PreprocessingConfig, other: PreprocessingConfig) -> bool
     return replace(one, image_mean=other.image_mean, image_std=other.image_std) == other
 
 
-def _identified(files: Sequence[tuple[Sample, _File]]) -> tuple[Sample, ...]:
+def _identified(samples: Sequence[Sample], known: Mapping[str, list[Any]]) -> tuple[Sample, ...]:
     """Return the samples with digests; unknown series and patients become numbers made from the headers.
 
     One patient in all headers counts as unknown: anonymizers often write the same word to every file.
     """
-    series = numbered("series", [file.identity.series for _, file in files])
-    patients = numbered("patient", [file.identity.patient for _, file in files])
+    series, patients = numbered("series", known["series"]), numbered("patient", known["patient"])
     if len(set(patients)) == 1:
-        patients = (None,) * len(files)
+        patients = (None,) * len(samples)
     return tuple(
-        replace(sample, series=sample.series or scan, patient=sample.patient or patient, digest=file.digest)
-        for (sample, file), scan, patient in zip(files, series, patients)
+        replace(sample, series=sample.series or scan, patient=sample.patient or patient, digest=int(digest, 16))
+        for sample, scan, patient, digest in zip(samples, series, patients, known["digest"])
     )

@@ -6,12 +6,14 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.image_cache import image_folder
 from spinealign.cohort.indexing import index_cohort, require_binary
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.cohort.options import CollectionOptions
@@ -36,6 +38,7 @@ def evaluate(
     split: str | None = None,
     on_leakage: str = "drop",
     progress: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Evaluation:
     """Evaluate a model on labeled images.
@@ -53,6 +56,7 @@ def evaluate(
         on_leakage: What to do with a source or patient that is in two splits: `drop` its images from the earlier
             split, raise an `error`, or `keep` them.
         progress: Show progress bars.
+        cache_dir: Folder that keeps the rendered images for the next run; None keeps nothing.
         **options: Fields of `CollectionOptions`, such as `label_column`; ignored for a `Cohort`. Without
             `source_pattern`, that of the training is used for a collection with training images.
 
@@ -65,19 +69,28 @@ def evaluate(
         LeakageError: With `on_leakage="error"`, if a source or patient is in two splits.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    task = _prepare(model, data, on_leakage, CollectionOptions(**options), progress)
-    if task.seen.all() and split is None:
-        raise CohortError(
-            f"{task.loaded.cohort.name}: the model was trained on all images or on others of their sources. Evaluate "
-            "it on other images, or choose a split of the training."
-        )
-    evaluation = score(task.predictor, task.loaded, split=split, progress=progress)
+    with image_folder(cache_dir) as folder:
+        task = _prepare(model, data, on_leakage, options=CollectionOptions(**options), progress=progress, folder=folder)
+        if task.seen.all() and split is None:
+            raise CohortError(
+                f"{task.loaded.cohort.name}: the model was trained on all images or on others of their sources. "
+                "Evaluate it on other images, or choose a split of the training."
+            )
+        evaluation = score(task.predictor, task.loaded, split=split, progress=progress)
     scored = np.array([evaluation.split in ("all", sample.split) for sample in task.loaded.cohort])
     _warn(task, scored, evaluation.split)
     return replace(evaluation, training_overlap=task.overlap(scored))
 
 
-def cross_evaluate(model: Model, data: Data, *, folds: int, progress: bool = True, **options: Any) -> CrossValidation:
+def cross_evaluate(
+    model: Model,
+    data: Data,
+    *,
+    folds: int,
+    progress: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> CrossValidation:
     """Evaluate a model on folds of a collection that share no source; the model is not trained again.
 
     Args:
@@ -85,6 +98,7 @@ def cross_evaluate(model: Model, data: Data, *, folds: int, progress: bool = Tru
         data: A folder, a CSV manifest, a Hub dataset id, or a `Cohort`.
         folds: Number of folds, at least 2.
         progress: Show progress bars.
+        cache_dir: As for `evaluate`.
         **options: As for `evaluate`.
 
     Returns:
@@ -96,14 +110,16 @@ def cross_evaluate(model: Model, data: Data, *, folds: int, progress: bool = Tru
         CohortError: If the collection cannot be read, or a class has fewer sources than folds.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    task = _prepare(model, data, "drop", CollectionOptions(**options), progress)
-    scored = ~task.seen
-    loaded = task.loaded.select(np.flatnonzero(scored).tolist())
-    fold = folds_of(loaded, folds, seed=0)
-    _warn(task, scored, "all")
-    index, threshold = finding_index(task.predictor), task.predictor.settings.decision.operating_point
-    logits = network_output(task.predictor, loaded, progress=progress).logits
-    result = cross_score(task.predictor.probabilities(logits)[0][:, index], loaded, fold=fold, threshold=threshold)
+    with image_folder(cache_dir) as folder:
+        task = _prepare(model, data, "drop", options=CollectionOptions(**options), progress=progress, folder=folder)
+        scored = ~task.seen
+        loaded = task.loaded.select(np.flatnonzero(scored).tolist())
+        fold = folds_of(loaded, folds, seed=0)
+        _warn(task, scored, "all")
+        index, threshold = finding_index(task.predictor), task.predictor.settings.decision.operating_point
+        logits = network_output(task.predictor, loaded, progress=progress).logits
+        probability = task.predictor.probabilities(logits)[0][:, index]
+        result = cross_score(probability, loaded, fold=fold, threshold=threshold)
     return replace(result, pooled=replace(result.pooled, training_overlap=task.overlap(scored)))
 
 
@@ -120,14 +136,16 @@ class _Task:
         return None if self.found is None else TrainingOverlap(self.found, int((self.seen & ~scored).sum()))
 
 
-def _prepare(model: Model, data: Data, on_leakage: str, options: CollectionOptions, progress: bool) -> _Task:
+def _prepare(
+    model: Model, data: Data, on_leakage: str, *, options: CollectionOptions, progress: bool, folder: Path
+) -> _Task:
     """Load the model and the collection, and give images of the training their split of the training."""
     require("sklearn", extra="evaluate")
     predictor = model if isinstance(model, Predictor) else Predictor.from_pretrained(model)
     settings, digests = predictor.settings, predictor.checkpoint.training_images
     cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), options)
     require_binary(cohort)
-    images = read_cohort(cohort, settings.preprocessing, progress=progress)
+    images = read_cohort(cohort, settings.preprocessing, progress=progress, folder=folder)
     require_readable(images)
     cohort = images.cohort
     found = None if digests is None else len(cohort) - training_splits(cohort, digests).count(None)

@@ -17,6 +17,7 @@ from spinealign.errors import CheckpointError, CohortError
 from spinealign.imaging.preprocessing import normalize
 from spinealign.inference.predictor import Predictor
 from spinealign.metrics.evaluation import Evaluation, Evidence, Predictions
+from spinealign.metrics.failures import worst_cases
 from spinealign.metrics.folds import CrossValidation, source_folds
 from spinealign.metrics.shortcut import fold_calls, thumbnail, thumbnail_ridge_calls
 
@@ -62,7 +63,9 @@ def score(
         accepted = Evaluation.of(part.positive[known], probability[known], evidence=evidence_known, threshold=threshold)
     evaluation = Evaluation.of(part.positive, probability, evidence=evidence, threshold=threshold)
     sources, names, labels = zip(*((sample.source, sample.name, sample.label) for sample in part.cohort))
-    predictions = Predictions(part.positive, probability, sources, names, labels, part.gray)
+    worst = worst_cases(part.positive, probability, sources=sources, threshold=threshold)
+    gray = dict(zip(worst.tolist(), part.gray[worst]))
+    predictions = Predictions(part.positive, probability, sources, names, labels, gray)
     return replace(evaluation, accepted=accepted, predictions=predictions)
 
 

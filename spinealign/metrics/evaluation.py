@@ -64,7 +64,7 @@ class Predictions:
         sources: Source slice of each image.
         names: Name of each image.
         labels: Name of the true class of each image.
-        gray: The images, uint8 of shape (N, S, S).
+        gray: The images with the worst predictions (see `worst_cases`), uint8 of shape (S, S), by their indices.
     """
 
     positive: NDArray[np.bool_]
@@ -72,7 +72,7 @@ class Predictions:
     sources: tuple[str, ...]
     names: tuple[str, ...]
     labels: tuple[str, ...]
-    gray: NDArray[np.uint8]
+    gray: Mapping[int, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)

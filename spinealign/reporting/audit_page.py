@@ -68,7 +68,10 @@ def _classes(audit: Audit) -> Iterator[tuple[str, _Sheet]]:
     for label in cohort.labels:
         first = {sample.source: place for place, sample in reversed(list(enumerate(cohort))) if sample.label == label}
         places = sorted(first.values())
-        average = audit.pictures.gray[places].mean(axis=0).round().astype(np.uint8)
+        total = np.zeros(audit.pictures.gray.shape[1:])
+        for gray in audit.pictures.select(places).gray:
+            total += gray
+        average = (total / len(places)).round().astype(np.uint8)
         note = f"of {len(places):,} source{'s' if len(places) > 1 else ''}"
         shown = _sheet(audit, _spread(places, _SAMPLES))
         yield label, [{"title": "average", "note": note, "url": picture_url(average)}, *shown]

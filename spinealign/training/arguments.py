@@ -59,6 +59,10 @@ class DataArguments(CollectionOptions):
         metadata={"choices": list(LEAKAGE_POLICIES)},
     )
     balance: bool = HfArg(default=True, help="Weight the loss so that both classes count equally.")
+    cache_dir: str | None = HfArg(
+        default=None,
+        help="Folder that keeps the rendered images for the next run; by default, nothing of an image is kept.",
+    )
     folds: int = HfArg(
         default=0,
         help="Before the training, run a cross-validation over sources with this number of folds, such as 5; "

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
+from spinealign.cohort.image_store import Images
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import PreprocessingConfig
 from spinealign.imaging.preprocessing import normalize
@@ -38,23 +40,37 @@ class PixelTransform:
         images = [self._pixel_values(gray, index) for gray, index in zip(rows["gray"], rows["index"])]
         return {"pixel_values": images, "labels": rows["labels"], "weights": rows["weights"]}
 
-    def _pixel_values(self, gray: bytes, index: int) -> torch.Tensor:
-        side = self._config.image_size
-        intensity = np.frombuffer(gray, np.uint8).reshape(side, side).astype(np.float32) / np.float32(255)
+    def _pixel_values(self, gray: NDArray[np.uint8], index: int) -> torch.Tensor:
+        intensity = gray.astype(np.float32) / np.float32(255)
         if self._augment is not None:
             seed = np.random.SeedSequence((self._seed, int(self._epoch), index)).generate_state(1)[0]
             intensity = self._augment(intensity, int(seed))
         return torch.from_numpy(normalize(intensity, self._config))
 
 
+class _WithImages:
+    """Transform from rows with the indices of images to the rows that another transform takes."""
+
+    def __init__(self, images: Sequence[Images], transform: PixelTransform) -> None:
+        self._images = images
+        self._ends = np.cumsum([len(part) for part in images])
+        self._transform = transform
+
+    def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        return self._transform({**rows, "gray": [self._image(index) for index in rows["index"]]})
+
+    def _image(self, index: int) -> NDArray[np.uint8]:
+        part = int(np.searchsorted(self._ends, index, side="right"))
+        return self._images[part][index - int(self._ends[part])]  # counted from the end of its collection
+
+
 def build_dataset(parts: Sequence[LoadedCohort], transform: PixelTransform, *, balance: bool = True) -> Dataset:
-    """Return the images of several cohorts as one dataset in memory.
+    """Return the images of several cohorts as one dataset, which reads them when they are used.
 
     Its columns are `pixel_values`, `labels` (1 if the finding is present), and `weights`, which with `balance` give
     both classes the same total weight.
     """
-    gray = [image.tobytes() for part in parts for image in part.gray]
     labels = [int(positive) for part in parts for positive in part.positive]
     weights = compute_sample_weight("balanced" if balance else None, labels)
-    columns = {"index": range(len(gray)), "gray": gray, "labels": labels, "weights": weights}
-    return Dataset.from_dict(columns).with_transform(transform)
+    columns = {"index": range(len(labels)), "labels": labels, "weights": weights}
+    return Dataset.from_dict(columns).with_transform(_WithImages([part.gray for part in parts], transform))

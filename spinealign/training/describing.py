@@ -79,7 +79,7 @@ def command_line(setup: TrainingSetup) -> str:
             value = getattr(group, item.name)
             if item.name == "root" and value:
                 value = Path(value).resolve().name
-            if item.name not in ("data_dir", "model_name_or_path", "card_notes") and value != item.default:
+            if item.name not in ("data_dir", "model_name_or_path", "card_notes", "cache_dir") and value != item.default:
                 words += option_words(item.name, value)
     for item in fields(TrainingArguments):
         # An instance of TrainingArguments, for its defaults, would end the process group.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from spinealign.cohort.audit.auditing import audit
 from spinealign.cohort.cohort import Cohort
@@ -38,9 +39,11 @@ def index_collections(setup: TrainingSetup) -> list[Cohort]:
 
 
 def read_collections(
-    setup: TrainingSetup, cohorts: Sequence[Cohort], *, preprocessing: PreprocessingConfig
+    setup: TrainingSetup, cohorts: Sequence[Cohort], *, preprocessing: PreprocessingConfig, folder: Path
 ) -> tuple[list[LoadedCohort], dict[str, tuple[str, ...]]]:
     """Read each image once; audit the collections, split them, resolve leakage and hold out a calibration split.
+
+    The images are rendered into `folder`, from which the collections read them later.
 
     Returns:
         The collections with their splits, and the verdict of the audit of each by its name. Only the main process
@@ -55,7 +58,8 @@ def read_collections(
     progress = training.local_process_index == 0 and not training.disable_tqdm
     collections, verdicts = [], {}
     for cohort in cohorts:
-        loaded = read_cohort(cohort, preprocessing, progress=progress)
+        with training.main_process_first():  # the others find what it rendered
+            loaded = read_cohort(cohort, preprocessing, progress=progress, folder=folder)
         require_readable(loaded)
         if main_process:
             verdicts[cohort.name] = audit(loaded, progress=progress, seed=training.seed).verdict

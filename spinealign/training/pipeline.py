@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from transformers import set_seed
 
+from spinealign.cohort.image_cache import image_folder
+from spinealign.cohort.loading import LoadedCohort
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.folds import CrossValidation
 from spinealign.training.backbone import create_backbone
@@ -19,7 +23,7 @@ from spinealign.training.saving import save_checkpoint
 from spinealign.training.setup import TrainingSetup
 from spinealign.training.trainer import build_trainer
 
-RUN_FOLDER = "training"
+RUN_FOLDER, IMAGES = "training", "images"
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,21 @@ def run_training(setup: TrainingSetup) -> TrainingResult:
     network, preprocessing = create_backbone(setup.model, setup.enhancement)
     network.config._name_or_path = backbone_name(setup)
     rehearse(setup, network, preprocessing=preprocessing)
-    collections, verdicts = read_collections(setup, cohorts, preprocessing=preprocessing)
+    with image_folder(setup.data.cache_dir, run / IMAGES) as images:
+        collections, verdicts = read_collections(setup, cohorts, preprocessing=preprocessing, folder=images)
+        return _train(setup, network, collections=collections, verdicts=verdicts)
 
+
+def _train(
+    setup: TrainingSetup,
+    network: Any,
+    *,
+    collections: Sequence[LoadedCohort],
+    verdicts: Mapping[str, tuple[str, ...]],
+) -> TrainingResult:
+    """Fit the network on split collections and write the checkpoint."""
+    run = Path(setup.training.output_dir)
+    output = run.parent
     with setup.training.main_process_first():
         checkpoint = unfinished_run(run, describe_run(setup, collections))
     cross_validations = cross_validate(setup, collections) if setup.data.folds else ()

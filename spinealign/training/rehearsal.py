@@ -36,12 +36,15 @@ def check_setup(setup: TrainingSetup) -> None:
     if setup.model.card_notes and not Path(setup.model.card_notes).is_file():
         raise FileNotFoundError(f"There is no file {setup.model.card_notes}; card_notes names a Markdown file.")
     output = Path(setup.training.output_dir).resolve()
-    for folder in (output, output.parent):  # logs and worst cases are written beside the checkpoint
+    folders = [(output, "output_dir"), (output.parent, "output_dir")]  # logs are written beside the checkpoint
+    if setup.data.cache_dir is not None:
+        folders.append((Path(setup.data.cache_dir).resolve(), "cache_dir"))
+    for folder, option in folders:
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         try:
             tempfile.TemporaryFile(dir=existing).close()
         except OSError as error:
-            raise type(error)(f"{existing} cannot be written ({error.strerror}); choose another output_dir.") from error
+            raise type(error)(f"{existing} cannot be written ({error.strerror}); choose another {option}.") from error
     try:
         for callback in get_reporting_integration_callbacks(setup.training.report_to):
             callback()

@@ -28,9 +28,11 @@ def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> d
             digest.update(
                 f"{item.cohort.name}/{sample.name}/{sample.label}/{sample.split}".encode(errors="surrogateescape")
             )
-        digest.update(item.gray.tobytes())
+        for image in item.gray:
+            digest.update(image.tobytes())
     training = {name: value for name, value in setup.training.to_dict().items() if not WITHOUT_EFFECT.match(name)}
     options = {name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")}
+    del options["data"]["cache_dir"]  # it may change when a run continues
     content = {
         **options,
         "training": training,

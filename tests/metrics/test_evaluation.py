@@ -170,7 +170,7 @@ def with_predictions(probability):
     names = tuple(f"{number}.png" for number in range(8))
     labels = tuple("fracture" if is_positive else "normal" for is_positive in POSITIVE)
     gray = np.random.default_rng(0).integers(0, 256, (8, 16, 16), np.uint8)
-    found = Predictions(POSITIVE, np.array(probability, float), tuple(SOURCES), names, labels, gray)
+    found = Predictions(POSITIVE, np.array(probability, float), tuple(SOURCES), names, labels, dict(enumerate(gray)))
     return replace(evaluation(probability), predictions=found)
 
 

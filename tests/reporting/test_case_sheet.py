@@ -18,7 +18,7 @@ def evaluation(brightness, names=None, probability=None, collection="set"):
     probability = np.linspace(0.1, 0.3, count) if probability is None else np.array(probability)
     gray = np.broadcast_to(np.array(brightness, np.uint8)[:, None, None], (count, 40, 40))
     names = tuple(names or ["slice.png"] * count)
-    predictions = Predictions(positive, probability, sources, names, ("fracture",) * count, gray)
+    predictions = Predictions(positive, probability, sources, names, ("fracture",) * count, dict(enumerate(gray)))
     evidence = Evidence(collection, "val", sources)
     return replace(Evaluation.of(positive, probability, evidence=evidence, draws=10), predictions=predictions)
 

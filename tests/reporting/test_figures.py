@@ -22,7 +22,9 @@ def evaluation(positive, probability, threshold=0.5, ridge_called=None):
     evidence = Evidence("set", "val", sources, ridge_called=ridge_called)
     scored = Evaluation.of(positive, probability, evidence=evidence, threshold=threshold, draws=50)
     gray = np.zeros((len(positive), 8, 8), np.uint8)
-    return replace(scored, predictions=Predictions(positive, probability, sources, sources, sources, gray))
+    return replace(
+        scored, predictions=Predictions(positive, probability, sources, sources, sources, dict(enumerate(gray)))
+    )
 
 
 def drawn(path, *evaluations):

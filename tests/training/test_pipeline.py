@@ -75,7 +75,8 @@ def test_one_seed_gives_the_same_metrics_again(tmp_path, tiny_checkpoint, phanto
 
 
 def read(setup, config):
-    return read_collections(setup, index_collections(setup), preprocessing=config)[0]
+    folder = Path(setup.training.output_dir) / "images"
+    return read_collections(setup, index_collections(setup), preprocessing=config, folder=folder)[0]
 
 
 def trainer_of(setup, network, config):

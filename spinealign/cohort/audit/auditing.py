@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ def audit(
     *,
     progress: bool = True,
     seed: int = 0,
+    cache_dir: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Audit:
     """Audit a collection.
@@ -38,6 +40,8 @@ def audit(
             `read_cohort`, whose files are not read again.
         progress: Show progress bars.
         seed: Seed of the cross-validation.
+        cache_dir: Folder that keeps the rendered images for the next run; by default they are in a temporary folder,
+            which is deleted with the result.
         **options: Fields of `CollectionOptions`, such as `patient_pattern` or `label_column`; ignored for a cohort.
 
     Returns:
@@ -47,13 +51,15 @@ def audit(
         CohortError: If the collection cannot be found, or none of its images can be read.
         TypeError: If an option is unknown.
         ValueError: If a pattern is invalid, or the loaded cohort is a part of one.
-        MissingDependencyError: If scikit-learn is not installed.
+        MissingDependencyError: If scikit-learn is not installed, or `cache_dir` is given without datasets.
     """
     require("sklearn", extra="evaluate")
     reading = CollectionOptions(**options)
     if not isinstance(data, LoadedCohort):
         cohort = data if isinstance(data, Cohort) else index_cohort(data, reading)
-        data = read_cohort(cohort, progress=progress)
+        if cache_dir is not None:
+            require("datasets", extra="train")
+        data = read_cohort(cohort, progress=progress, folder=None if cache_dir is None else Path(cache_dir))
     if not data.properties:
         raise ValueError("Expected a cohort as returned by read_cohort, got a part or a split of one.")
     groups = data.visual_groups(progress=progress)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.duplicates.neighbors import connect
+from spinealign.cohort.image_store import pixel_keys
 from spinealign.cohort.loading import LoadedCohort
 
 _MAX_NAME = 80
@@ -43,8 +44,8 @@ def _joined_names(loaded: LoadedCohort, groups: NDArray[np.int64]) -> dict[str, 
     """Return a new name for each source that is joined with another one."""
     first: dict[bytes, str] = {}
     links = [
-        (first.setdefault(image.tobytes(), sample.source), sample.source)
-        for sample, image in zip(loaded.cohort, loaded.looks)
+        (first.setdefault(key, sample.source), sample.source)
+        for sample, key in zip(loaded.cohort, pixel_keys(loaded.looks))
     ]
     members: dict[int, list[Sample]] = defaultdict(list)
     for sample, group in zip(loaded.cohort, groups.tolist()):

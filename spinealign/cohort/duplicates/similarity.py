@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from spinealign.cohort.duplicates.neighbors import connect, embed, near_pairs
 from spinealign.cohort.duplicates.polar import PolarForm
+from spinealign.cohort.image_store import Images, pixel_keys, subset
 
 SIDE = 224
 COARSE = PolarForm(SIDE, reduction=2, rings=32, angles=128, harmonics=48, band=(1.0, 4.0), min_contrast=3.0)
@@ -32,7 +33,7 @@ _MIN_SHARPNESS_GAP = 0.75  # octaves
 _BLOCK = 512  # pairs with fine spectra in memory at a time
 
 
-def group_similar_images(gray: NDArray[np.uint8], *, progress: bool = True) -> NDArray[np.int64]:
+def group_similar_images(gray: Images, *, progress: bool = True) -> NDArray[np.int64]:
     """Group images that show the same slice.
 
     Groups grow in rounds. Pairs of certain copies are joined first, and one image represents its group in the next
@@ -43,13 +44,13 @@ def group_similar_images(gray: NDArray[np.uint8], *, progress: bool = True) -> N
     For gray images of shape (N, 224, 224), the index of the first image of each group is returned, shape (N,).
     """
     seen: dict[bytes, int] = {}
-    first = np.array([seen.setdefault(image.tobytes(), index) for index, image in enumerate(gray)], np.int64)
+    first = np.array([seen.setdefault(key, index) for index, key in enumerate(pixel_keys(gray))], np.int64)
     distinct = np.flatnonzero(first == np.arange(len(gray)))
-    group = _group_distinct(gray[distinct], progress=progress)
+    group = _group_distinct(subset(gray, distinct), progress=progress)
     return distinct[group][np.searchsorted(distinct, first)]
 
 
-def _group_distinct(images: NDArray[np.uint8], *, progress: bool) -> NDArray[np.int64]:
+def _group_distinct(images: Images, *, progress: bool) -> NDArray[np.int64]:
     coarse, fine = _Spectra(COARSE, images), _Spectra(FINE, images)
     magnitudes = np.abs(coarse.of(np.arange(len(images)))[:, :, :_HARMONICS])
     vectors = embed(magnitudes.reshape(len(images), -1))
@@ -76,7 +77,7 @@ def _group_distinct(images: NDArray[np.uint8], *, progress: bool) -> NDArray[np.
 class _Spectra:
     """Spectra of images, computed on first use and kept in half precision."""
 
-    def __init__(self, form: PolarForm, images: NDArray[np.uint8]) -> None:
+    def __init__(self, form: PolarForm, images: Images) -> None:
         self.form = form
         self._images = images
         self._known = np.zeros(len(images), bool)
@@ -100,11 +101,12 @@ class _Spectra:
         return np.concatenate([np.empty(0, np.float32), *found])
 
 
-def _sharpness(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _sharpness(images: Images) -> NDArray[np.float32]:
     """Return the contrast of edges relative to that of the central region of each image, in octaves."""
     margin = images.shape[1] // 8
     octaves = []
-    for image in images[:, margin:-margin, margin:-margin].astype(np.float32):
+    for whole in images:
+        image = whole[margin:-margin, margin:-margin].astype(np.float32)
         laplacian = 4 * image[1:-1, 1:-1] - image[:-2, 1:-1] - image[2:, 1:-1] - image[1:-1, :-2] - image[1:-1, 2:]
         octaves.append(np.log2((laplacian.std() + 1e-3) / (image.std() + 1e-3)))
     return np.array(octaves, np.float32)
