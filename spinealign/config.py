@@ -134,12 +134,18 @@ class ReadingLimits:
         max_pixels: Largest number of pixels of a slice.
         max_slices: Largest number of slices of a volume, or of frames that are read from a file.
         max_voxels: Largest number of voxels of a volume; 4 bytes of memory each.
+        max_files: Largest number of files in an archive.
+        max_unpacked: Largest size of all files in an archive in bytes.
+        max_ratio: Largest ratio of that size to the packed size, from 64 MiB on.
     """
 
     max_bytes: int = 512 * 1024**2
     max_pixels: int = 64_000_000
     max_slices: int = 10_000
     max_voxels: int = 512_000_000
+    max_files: int = 200_000
+    max_unpacked: int = 64 * 1024**3
+    max_ratio: int = 500
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -70,7 +70,7 @@ FILES = {
     "avif": (b"\0\0\0\x18ftypavif" + bytes(40), UnsupportedFormatError),
     "pdf": (b"%PDF-1.7 ...", UnsupportedFormatError),
     "gzip": (b"\x1f\x8b\x08" + bytes(40), UnsupportedFormatError),
-    "zip": (b"PK\x03\x04" + bytes(40), UnsupportedFormatError),
+    "zip": (b"PK\x03\x04" + bytes(40), UnreadableImageError),
 }
 
 

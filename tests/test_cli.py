@@ -87,7 +87,7 @@ def test_predict_passes_over_what_is_not_an_image_in_a_folder(capsys, tmp_path, 
     (tmp_path / "LICENSE").write_text("Permission is hereby granted")
     status, out, err = run(capsys, "predict", str(tmp_path), "--model", str(toy_model))
     assert status == 0
-    assert err == "1 of 2 files passed over: not a PNG, JPEG or DICOM image (LICENSE)\n"
+    assert err == "1 of 2 files passed over: 1 text file (LICENSE)\n"
     assert "error" not in out
     assert run(capsys, "predict", str(tmp_path), str(tmp_path / "LICENSE"), "--model", str(toy_model))[0] == 1
     (tmp_path / "damaged.png").write_text("no image")
@@ -167,10 +167,10 @@ def test_predict_writes_heat_maps(capsys, tmp_path, slice_png, tiny_checkpoint):
 def test_evaluate_names_what_it_skipped(capsys, tmp_path, slice_png, tiny_checkpoint):
     for name in ("fracture/a.png", "normal/b.png", "normal/c.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(slice_png.read_bytes())
+        (tmp_path / name).write_bytes(b"text" if name.endswith(".txt") else slice_png.read_bytes())
     status, _, err = run(capsys, "evaluate", str(tmp_path), "--model", str(tiny_checkpoint))
     assert status == 0
-    assert "normal/c.txt: not an image file" in err
+    assert "1 text file (normal/c.txt)" in err
 
 
 def test_evaluate_uses_the_given_split_of_a_known_collection(capsys, tmp_path, phantom_folder, tiny_checkpoint):

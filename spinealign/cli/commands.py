@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -14,11 +13,10 @@ from spinealign.config import DISCLAIMER
 from spinealign.errors import ImageError, require
 
 LEAKS_FOUND = 3
-NAMED = 3  # files that are not images
 
 
 def predict(options: Namespace) -> int:
-    """Predict PNG, JPEG and CT DICOM images."""
+    """Predict images: files, and all images in folders and in zip and tar archives."""
     from tqdm import tqdm
 
     from spinealign.reading.discovery import expand_paths
@@ -27,9 +25,7 @@ def predict(options: Namespace) -> int:
 
     paths, passed = expand_paths(options.paths)
     if passed:
-        names = ", ".join(os.path.basename(path) for path in passed[:NAMED]) + (", ..." if len(passed) > NAMED else "")
-        count = f"{len(passed)} of {len(paths) + len(passed)} files"
-        print(f"{count} passed over: not a PNG, JPEG or DICOM image ({names})", file=sys.stderr)
+        print(passed, file=sys.stderr)
     predictor = _load(options)
     heat_maps = HeatMapFolder(Path(options.explain)) if options.explain else None
     failed, shown = 0, []

@@ -81,7 +81,9 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
         epilog="Files of a folder that are not images are passed over and counted. Exit status: 0 if every image was "
         f"predicted, 1 if any failed, 2 on wrong usage. {DISCLAIMER}",
     )
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder or glob such as 'scans/**/*.dcm'")
+    predict.add_argument(
+        "paths", nargs="+", metavar="PATH", help="image file, folder, archive or glob such as 'scans/**/*.dcm'"
+    )
     _add_engine(predict)
     predict.add_argument(
         "--white", type=float, help="value shown as white in gray images of 16 bits that use fewer, such as 4095"
@@ -191,7 +193,7 @@ def _add_publishing(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="folder, manifest or Hub dataset id")
+    parser.add_argument("data", metavar="DATA", help="folder, archive, manifest or Hub dataset id")
     for item in fields(CollectionOptions):
         parser.add_argument(f"--{item.name}", metavar=item.metadata["metavar"], help=item.metadata["help"])
     parser.add_argument(

@@ -4,7 +4,8 @@
 |---|---|
 | `cohort` | `Sample` and `Cohort`: what is known of each image, without pixels |
 | `options`, `manifest` | how a collection is read; tables with one row per image |
-| `indexing` | `index_cohort`: find the images in folders, a manifest or a Hub dataset; parse file names |
+| `folders`, `naming`, `moved` | layouts of labeled folders; what names say; files that moved |
+| `indexing` | `index_cohort`: find the images in folders, archives, a manifest or a Hub dataset |
 | `rsna2022` | slice labels of the RSNA 2022 competition |
 | `targets` | `target_of`: the labels of a training; codes of classes |
 | `loading`, `file_properties` | `read_cohort`: read each file once into a `LoadedCohort`, and measure it |

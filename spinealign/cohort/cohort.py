@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinealign.cohort.duplicates.neighbors import connect
-from spinealign.errors import UnreadableImageError
 from spinealign.labels import SINGLE
+from spinealign.reading.files import read_file
 
 if TYPE_CHECKING:
     from spinealign.hub.repository import Commit
@@ -25,7 +25,7 @@ class Sample:
     """One labeled image; its repr shows neither bytes nor the patient.
 
     Attributes:
-        image: Path of the file, or its bytes if it is from the Hub.
+        image: Path of the file, perhaps in an archive, or its bytes if it is from the Hub.
         label: Name of the class; None if the image has several labels.
         source: Name of the slice in the image; all copies of one slice have the same source.
         series: Name of the scan of the slice, if known.
@@ -63,10 +63,7 @@ class Sample:
         """
         if isinstance(self.image, bytes):
             return self.image
-        try:
-            return Path(self.image).read_bytes()
-        except OSError as error:
-            raise UnreadableImageError(f"{self.image} cannot be opened: {error.strerror}.") from error
+        return read_file(self.image)
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,6 +78,7 @@ class Cohort:
         split_method: Method by which `load_cohort` split it, `official` or `source`; None if it did not.
         split_seed: Seed of that split.
         source_pattern: Pattern for source names, if it was not the default.
+        patients_by_folder: Whether the patients are the folders below the classes, which is a guess.
     """
 
     name: str
@@ -90,6 +88,7 @@ class Cohort:
     split_method: str | None = None
     split_seed: int | None = None
     source_pattern: str | None = None
+    patients_by_folder: bool = False
 
     @classmethod
     def from_rsna2022(cls, folder: str | Path) -> Cohort:

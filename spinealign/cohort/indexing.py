@@ -1,4 +1,4 @@
-"""Index of the images in a folder, a manifest or a Hub dataset."""
+"""Index of the images in a folder, an archive, a manifest or a Hub dataset."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spinealign.cohort.cohort import SPLITS, Cohort, Sample
+from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.folders import ARCHIVE_SUFFIX, read_layout
 from spinealign.cohort.manifest import LABEL_NAMES, SPLIT_NAMES, Manifest, find_column, read_manifest
+from spinealign.cohort.moved import find_moved
+from spinealign.cohort.naming import make_sample, number_of, patients_of, source_pattern_of
 from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.rsna2022 import index_rsna2022, is_rsna2022
 from spinealign.cohort.targets import Column
 from spinealign.config import MANIFEST_FILE, POSITIVE_LABEL
-from spinealign.errors import CohortError, require
+from spinealign.errors import CohortError, ImageError, require
 from spinealign.hub_errors import explain
 from spinealign.labels import SINGLE
-from spinealign.reading.slices import IMAGE_SUFFIXES
-from spinealign.reading.tally import Tally
+from spinealign.reading.discovery import list_images
+from spinealign.reading.files import is_file, read_file, read_head
+from spinealign.reading.kinds import kind_of
+from spinealign.reading.tally import Tally, counted
 
 _COLUMNS = {
     "source": ("source", "sourceid", "sourceslice"),
@@ -30,20 +35,17 @@ _COLUMNS = {
     "size_mm": ("sizemm",),
 }  # of a manifest, without case, spaces and punctuation
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-# "CSFDV1B10 (18)-sharpened-rotated3.png" is variant "sharpened-rotated3" of slice 18 of series CSFDV1B10.
-# Only series of this set are recognized: names such as "image (1)" may belong to any file.
-COPY_PATTERN = r"^(?P<source>(?P<series>CS[A-Z]+\d+B\d+) ?\((?P<slice>\d+)\))(?:-(?:sharpened|rotated)\d*)*$"
 
 
 def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> Cohort:
-    """Index a collection; no image is opened.
+    """Index a collection; of each file in a folder or archive, the first bytes are read.
 
     Args:
-        data: A folder `{train,val,test}/{class}/*` or `{class}/*`, a folder with a `manifest.csv`, a manifest, the
-            folder of the RSNA 2022 competition (see `Cohort.from_rsna2022`), or the id of a Hub dataset. A manifest is
-            a table, as `read_manifest` reads it, with the columns `path`, `label` and, if known, `split`, `source`,
-            `series`, `patient` and `size_mm`. With the option `labels`, the named columns are read in place of `label`;
-            empty cells are missing values, and rows without any value are passed over.
+        data: A folder, or a zip or tar archive, of the layout `{train,val,test}/{class}/*` or `{class}/*` or with a
+            `manifest.csv`; a manifest; the folder of the RSNA 2022 competition (see `Cohort.from_rsna2022`); or the id
+            of a Hub dataset. A manifest is a table, as `read_manifest` reads it, with the columns `path`, `label` and,
+            if known, `split`, `source`, `series`, `patient` and `size_mm`. With the option `labels`, the named columns
+            are read in place of `label`; empty cells are missing values, and rows without any value are passed over.
         options: How the collection is read.
 
     Returns:
@@ -54,89 +56,49 @@ def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> 
         ValueError: If a pattern is invalid.
     """
     options = options or CollectionOptions()
-    pattern = _compiled(options.source_pattern)
+    pattern = source_pattern_of(options.source_pattern)
     path = Path(data)
-    if os.path.isfile(path):  # unlike the methods of Path, these do not raise
-        cohort = _from_manifest(path, pattern, options)
-    elif os.path.isfile(path / MANIFEST_FILE):
-        cohort = _from_manifest(path / MANIFEST_FILE, pattern, options)
-    elif options.labels and os.path.isdir(path):
-        raise CohortError(f"{path} has no columns {', '.join(options.labels)}: it has no {MANIFEST_FILE}.")
-    elif is_rsna2022(path):
-        cohort = index_rsna2022(path)
-    elif os.path.isdir(path):
-        cohort = _from_folder(path, pattern)
-    elif _HUB_ID.fullmatch(str(data)):
-        cohort = _from_hub(str(data), pattern, label_names(options))
-    else:
-        raise CohortError(f"Found no folder, manifest or Hub dataset {str(data)!r}; check the path.")
+    try:
+        if is_file(path / MANIFEST_FILE):
+            cohort = _from_manifest(path / MANIFEST_FILE, pattern, options)
+        elif options.labels and os.path.isdir(path):
+            raise CohortError(f"{path} has no columns {', '.join(options.labels)}: it has no {MANIFEST_FILE}.")
+        elif is_rsna2022(path):
+            cohort = index_rsna2022(path)
+        elif os.path.isdir(path) or (os.path.isfile(path) and kind_of(read_head(path)).role == "archive"):
+            cohort = _from_folder(path, pattern, options)
+        elif os.path.isfile(path):  # unlike the methods of Path, these do not raise
+            cohort = _from_manifest(path, pattern, options)
+        elif _HUB_ID.fullmatch(str(data)):
+            cohort = _from_hub(str(data), pattern, label_names(options))
+        else:
+            raise CohortError(f"Found no folder, archive, manifest or Hub dataset {str(data)!r}; check the path.")
+    except ImageError as error:
+        raise CohortError(str(error)) from error
     return _checked(_spelled_alike(cohort), strict=options.source_pattern is not None)
 
 
-def _compiled(pattern: str | None) -> re.Pattern[str]:
-    try:
-        compiled = re.compile(pattern or COPY_PATTERN)
-    except re.error as error:
-        raise ValueError(f"source_pattern {pattern!r} is not a regular expression: {error}.") from error
-    if "source" not in compiled.groupindex:
-        raise ValueError(f"source_pattern {pattern!r} needs a group (?P<source>...); (?P<series>...) is optional.")
-    return compiled
-
-
-def _from_folder(root: Path, pattern: re.Pattern[str]) -> Cohort:
-    folders = _subfolders(root)
-    splits = [folder for folder in folders if folder.name.lower() in SPLIT_NAMES]
-    skipped = [f"{folder.name}/: not a split folder" for folder in folders if splits and folder not in splits]
-    classes: list[tuple[str | None, Path]] = [(split.name, folder) for split in splits for folder in _subfolders(split)]
-    if not splits:
-        classes = [(None, folder) for folder in folders]
-    loose = sorted(path for folder in (root, *splits) for path in folder.iterdir() if _is_image(path))
-    skipped += [f"{path.relative_to(root).as_posix()}: not in a class folder" for path in loose]
-    if not classes:
-        raise CohortError(f"{root} has no class folders; expected one folder for each class.")
-    samples: list[Sample] = []
-    for split, folder in classes:
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        skipped += [f"{path.relative_to(root)}: not an image file" for path in files if not _is_image(path)]
-        images = [path for path in files if _is_image(path)]
-        if not images:
-            raise CohortError(f"The class folder {folder} contains no images; add some or remove it.")
-        known = {SINGLE: folder.name.strip(), "split": split}
-        samples += [_sample(str(path), path.relative_to(root).as_posix(), path.stem, pattern, known) for path in images]
-    return Cohort(root.resolve().name, tuple(samples), tuple(skipped))
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def _sample(
-    image: str | bytes, name: str, stem: str, pattern: re.Pattern[str], known: Mapping[str, Any], where: str = ""
-) -> Sample:
-    """Return a sample; `known` has the columns of a manifest, and `where` names them in messages."""
-    match = pattern.search(stem)
-    named = match.groupdict() if match and match["source"] else {}
-    split, size_mm = known.get("split") or None, known.get("size_mm")
-    if split is not None and split.strip().lower() not in SPLIT_NAMES:
-        raise CohortError(f"{where}: unknown split {split!r}; use one of {', '.join(SPLITS)}.")
-    try:
-        size_mm = None if size_mm in (None, "") else float(size_mm)
-    except ValueError:
-        raise CohortError(f"{where}: size_mm {size_mm!r} is not a number.") from None
-    return Sample(
-        image,
-        known.get(SINGLE),
-        known.get("source") or named.get("source") or name,
-        known.get("series") or named.get("series"),
-        split and SPLIT_NAMES[split.strip().lower()],
-        name,
-        size_mm,
-        known.get("patient") or None,
-    )
+def _from_folder(root: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
+    layout = read_layout(list_images(root), str(root))
+    files = layout.files
+    patients, notes = patients_of([placed.file.name for placed in files], options.patient_pattern)
+    guessed = layout.patients if options.patient_pattern is None else ()
+    if guessed:
+        patients, notes = list(guessed), [
+            f"the {len(set(guessed)):,} folders below the classes are taken as patients; --patient_pattern names "
+            "others, and an empty one none"
+        ]  # fmt: skip
+    samples = [
+        make_sample(
+            placed.file.path,
+            placed.file.name,
+            pattern=pattern,
+            known={SINGLE: placed.label, "split": placed.split, "patient": patient},
+        )
+        for placed, patient in zip(files, patients)
+    ]
+    name = ARCHIVE_SUFFIX.sub("", root.resolve().name)
+    return Cohort(name, tuple(samples), (*layout.notes, *notes), patients_by_folder=bool(guessed))
 
 
 def label_names(options: CollectionOptions) -> tuple[str, ...]:
@@ -169,49 +131,55 @@ def _label_columns(manifest: Manifest, options: CollectionOptions) -> dict[str, 
 
 
 def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CohortError(f"{file} cannot be opened: {error.strerror}.") from error
-    manifest = read_manifest(content, options, file=file.name)
+    if file.suffix.lower() in (".xlsx", ".xls", ".ods"):
+        raise CohortError(f"{file} is a workbook; save the sheet as CSV.")
+    manifest = read_manifest(read_file(file), options, file=file.name)
     labels = _label_columns(manifest, options)
     columns = {key: find_column(manifest.columns, names) for key, names in _COLUMNS.items()}
     root, passed, sizes = Path(options.root or file.parent), manifest.passed, Tally()
-    samples: dict[str, Sample] = {}
+    places, moved_note = _places(manifest, root)
+    rows = []
     for row in manifest.rows:
-        path = root / row.path
-        known = {key: row.values.get(column) for key, column in columns.items() if column}
-        values = {name: row.values[column] for name, column in labels.items()}
-        if all(value is None for value in values.values()):
+        if all(row.values[column] is None for column in labels.values()):
             passed.add("row without a label", row.where)
-        elif not os.path.isfile(path):
+        elif row.path not in places:
             passed.add("row whose file is missing", f"{row.where}: {row.path}")
         else:
-            if (size := known.get("size_mm")) is not None and not _is_number(size):
-                sizes.add("size that is not a number", f"{row.where}: {size}")
-                known["size_mm"] = None
-            name = row.path if row.path not in samples else f"{row.path} ({row.where})"
-            known |= {SINGLE: values.get(SINGLE), "split": row.split, "patient": row.patient}
-            sample = _sample(str(path), name, path.stem, pattern, known)
-            samples[name] = _with_labels(sample, values if options.labels else {})
+            rows.append(row)
+    patients, lines = patients_of([row.path for row in rows], options.patient_pattern)
+    samples: dict[str, Sample] = {}
+    for row, patient in zip(rows, patients):
+        values = {name: row.values[column] for name, column in labels.items()}
+        known: dict[str, Any] = {key: row.values.get(column) for key, column in columns.items() if column}
+        known |= {SINGLE: values.get(SINGLE), "split": row.split, "patient": patient or row.patient}
+        known["size_mm"] = number_of(known.get("size_mm"), row.where, wrong=sizes)
+        name = row.path if row.path not in samples else f"{row.path} ({row.where})"
+        sample = make_sample(places[row.path], name, pattern=pattern, known=known, file=row.path)
+        samples[name] = _with_labels(sample, values if options.labels else {})
     unread = [name for name in manifest.columns if name not in {*labels.values(), *columns.values()}]
-    notes = list(manifest.notes)
     if passed.total():
         total = passed.total() + len(samples)
-        notes.append(f"{file.name}: {passed.total()} of {total} rows passed over: {passed}")
+        lines.append(f"{passed.total():,} of {total:,} rows passed over: {passed}")
     if sizes.total():
-        notes.append(f"{file.name}: not read: {sizes}")
+        lines.append(f"not read: {sizes}")
     if unread:
-        notes.append(f"{file.name}: columns not read: {', '.join(unread)}")
-    name = file.resolve().parent.name if file.name == MANIFEST_FILE else file.stem
-    return Cohort(name, tuple(samples.values()), tuple(notes))
+        lines.append(f"columns not read: {', '.join(unread)}")
+    notes = (*manifest.notes, *moved_note, *(f"{file.name}: {line}" for line in lines))
+    name = ARCHIVE_SUFFIX.sub("", file.resolve().parent.name) if file.name == MANIFEST_FILE else file.stem
+    return Cohort(name, tuple(samples.values()), notes)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+def _places(manifest: Manifest, root: Path) -> tuple[dict[str, str], list[str]]:
+    """Return where the file of each path is, without missing files, and a remark on those that have moved."""
+    paths = dict.fromkeys(row.path for row in manifest.rows)
+    places = {path: str(root / path) for path in paths if is_file(root / path)}
+    missing = [path for path in paths if path not in places]
+    moved = find_moved(missing, root) if missing else {}
+    if not moved:
+        return places, []
+    old, new = next(iter(moved.items()))
+    line = f"{manifest.file}: {counted(len(moved), 'path')} moved, found below {root} (for example {old} in {new})"
+    return {**places, **moved}, [line]
 
 
 def _from_hub(dataset_id: str, pattern: re.Pattern[str], labels: Sequence[str]) -> Cohort:
@@ -233,10 +201,10 @@ def _from_hub(dataset_id: str, pattern: re.Pattern[str], labels: Sequence[str]) 
 def hub_samples(
     rows: Any, split: str, *, pattern: re.Pattern[str], labels: Sequence[str] = ()
 ) -> tuple[list[Sample], list[str]]:
-    """Return the samples of a `datasets.Dataset`, and a message for each row without image or label.
+    """Return the samples of a `datasets.Dataset`, and a count of the rows that cannot be used.
 
     Raises:
-        CohortError: If columns are missing, or a split or size is invalid.
+        CohortError: If columns are missing.
     """
     from datasets import ClassLabel, Image
 
@@ -256,20 +224,24 @@ def hub_samples(
             return kind.int2str(value) if value >= 0 else None
         return (f"{value:g}" if isinstance(value, float) else str(value).strip()) or None
 
-    known_split = {"split": split} if split.lower() in SPLIT_NAMES else {}
     samples: list[Sample] = []
-    skipped: list[str] = []
+    passed, sizes = Tally(), Tally()
     for number, row in enumerate(rows.cast_column(image_columns[0], Image(decode=False))):
         name, image = f"{split} row {number}", row[image_columns[0]]
         values = {column: class_of(rows.features[column], row[column]) for column in columns}
+        part = str(row.get("split", split if split.lower() in SPLIT_NAMES else None) or "").strip().lower()
         if image is None or all(value is None for value in values.values()):
-            skipped.append(f"{name}: no {'image' if image is None else 'label'}")
-            continue
-        content = image["path"] if image["bytes"] is None else image["bytes"]
-        known = {**known_split, **row, SINGLE: values.get(single)}
-        sample = _sample(content, name, Path(image["path"] or "").stem, pattern, known, name)
-        samples.append(_with_labels(sample, values if labels else {}))
-    return samples, skipped
+            passed.add(f"row without {'an image' if image is None else 'a label'}", name)
+        elif part and part not in SPLIT_NAMES:
+            passed.add("row with an unknown split", f"{name}: {part}")
+        else:
+            size_mm = number_of(str(row.get("size_mm") or ""), name, wrong=sizes)
+            known = {**row, SINGLE: values.get(single), "split": SPLIT_NAMES.get(part), "size_mm": size_mm}
+            content = image["path"] if image["bytes"] is None else image["bytes"]
+            sample = make_sample(content, name, pattern=pattern, known=known, file=image["path"] or "")
+            samples.append(_with_labels(sample, values if labels else {}))
+    notes = [f"{passed.total():,} rows of {split} passed over: {passed}"] if passed.total() else []
+    return samples, [*notes, *([f"{split}: not read: {sizes}"] if sizes.total() else [])]
 
 
 def _spelled_alike(cohort: Cohort) -> Cohort:

@@ -15,8 +15,10 @@ class CollectionOptions:
     """How a folder or a manifest is read; None selects what is usual.
 
     Attributes:
-        source_pattern: Regular expression for file names without suffix with a group `source`
+        source_pattern: Regular expression for file names or relative paths, without suffix, with a group `source`
             and, optionally, `series`; None selects that of the "cervical fracture" set.
+        patient_pattern: Regular expression for relative paths; its group `patient`, its first group or the match is the
+            patient. With an empty one, folders below a class are not taken as patients.
         path_column: Column of a manifest with the paths.
         label_column: Column of a manifest with the classes.
         labels: Columns of a manifest or Hub dataset that are read as labels in place of `label_column`, each as
@@ -25,7 +27,14 @@ class CollectionOptions:
         test_fold: Fold of a manifest that is the test split; None for the lowest.
     """
 
-    source_pattern: str | None = _option("pattern of file names with a group (?P<source>...) for the source", "REGEX")
+    source_pattern: str | None = _option(
+        "pattern of file names or relative paths with a group (?P<source>...) for the source", "REGEX"
+    )
+    patient_pattern: str | None = _option(
+        "pattern of relative paths whose group (?P<patient>...), first group or match is the patient; with an empty "
+        "one, folders below a class are not taken as patients",
+        "REGEX",
+    )
     path_column: str | None = _option("column of a manifest with the paths", "NAME")
     label_column: str | None = _option("column of a manifest with the classes", "NAME")
     labels: list[str] | None = field(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -16,6 +14,7 @@ from spinealign.config import ReadingLimits
 from spinealign.errors import UnreadableImageError
 from spinealign.imaging.slice import Slice, Unit
 from spinealign.reading.dicom import is_dataset, read_dataset, read_dicom
+from spinealign.reading.files import read_file
 from spinealign.reading.kinds import DICOM, accepted_kind
 from spinealign.reading.raster import as_array, read_array, read_pillow, read_raster
 from spinealign.reading.request import Request
@@ -37,8 +36,6 @@ class SupportsPixelArray(Protocol):
 SliceSource: TypeAlias = (
     str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | SupportsArray | SupportsPixelArray | Slice
 )
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".dcm", ".dicom"})
 
 
 def read_slice(
@@ -115,7 +112,7 @@ def _read(source: SliceSource, request: Request) -> Slice:  # noqa: PLR0911 - on
         return _read_content(bytes(source), replace(request, origin="bytes"))
     if isinstance(source, (str, os.PathLike)):
         request = replace(request, origin=os.fspath(source))
-        return _read_content(_file_content(Path(source), request.limits.max_bytes), request)
+        return _read_content(read_file(source, request.limits), request)
     if is_dataset(source):
         return read_dataset(source, replace(request, origin="dataset"))
     if hasattr(source, "__array__"):
@@ -127,21 +124,6 @@ def _read(source: SliceSource, request: Request) -> Slice:  # noqa: PLR0911 - on
     if isinstance(content, bytes):
         return _read_content(content, replace(request, origin="file object"))
     raise TypeError(f"Expected a path, bytes, a binary file, an image or an array, got {type(source).__name__}.")
-
-
-def _file_content(path: Path, max_bytes: int) -> bytes:
-    try:
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
-            raise UnreadableImageError(f"{path} is a folder; pass an image file in it.")
-        if not stat.S_ISREG(kind):
-            raise UnreadableImageError(f"{path} is a device or a pipe; pass an image file.")
-        with path.open("rb") as stream:
-            return stream.read(max_bytes + 1)
-    except FileNotFoundError as error:
-        raise UnreadableImageError(f"There is no file {path}; check the path.") from error
-    except (OSError, ValueError) as error:
-        raise UnreadableImageError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def _read_content(content: bytes, request: Request) -> Slice:

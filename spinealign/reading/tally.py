@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_HEAD = re.compile(r"^(.+?)(?= (?:of|with|without|that|whose) |$)")
+_HEAD = re.compile(r"^(.+?)(?= (?:of|with|without|outside|to|in|that|whose) |$)")
 
 
 class Tally:
@@ -38,7 +38,7 @@ class Tally:
             >>> str(tally)
             '2 text files (a.txt)'
         """
-        counts = sorted(self._found.items(), key=lambda item: -item[1][0])
+        counts = sorted(self._found.items(), key=lambda item: (-item[1][0], item[0]))
         return ", ".join(f"{counted(count, kind)} ({example})" for kind, (count, example) in counts)
 
 

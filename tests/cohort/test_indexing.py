@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spinealign.cohort.indexing import COPY_PATTERN, hub_samples, index_cohort, require_binary
+from spinealign.cohort.indexing import hub_samples, index_cohort, require_binary
+from spinealign.cohort.naming import COPY_PATTERN
 from spinealign.cohort.options import CollectionOptions
 from spinealign.errors import CohortError
 
@@ -117,14 +118,16 @@ def test_other_and_hidden_files_are_skipped(tmp_path):
     (tmp_path / "normal" / "notes.txt").write_text("x")
     cohort = index_cohort(tmp_path)
     assert len(cohort) == 2
-    assert cohort.skipped[0] == "normal/notes.txt: not an image file"
+    assert cohort.skipped[0] == (
+        "2 of 4 files passed over: 1 hidden or system file (normal/.hidden.png), 1 text file (normal/notes.txt)"
+    )
 
 
 def test_images_outside_class_folders_are_listed(tmp_path):
     write(tmp_path, "train/fracture/a.png", "train/normal/b.png", "train/stray.png", "lost.png")
-    skipped = index_cohort(tmp_path).skipped
-    assert "lost.png: not in a class folder" in skipped
-    assert "train/stray.png: not in a class folder" in skipped
+    assert (
+        index_cohort(tmp_path).skipped[0] == "2 of 4 images passed over: 2 images outside the class folders (lost.png)"
+    )
 
 
 def test_names_without_a_source_are_counted(tmp_path):
@@ -157,8 +160,10 @@ BAD_COHORTS = {
         ),
         "misspelled",
     ),
-    "folder of text": (lambda root: (write(root, "fracture/a.txt.png") / "fracture/a.txt.png").rename(
-        root / "fracture" / "a.txt"), "contains no images"),
+    "folder of text": (
+        lambda root: (write(root, "fracture/a.png") / "normal").mkdir() or
+        ((root / "normal" / "a.csv").write_text("text") and None), "normal contains no images: it contains 1 text file",
+    ),
     "manifest without label column": (make_text("path,verdict\na.png,fracture\n"), "--label_column"),
     "manifest without rows": (make_text("path,label\n"), "columns path and label"),
     "manifest with an unknown split": (make_text("path,label,split\na.png,fracture,holdout\n"), "unknown split"),
@@ -205,7 +210,10 @@ def test_rows_of_a_hub_dataset_become_samples(tmp_path):
     assert (first.label, first.source, first.series, first.split) == ("fracture", "CSFDV1B10 (4)", "CSFDV1B10", "val")
     assert (second.label, second.source) == ("normal", "named")
     assert third.source == "validation row 4"
-    assert skipped == ["validation row 2: no image", "validation row 3: no label"]
+    assert skipped == [
+        "2 rows of validation passed over: 1 row without a label (validation row 3), "
+        "1 row without an image (validation row 2)"
+    ]
 
 
 def test_a_hub_dataset_without_labels_is_refused():
