@@ -16,7 +16,10 @@ LEAKS_FOUND = 3
 
 
 def predict(options: Namespace) -> int:
-    """Predict images: files, and all images in folders and in zip and tar archives."""
+    """Predict images: files, and all images in folders and in zip and tar archives.
+
+    Print the finding in each image, or one line for each label of the model.
+    """
     from tqdm import tqdm
 
     from spinealign.reading.discovery import expand_paths
@@ -58,7 +61,7 @@ def demo(options: Namespace) -> int:
 
 
 def app(options: Namespace) -> int:
-    """Serve the page in the browser, and its interface for programs."""
+    """Serve the page in the browser, and its interface for programs. The model must be binary."""
     from spinealign.page import launch
 
     launch(
@@ -213,7 +216,7 @@ def push(options: Namespace) -> int:
 
 
 def space(options: Namespace) -> int:
-    """Build a Space with the page and one model, without torch, and push it to the Hub in one commit.
+    """Build a Space with the page and one binary model, without torch, and push it to the Hub in one commit.
 
     A model of the Hub is pinned to its current commit. A checkpoint folder is copied into the Space and must pass the
     checks of push. The token is that of `hf auth login` or HF_TOKEN.

@@ -86,7 +86,10 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     _add_engine(predict)
     predict.add_argument(
-        "--white", type=float, help="value shown as white in gray images of 16 bits that use fewer, such as 4095"
+        "--white",
+        type=float,
+        metavar="VALUE",
+        help="value shown as white in gray images of 16 bits that use fewer, such as 4095",
     )
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
@@ -165,10 +168,14 @@ def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
     cache.add_argument("--cache_dir", required=True, type=Path, metavar="DIR", help="the folder")
 
     phantoms = add(commands.phantoms, "write a set of phantoms")
-    phantoms.add_argument("folder", help="a new or empty folder")
+    phantoms.add_argument("folder", metavar="FOLDER", help="a new or empty folder")
     for split, count in (("train", 800), ("val", 100), ("test", 100)):
         phantoms.add_argument(
-            f"--{split}", type=int, default=count, metavar="N", help="phantoms (default: %(default)s)"
+            f"--{split}",
+            type=int,
+            default=count,
+            metavar="N",
+            help=f"phantoms of the split {split} (default: %(default)s)",
         )
     phantoms.add_argument(
         "--seed", type=int, default=20_000_000, help="seed of the first phantom (default: %(default)s)"

@@ -68,10 +68,20 @@ def draw_sheet(rows: Sequence[Sequence[Tile]], *, side: int = 320, heading: str 
                 y, x, radius = (value * side for value in tile.ring)
                 box = (left + x - radius, upper + y - radius, left + x + radius, upper + y + radius)
                 canvas.ellipse(box, outline=(90, 200, 250), width=2)
-            canvas.text((left, upper + side + 6), tile.title, fill=_TEXT, font=ImageFont.load_default(16))
-            canvas.text((left, upper + side + 26), tile.note, fill=_NOTE, font=ImageFont.load_default(13))
+            for text, size, color, y in ((tile.title, 16, _TEXT, 6), (tile.note, 13, _NOTE, 26)):
+                font = ImageFont.load_default(size)
+                canvas.text((left, upper + side + y), _fitted(text, font, side), fill=color, font=font)
     canvas.text((margin, height - 30), footer, fill=_NOTE, font=ImageFont.load_default(13))
     return sheet
+
+
+def _fitted(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
+    """Return a text whose middle is left out if it is wider than `width` pixels."""
+    shown, kept = text, len(text)
+    while font.getlength(shown) > width:
+        kept -= 1
+        shown = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
+    return shown
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

@@ -24,7 +24,7 @@ def render_space_card(title: str, model: str, *, models: list[str]) -> str:
         app_file="app.py",
         license="apache-2.0",
         models=models or None,
-        tags=["spinealign", "medical", "ct", "cervical-spine"],
-        short_description="CT slices of the neck; research, not a medical device",
+        tags=["spinealign", "medical"],
+        short_description="Slices of the spine; research, not a medical device",
     )
     return render("space_card.md.jinja", metadata=data.to_yaml(), title=title, model=model, release=__version__)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from spinealign.imaging.drawing import Tile, draw_sheet, overlay_heat
 
@@ -24,3 +25,12 @@ def test_sheet_shows_each_tile_with_caption_and_ring():
     assert changed[16:80, 16:80].any(), "the ring"
     assert changed[80:].any(), "the caption"
     assert not changed[16:80, 96:160].any(), "the other tile"
+
+
+@pytest.mark.parametrize("name", ["title", "note"])
+def test_a_long_caption_does_not_reach_the_next_tile(name):
+    dark = np.zeros((16, 16), np.uint8)
+    plain = np.asarray(draw_sheet([[Tile(dark), Tile(dark)]], side=128))
+    named = np.asarray(draw_sheet([[Tile(dark, **{name: "1.2.840." * 9}), Tile(dark)]], side=128))
+    assert (plain != named)[:, :144].any()
+    assert not (plain != named)[:, 144:].any()
