@@ -93,7 +93,7 @@ def test_predict_passes_over_what_is_not_an_image_in_a_folder(capsys, tmp_path, 
     (tmp_path / "damaged.png").write_text("no image")
     status, out, _ = run(capsys, "predict", str(tmp_path), "--model", str(toy_model))
     assert status == 1
-    assert "damaged.png is not a PNG" in out
+    assert "damaged.png is a text file" in out
 
 
 def test_predict_reports_an_empty_folder(capsys, tmp_path):
