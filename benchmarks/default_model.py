@@ -59,8 +59,7 @@ def _print_scores(evaluations: list[Evaluation]) -> None:
 
 
 def _agreement(first: Evaluation, second: Evaluation) -> float:
-    positive = [item.predictions.probability >= item.threshold for item in (first, second)]
-    return float(np.mean(positive[0] == positive[1]))
+    return float(np.mean(first.predictions.called == second.predictions.called))
 
 
 def _print_novelty(predictor: Predictor, data: Path) -> None:

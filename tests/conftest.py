@@ -11,8 +11,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -365,3 +366,36 @@ def slices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     dataset.PixelData = drawn.pixels.astype("<i2").tobytes()
     dataset.save_as(folder / "slice.dcm", enforce_file_format=True)
     return {path.stem if path.suffix != ".dcm" else "dicom": path for path in folder.iterdir()}
+
+
+def evaluate_finding(
+    positive: Any, probability: Any, *, evidence: Any, threshold: float = 0.5, draws: int = 1000
+) -> Any:
+    """Return the evaluation of a finding and its absence, which are `fracture` and `normal`."""
+    from spinealign.labels import binary_target
+    from spinealign.metrics.measuring import evaluate_predictions
+
+    target, probability = binary_target("normal", "fracture"), np.asarray(probability, float)
+    both, codes = np.stack([1 - probability, probability], axis=1), np.asarray(positive).astype(int)
+    return evaluate_predictions([codes], [both], target=target, evidence=evidence, thresholds=[threshold], draws=draws)
+
+
+def predictions_of_finding(evaluation: Any, positive: Any, probability: Any, sources: Any, **changes: Any) -> Any:
+    """Return the evaluation of a finding with its predictions; names are the sources and images are black."""
+    from spinealign.metrics.evidence import Predictions
+    from spinealign.metrics.failures import worst_cases
+
+    positive, probability = np.asarray(positive).astype(int), np.asarray(probability, float)
+    found = Predictions(
+        codes=positive,
+        probabilities=np.stack([1 - probability, probability], axis=1),
+        called=(probability >= evaluation.threshold).astype(int),
+        sources=tuple(sources),
+        names=tuple(sources),
+        gray={},
+    )
+    images = changes.pop("images", np.zeros((len(positive), 8, 8), np.uint8))
+    margin = np.abs(probability - evaluation.threshold)
+    worst = worst_cases(positive, found.probabilities, called=found.called, margin=margin, sources=found.sources)
+    changes["gray"] = {index: images[index] for index in worst.tolist()}
+    return replace(evaluation, predictions=replace(found, **changes))

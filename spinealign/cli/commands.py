@@ -118,7 +118,7 @@ def evaluate(options: Namespace) -> int:
     if options.folds and (options.output or options.split):
         raise ValueError("--folds scores the whole collection and writes no files; leave --output and --split out.")
     predictor = _load(options)
-    reading = {"cache_dir": options.cache_dir, **chosen_options(options)}
+    reading = {"cache_dir": options.cache_dir, "positive": options.positive, **chosen_options(options)}
     if options.folds:
         result = cross_evaluate(predictor, options.data, folds=options.folds, **reading)
         print(json.dumps(result.to_dict(), indent=2) if options.json else format_cross_validation(result))

@@ -148,6 +148,9 @@ def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="treatment of a source that is in two splits (default: drop its copies from the earlier one)",
     )
     evaluate.add_argument(
+        "--positive", metavar="NAME", help="positive class of the collection, if the model has another name for it"
+    )
+    evaluate.add_argument(
         "--folds",
         type=int,
         default=0,
@@ -158,7 +161,7 @@ def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
     evaluate.add_argument(
         "--output",
         metavar="DIR",
-        help="write evaluation.json, figures (ROC, precision-recall, reliability, confusion) and the twenty worst "
+        help="write evaluation.json, figures (ROC, precision-recall, reliability, confusion) and the worst "
         "cases, which are images of the collection",
     )
     evaluate.add_argument("--json", action="store_true", help="print JSON")

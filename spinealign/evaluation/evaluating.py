@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.image_cache import image_folder
-from spinealign.cohort.indexing import index_cohort, require_binary
+from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.splitting import hold_out_calibration, split_images
+from spinealign.cohort.targets import codes, with_positive
 from spinealign.cohort.training_images import spread, training_splits
 from spinealign.errors import CohortError, require
-from spinealign.evaluation.scoring import cross_score, finding_index, folds_of, network_output, score
+from spinealign.evaluation.scoring import cross_score, folds_of, network_output, score
 from spinealign.inference.predictor import Predictor
-from spinealign.metrics.evaluation import Evaluation, TrainingOverlap
+from spinealign.labels import SINGLE
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.evidence import TrainingOverlap
 from spinealign.metrics.folds import CrossValidation
 
 Model = str | os.PathLike[str] | Predictor | None
@@ -43,6 +46,9 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a model on labeled images.
 
+    The collection may lack classes of the model: scores that need them are then not defined. Images without a value of
+    a label are counted, and not scored for it.
+
     Images that the model was trained, selected or calibrated on are recognized by their pixels, in any collection. They
     get their split of the training, with all images of their sources and patients, so they are not scored by default;
     `training_overlap` counts them. For a checkpoint without a list of its training images, a collection of the same
@@ -57,20 +63,22 @@ def evaluate(
             split, raise an `error`, or `keep` them.
         progress: Show progress bars.
         cache_dir: Folder that keeps the rendered images for the next run; None keeps nothing.
-        **options: Fields of `CollectionOptions`, such as `label_column`; ignored for a `Cohort`. Without
+        **options: `positive`, the positive class of the collection if a model with one binary label has another name
+            for it; and fields of `CollectionOptions`, such as `label_column`, which are ignored for a `Cohort`. Without
             `source_pattern`, that of the training is used for a collection with training images.
 
     Returns:
         Scores with intervals, the shortcut baseline, the evaluation of the accepted images, and the predictions.
 
     Raises:
-        CheckpointError: If the model cannot be loaded, or is not a binary classifier of the finding.
-        CohortError: If the collection cannot be read, has no such split, or has no images but those of the training.
+        CheckpointError: If the model cannot be loaded.
+        CohortError: If the collection cannot be read, has no such split, has classes that the model does not know, or
+            has no images but those of the training.
         LeakageError: With `on_leakage="error"`, if a source or patient is in two splits.
         MissingDependencyError: If scikit-learn is not installed.
     """
     with image_folder(cache_dir) as folder:
-        task = _prepare(model, data, on_leakage, options=CollectionOptions(**options), progress=progress, folder=folder)
+        task = _prepare(model, data, on_leakage, options=options, progress=progress, folder=folder)
         if task.seen.all() and split is None:
             raise CohortError(
                 f"{task.loaded.cohort.name}: the model was trained on all images or on others of their sources. "
@@ -106,20 +114,20 @@ def cross_evaluate(
         others.
 
     Raises:
-        CheckpointError: If the model cannot be loaded, or is not a binary classifier of the finding.
-        CohortError: If the collection cannot be read, or a class has fewer sources than folds.
+        CheckpointError: If the model cannot be loaded.
+        CohortError: If the collection cannot be read, has other classes, or fewer sources in two of them than folds.
         MissingDependencyError: If scikit-learn is not installed.
     """
     with image_folder(cache_dir) as folder:
-        task = _prepare(model, data, "drop", options=CollectionOptions(**options), progress=progress, folder=folder)
+        task = _prepare(model, data, "drop", options=options, progress=progress, folder=folder)
         scored = ~task.seen
         loaded = task.loaded.select(np.flatnonzero(scored).tolist())
-        fold = folds_of(loaded, folds, seed=0)
+        predictor, target = task.predictor, task.predictor.target
+        fold = folds_of(loaded, folds, target=target, seed=0)
         _warn(task, scored, "all")
-        index, threshold = finding_index(task.predictor), task.predictor.settings.decision.operating_point
-        logits = network_output(task.predictor, loaded, progress=progress).logits
-        probability = task.predictor.probabilities(logits)[0][:, index]
-        result = cross_score(probability, loaded, fold=fold, threshold=threshold)
+        probabilities = predictor.probabilities(network_output(predictor, loaded, progress=progress).logits)
+        thresholds = [predictor.settings.decisions[label.name].operating_point for label in target.labels]
+        result = cross_score(probabilities, loaded, target=target, fold=fold, thresholds=thresholds)
     return replace(result, pooled=replace(result.pooled, training_overlap=task.overlap(scored)))
 
 
@@ -137,21 +145,28 @@ class _Task:
 
 
 def _prepare(
-    model: Model, data: Data, on_leakage: str, *, options: CollectionOptions, progress: bool, folder: Path
+    model: Model, data: Data, on_leakage: str, *, options: dict[str, Any], progress: bool, folder: Path
 ) -> _Task:
     """Load the model and the collection, and give images of the training their split of the training."""
     require("sklearn", extra="evaluate")
     predictor = model if isinstance(model, Predictor) else Predictor.from_pretrained(model)
     settings, digests = predictor.settings, predictor.checkpoint.training_images
-    cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), options)
-    require_binary(cohort)
+    labels = predictor.target.labels
+    columns = [label.name for label in labels if label.name != SINGLE]
+    positive = options.pop("positive", None)
+    reading = CollectionOptions(**{**options, "labels": options.get("labels") or columns or None})
+    cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), reading)
+    if positive is not None:
+        cohort = with_positive(cohort, labels[0], positive=positive)
+    for label in labels:  # before an image is read
+        codes(cohort, label)
     images = read_cohort(cohort, settings.preprocessing, progress=progress, folder=folder)
     require_readable(images)
     cohort = images.cohort
     found = None if digests is None else len(cohort) - training_splits(cohort, digests).count(None)
     trained_on = settings.was_trained_on(cohort.name) if found is None else found > 0
-    if trained_on and settings.source_pattern and not options.source_pattern and not isinstance(data, Cohort):
-        cohort = _with_sources(cohort, os.fspath(data), replace(options, source_pattern=settings.source_pattern))
+    if trained_on and settings.source_pattern and not reading.source_pattern and not isinstance(data, Cohort):
+        cohort = _with_sources(cohort, os.fspath(data), replace(reading, source_pattern=settings.source_pattern))
     given = isinstance(data, Cohort) and bool(cohort.splits)
     split_again = trained_on and not given and (settings.split == "source" or not cohort.splits)
     if split_again:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,13 +13,15 @@ from tqdm import tqdm
 
 from spinealign.checkpoint.engines import Output
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.config import POSITIVE_LABEL
-from spinealign.errors import CheckpointError, CohortError
+from spinealign.errors import CohortError
 from spinealign.imaging.preprocessing import normalize
 from spinealign.inference.predictor import Predictor
-from spinealign.metrics.evaluation import Evaluation, Evidence, Predictions
+from spinealign.labels import MISSING, Label, Target
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.evidence import Evidence, Predictions
 from spinealign.metrics.failures import worst_cases
 from spinealign.metrics.folds import CrossValidation, source_folds
+from spinealign.metrics.measuring import evaluate_predictions
 from spinealign.metrics.shortcut import fold_calls, thumbnail, thumbnail_ridge_calls
 
 BATCH_SIZE = 16
@@ -46,35 +49,90 @@ def score(
         The evaluation, with its predictions and with the evaluation of the accepted images.
 
     Raises:
-        CohortError: If there is no such split.
-        CheckpointError: If the model is not a binary classifier of the finding.
+        CohortError: If there is no such split, no image in it has a value, or its classes are not those of the model.
     """
     part, name = held_out_part(loaded, split)
-    index, threshold = finding_index(predictor), predictor.settings.decision.operating_point
     if output is None:
         output = network_output(predictor, part, progress=progress)
-    probability = predictor.probabilities(output.logits)[0][:, index]
-    evidence = evidence_of(part, name, train=None if name == "train" else loaded.part("train"))
+    evidence = evidence_of(part, name, target=predictor.target, train=None if name == "train" else loaded.part("train"))
+    probabilities = predictor.probabilities(output.logits)
+    evaluation = _evaluate(predictor, part, probabilities, evidence)
     distance, limit = predictor.measure_novelty(output.features), predictor.settings.novelty
-    known = np.ones(len(probability), bool) if distance is None or limit is None else distance <= limit.threshold
+    known = np.ones(len(output.logits), bool) if distance is None or limit is None else distance <= limit.threshold
     accepted = None
-    if known.any():
-        evidence_known = evidence.part(known, split=f"{name}, accepted")
-        accepted = Evaluation.of(part.positive[known], probability[known], evidence=evidence_known, threshold=threshold)
-    evaluation = Evaluation.of(part.positive, probability, evidence=evidence, threshold=threshold)
-    sources, names, labels = zip(*((sample.source, sample.name, sample.label) for sample in part.cohort))
-    worst = worst_cases(part.positive, probability, sources=sources, threshold=threshold)
-    gray = dict(zip(worst.tolist(), part.gray[worst]))
-    predictions = Predictions(part.positive, probability, sources, names, labels, gray)
-    return replace(evaluation, accepted=accepted, predictions=predictions)
+    with suppress(CohortError):  # no image is accepted
+        kept = part.select(np.flatnonzero(known).tolist())
+        evidence = evidence.part(known, split=f"{name}, accepted")
+        accepted = _evaluate(predictor, kept, [item[known] for item in probabilities], evidence)
+    return replace(_with_predictions(evaluation, predictor, part, probabilities), accepted=accepted)
+
+
+def _evaluate(
+    predictor: Predictor, part: LoadedCohort, probabilities: Sequence[NDArray[np.floating]], evidence: Evidence
+) -> Evaluation:
+    """Score the probabilities of each label at the operating points of the model."""
+    target, decisions = predictor.target, predictor.settings.decisions
+    try:
+        return evaluate_predictions(
+            [part.codes(label) for label in target.labels],
+            probabilities,
+            target=target,
+            evidence=evidence,
+            thresholds=[decisions[label.name].operating_point for label in target.labels],
+        )
+    except ValueError as error:
+        raise CohortError(str(error)) from error
+
+
+def _with_predictions(
+    evaluation: Evaluation, predictor: Predictor, part: LoadedCohort, probabilities: Sequence[NDArray[np.floating]]
+) -> Evaluation:
+    """Add the predictions of each label on the images that have a value."""
+    labels = {label.name: (label, of_label) for label, of_label in zip(predictor.target.labels, probabilities)}
+    samples, found = part.cohort.samples, []
+    for item in evaluation.labels:
+        label, of_label = labels[item.label]
+        codes = part.codes(label)
+        places = np.flatnonzero(codes != MISSING)
+        names, sources = zip(*((samples[place].name, samples[place].source) for place in places.tolist()))
+        codes, of_label = codes[places], of_label[places]
+        called, margin = of_label.argmax(axis=1), of_label.max(axis=1)
+        if label.kind == "binary":
+            positive = label.positive_index
+            called = np.where(of_label[:, positive] >= item.threshold, positive, 1 - positive)
+            margin = np.abs(of_label[:, positive] - item.threshold)
+        worst = worst_cases(codes, of_label, called=called, margin=margin, sources=sources)
+        gray = dict(zip(worst.tolist(), part.gray[places[worst]]))
+        found.append(replace(item, predictions=Predictions(codes, of_label, called, sources, names, gray)))
+    return replace(evaluation, parts=tuple(found)) if evaluation.has_several else found[0]
 
 
 def cross_score(
-    probability: NDArray[np.floating], loaded: LoadedCohort, *, fold: NDArray[np.intp], threshold: float
+    probabilities: Sequence[NDArray[np.floating]],
+    loaded: LoadedCohort,
+    *,
+    target: Target,
+    fold: NDArray[np.intp],
+    thresholds: Sequence[float] | None = None,
 ) -> CrossValidation:
-    """Score N probabilities fold by fold (see `folds_of`); each shortcut baseline is trained on the other folds."""
-    evidence = _evidence(loaded, "all", fold_calls(_thumbnails(loaded), loaded.positive, fold=fold))
-    return CrossValidation.of(loaded.positive, probability, fold=fold, evidence=evidence, threshold=threshold)
+    """Score the probabilities of each label fold by fold; each shortcut baseline is trained on the other folds.
+
+    Args:
+        probabilities: Probabilities of the classes of each label, each of shape (N, K).
+        loaded: The N images.
+        target: The labels.
+        fold: Fold of each image, shape (N,), from `folds_of`.
+        thresholds: Operating point of each label; None for 0.5.
+    """
+    codes, features = [loaded.codes(label) for label in target.labels], _thumbnails(loaded)
+    ridge: list[NDArray[np.int64] | None] = []
+    for of_label in codes:
+        try:
+            ridge.append(fold_calls(features, of_label, fold=fold))
+        except ValueError:  # a fold leaves no value to train on
+            ridge.append(None)
+    evidence = _evidence(loaded, "all", ridge)
+    return CrossValidation.of(codes, probabilities, target=target, fold=fold, evidence=evidence, thresholds=thresholds)
 
 
 def network_output(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> Output:
@@ -94,20 +152,6 @@ def network_output(predictor: Predictor, loaded: LoadedCohort, *, progress: bool
     return Output(np.concatenate([output.logits for output in outputs]), np.concatenate(features) if features else None)
 
 
-def finding_index(predictor: Predictor) -> int:
-    """Return the index of the positive class among the classes of a model.
-
-    Raises:
-        CheckpointError: If the model is not a binary classifier of the finding.
-    """
-    if len(predictor.labels) != 2 or not {POSITIVE_LABEL, predictor.settings.positive_class} <= {*predictor.labels}:
-        raise CheckpointError(
-            f"{predictor.model} has the classes {', '.join(predictor.labels)}. An evaluation needs two classes, one of "
-            f"them {POSITIVE_LABEL!r}, which collections are labeled with."
-        )
-    return predictor.labels.index(POSITIVE_LABEL)
-
-
 def held_out_part(loaded: LoadedCohort, split: str | None = None) -> tuple[LoadedCohort, str]:
     """Return the images to score and the name of their split; see `score`.
 
@@ -122,43 +166,64 @@ def held_out_part(loaded: LoadedCohort, split: str | None = None) -> tuple[Loade
     return part, chosen or "all"
 
 
-def evidence_of(part: LoadedCohort, split: str, *, train: LoadedCohort | None = None) -> Evidence:
-    """Return the origin of the images of a split, with the labels that the shortcut baseline predicts for them.
+def evidence_of(part: LoadedCohort, split: str, *, target: Target, train: LoadedCohort | None = None) -> Evidence:
+    """Return the origin of the images of a split, with the classes that the shortcut baseline predicts for them.
 
-    The baseline is trained on `train`. With too few sources in a class, it is cross-validated over the sources of the
-    images themselves, and omitted if these are too few.
+    The baseline is trained on `train`. With too few sources in all classes but one, it is cross-validated over the
+    sources of the images themselves, and omitted if these are too few.
     """
-    pairs = {(sample.label, sample.source) for sample in train.cohort} if train else set()
-    positive = sum(label == POSITIVE_LABEL for label, _ in pairs)
-    calls = None
-    if train and min(positive, len(pairs) - positive) >= PROBE_FOLDS:
-        calls = shortcut_calls([train], [part])
-    else:
-        with suppress(CohortError):
-            calls = fold_calls(_thumbnails(part), part.positive, fold=folds_of(part, PROBE_FOLDS, seed=0))
-    return _evidence(part, split, calls)
+    features = _thumbnails(part)
+    of_train = _thumbnails(train) if train and len(train.cohort) else None
+    ridge: list[NDArray[np.int64] | None] = []
+    for label in target.labels:
+        codes, units = part.codes(label), part.cohort.units
+        if train is not None and of_train is not None and _can_train(train, label):
+            ridge.append(thumbnail_ridge_calls(of_train, train.codes(label), test=features))
+        else:
+            try:
+                fold = source_folds([codes], units, folds=PROBE_FOLDS)
+                ridge.append(fold_calls(features, codes, fold=fold))
+            except ValueError:
+                ridge.append(None)
+    return _evidence(part, split, ridge)
 
 
-def folds_of(loaded: LoadedCohort, folds: int, *, seed: int) -> NDArray[np.intp]:
+def _can_train(train: LoadedCohort, label: Label) -> bool:
+    """Return whether two classes have enough sources to train the shortcut baseline."""
+    pairs = {(sample.value(label.name), sample.source) for sample in train.cohort}
+    counts = Counter(value for value, _ in pairs if value is not None)
+    return sum(count >= PROBE_FOLDS for count in counts.values()) > 1
+
+
+def folds_of(loaded: LoadedCohort, folds: int, *, target: Target, seed: int) -> NDArray[np.intp]:
     """Return the fold of each image; all images of a source, and of a patient if known, are in one fold.
 
     Raises:
-        CohortError: If a class has fewer sources than folds.
+        CohortError: If no label has two classes with as many sources as folds.
     """
     try:
-        return source_folds(loaded.positive, loaded.cohort.units, folds=folds, seed=seed)
+        codes = [loaded.codes(label) for label in target.labels]
+        return source_folds(codes, loaded.cohort.units, folds=folds, seed=seed)
     except ValueError as error:
         raise CohortError(f"{loaded.cohort.name}: {error}") from error
 
 
-def shortcut_calls(train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort]) -> NDArray[np.bool_]:
-    """Return whether a linear model on thumbnails of `train` classifies each held-out image as positive, shape (N,)."""
+def shortcut_calls(
+    train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort], *, target: Target
+) -> tuple[NDArray[np.int64] | None, ...]:
+    """Return the classes that a linear model on thumbnails of `train` gives the held-out images.
+
+    Returns:
+        For each label an array of shape (N,), or None if no training image has a value.
+    """
     features = [np.concatenate([_thumbnails(part) for part in parts]) for parts in (train, held_out)]
-    positive = np.concatenate([part.positive for part in train])
-    return thumbnail_ridge_calls(features[0], positive, test=features[1])
+    codes = (np.concatenate([part.codes(label) for part in train]) for label in target.labels)
+    return tuple(
+        None if (of == MISSING).all() else thumbnail_ridge_calls(features[0], of, test=features[1]) for of in codes
+    )
 
 
-def _evidence(part: LoadedCohort, split: str, ridge_called: NDArray[np.bool_] | None) -> Evidence:
+def _evidence(part: LoadedCohort, split: str, ridge: Sequence[NDArray[np.int64] | None]) -> Evidence:
     patients = [sample.patient for sample in part.cohort]
     sizes = [np.nan if sample.size_mm is None else sample.size_mm for sample in part.cohort]
     return Evidence(
@@ -167,7 +232,7 @@ def _evidence(part: LoadedCohort, split: str, ridge_called: NDArray[np.bool_] | 
         sources=[sample.source for sample in part.cohort],
         patients=None if None in patients else [str(patient) for patient in patients],
         size_mm=np.array(sizes, float) if np.isfinite(sizes).any() else None,
-        ridge_called=ridge_called,
+        ridge=ridge,
     )
 
 

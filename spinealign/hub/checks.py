@@ -101,7 +101,7 @@ def _metadata_gaps(card: str, record: ModelRecord) -> list[str]:
     published = {
         (row.dataset_name, row.dataset_split): row.metric_value
         for row in data.eval_results or ()
-        if row.metric_type == "accuracy" and isinstance(row.metric_value, int | float)
+        if row.metric_type == "accuracy" and not row.dataset_config and isinstance(row.metric_value, int | float)
     }
     return gaps + [
         f"its model-index lacks the accuracy on {item.collection} ({item.split}) of {files.METRICS_FILE}"

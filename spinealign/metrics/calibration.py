@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from spinealign.errors import require
 
-MIN_SOURCES = 20  # of each class; fewer cannot distinguish a sensitivity of 95 % from 100 %
-TEMPERATURE_RANGE = (1e-3, 1e3)  # search range, in multiples of the mean absolute log-odds
+MIN_SOURCES = 20  # of two classes; fewer cannot distinguish a sensitivity of 95 % from 100 %
+TEMPERATURE_RANGE = (1e-3, 1e3)  # search range, in multiples of the mean absolute difference of logits
 
 
 def source_weights(sources: Sequence[Hashable]) -> NDArray[np.float64]:
@@ -25,20 +25,20 @@ def source_weights(sources: Sequence[Hashable]) -> NDArray[np.float64]:
     return np.array([1 / counts[source] for source in sources])
 
 
-def enough_sources(positive: NDArray[np.bool_], sources: Sequence[Hashable]) -> bool:
-    """Return whether both classes have at least `MIN_SOURCES` distinct sources, from labels of shape (N,)."""
-    distinct = Counter(truth for truth, _ in {(bool(truth), source) for truth, source in zip(positive, sources)})
-    return min(distinct[True], distinct[False]) >= MIN_SOURCES
+def enough_sources(codes: NDArray[np.integer], sources: Sequence[Hashable]) -> bool:
+    """Return whether at least two classes have `MIN_SOURCES` distinct sources each, from classes of shape (N,)."""
+    distinct = Counter(code for code, _ in {(int(code), source) for code, source in zip(codes, sources)})
+    return sum(count >= MIN_SOURCES for count in distinct.values()) > 1
 
 
 def fit_temperature(
-    log_odds: NDArray[np.floating], positive: NDArray[np.bool_], *, weights: NDArray[np.floating] | None = None
+    logits: NDArray[np.floating], codes: NDArray[np.integer], *, weights: NDArray[np.floating] | None = None
 ) -> float | None:
-    """Fit the temperature that calibrates log-odds by division (Guo et al., ICML 2017).
+    """Fit the temperature that calibrates logits by division (Guo et al., ICML 2017).
 
     Args:
-        log_odds: Log-odds of the finding, shape (N,).
-        positive: Whether each image shows the finding, shape (N,).
+        logits: Logits of the classes, shape (N, K).
+        codes: True class of each image, shape (N,).
         weights: Weight of each image, shape (N,); None weights all images equally.
 
     Returns:
@@ -51,14 +51,18 @@ def fit_temperature(
     require("scipy", extra="evaluate")
     from scipy.optimize import minimize_scalar
 
-    signed = np.where(positive, 1.0, -1.0) * np.asarray(log_odds, float)
-    shares = np.full(len(signed), 1 / len(signed)) if weights is None else weights / weights.sum()
-    if (signed > 0).all() or (shares * signed).sum() <= 0:  # the minimum is at zero or at infinity
+    logits, rows = np.asarray(logits, float), np.arange(len(codes))
+    others = np.ones(logits.shape, bool)
+    others[rows, codes] = False
+    margins = (logits[rows, codes][:, None] - logits)[others].reshape(len(rows), -1)  # of the true class, (N, K - 1)
+    shares = np.full(len(rows), 1 / len(rows)) if weights is None else weights / weights.sum()
+    if (margins > 0).all() or (shares @ margins).sum() <= 0:  # the minimum is at zero or at infinity
         return None
-    scale = float(np.abs(signed).mean())
+    scale = float(np.abs(margins).mean())
 
     def cross_entropy(log_temperature: float) -> float:
-        return float((shares * np.logaddexp(0.0, -signed / np.exp(log_temperature))).sum())
+        scaled = np.concatenate([np.zeros((len(rows), 1)), -margins / np.exp(log_temperature)], axis=1)
+        return float((shares * np.logaddexp.reduce(scaled, axis=1)).sum())
 
     bounds = tuple(np.log(scale * end) for end in TEMPERATURE_RANGE)
     return float(np.exp(minimize_scalar(cross_entropy, bounds=bounds, method="bounded").x))

@@ -5,111 +5,57 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from spinealign.errors import require
-from spinealign.metrics.intervals import Intervals, cluster_bootstrap
-from spinealign.metrics.registry import WeightedPredictions, format_score
-from spinealign.metrics.scores import Confusion, Scores, SizeBin, binary_scores, sensitivity_by_size
-from spinealign.metrics.shortcut import Baseline, reached_by_ridge, require_same_scores
+from spinealign.labels import KINDS, PROBLEM_TYPES, SINGLE
+from spinealign.metrics.evidence import Predictions, TrainingOverlap
+from spinealign.metrics.intervals import Intervals
+from spinealign.metrics.registry import METRICS, format_score, percent
+from spinealign.metrics.scores import Confusion, Scores, SizeBin
+from spinealign.metrics.shortcut import SKEWED, Baseline, require_same_scores
 from spinealign.serialization import NOT_STORED, rebuild, to_plain
 from spinealign.writing import replaced_together
 
 EVALUATION_FILE, EVALUATION_PLOT, WORST_CASES = "evaluation.json", "evaluation.png", "worst_cases.png"
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """Origin of the images of an evaluation.
-
-    Attributes:
-        collection: Name of the collection.
-        split: Name of the split.
-        sources: Source slice of each image.
-        patients: Patient of each image, if all are known; the intervals then draw patients.
-        size_mm: Size of each finding, NaN if there is none or it is unknown, shape (N,).
-        ridge_called: Which of these images the thumbnail ridge classifies as positive, shape (N,); it was trained on
-            other images. None if there are too few to train it.
-    """
-
-    collection: str
-    split: str
-    sources: Sequence[str]
-    patients: Sequence[str] | None = None
-    size_mm: NDArray[np.floating] | None = None
-    ridge_called: NDArray[np.bool_] | None = None
-
-    def part(self, members: NDArray[np.bool_], *, split: str) -> Evidence:
-        """Return the evidence of a subset, a mask of shape (N,), with another name of the split."""
-        parts: dict[str, Any] = {
-            name: np.asarray(values)[members]
-            for name in ("sources", "patients", "size_mm", "ridge_called")
-            if (values := getattr(self, name)) is not None
-        }
-        return replace(self, split=split, **parts)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Predictions:
-    """The predictions behind an evaluation, image by image; figures are drawn from them.
-
-    Attributes:
-        positive: Whether each image shows the finding, shape (N,).
-        probability: Predicted probability of the finding in [0, 1], shape (N,).
-        sources: Source slice of each image.
-        names: Name of each image.
-        labels: Name of the true class of each image.
-        gray: The images with the worst predictions (see `worst_cases`), uint8 of shape (S, S), by their indices.
-    """
-
-    positive: NDArray[np.bool_]
-    probability: NDArray[np.floating]
-    sources: tuple[str, ...]
-    names: tuple[str, ...]
-    labels: tuple[str, ...]
-    gray: Mapping[int, NDArray[np.uint8]]
-
-
-@dataclass(frozen=True)
-class TrainingOverlap:
-    """Images of an evaluated collection that the model was trained, selected or calibrated on.
-
-    Attributes:
-        images: Number of images of the whole collection with the pixels of a training image.
-        left_out: Number of images that are not scored for this reason: these, and others of their sources or patients.
-    """
-
-    images: int
-    left_out: int
+_NOTHING_ABOVE = 0.98  # upper end of the shortcut baseline from which no model can be clearly better
 
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
     """Scores of a model on one split of one collection, with their uncertainty.
 
+    For one label, the scores are those of its kind, and a label with more than two classes has a part for each class
+    against all others. For several labels, each has a part, and the scores are the means over the labels for which they
+    are defined.
+
     Attributes:
         collection: Name of the collection.
         split: Name of the split.
-        images: Number of images.
+        images: Number of images with a value of the label, or of any of several labels.
         sources: Number of distinct source slices; the copies of a slice count once.
         unit: What the intervals draw, `source` or `patient`.
         units: Number of distinct units.
-        threshold: Smallest probability that is classified as positive.
+        threshold: Smallest probability that is classified as positive; not used for other kinds than binary.
         scores: Scores over images; None if a score is undefined.
-        confusion: Confusion matrix.
         intervals: 95 % interval of each score, over units; None if the score is undefined.
         naive_intervals: The same with each image as its own source: too narrow if images are copies.
+        confusion: Confusion matrix of a binary label.
+        kind: Kind of the label, or `multi_label` or `mixed` for several labels.
+        label: Name of the label, or of the class in the part of a class; empty for several labels.
+        classes: Names of the classes of the label.
+        positive: Positive class of a binary label; empty in files of older releases.
+        matrix: Images of each true class (rows) in each predicted class, for a label of another kind.
+        missing: Number of images without a value.
+        parts: Evaluation of each class of a label with more than two, or of each of several labels with a value.
         thumbnail_ridge: Scores of the shortcut baseline on the same images; None if there were too few to train it.
         sensitivity_by_size: Sensitivity by size of the finding, if sizes are known.
         accepted: Evaluation of the images that are not rejected as unknown; None if no image is accepted.
         training_overlap: Training images in the collection; None if the training images of the model are not known, or
             this is the evaluation of the training itself.
-        predictions: The predictions themselves; None in an evaluation that was read from a file.
+        predictions: The predictions themselves; None for several labels and in an evaluation that was read from a file.
     """
 
     collection: str
@@ -120,9 +66,16 @@ class Evaluation:
     units: int
     threshold: float
     scores: Scores
-    confusion: Confusion
     intervals: Intervals
     naive_intervals: Intervals
+    confusion: Confusion | None = None
+    kind: str = "binary"
+    label: str = SINGLE
+    classes: tuple[str, ...] = ()
+    positive: str = ""
+    matrix: tuple[tuple[int, ...], ...] = ()
+    missing: int = 0
+    parts: tuple[Evaluation, ...] = ()
     thumbnail_ridge: Baseline | None = None
     sensitivity_by_size: tuple[SizeBin, ...] = ()
     accepted: Evaluation | None = None
@@ -130,61 +83,19 @@ class Evaluation:
     predictions: Predictions | None = field(default=None, compare=False, repr=False, metadata=NOT_STORED)
 
     def __post_init__(self) -> None:
-        cells = astuple(self.confusion)
-        if min(self.sources, self.units, *cells) < 0 or not 0 < self.images == sum(cells):
+        cells = astuple(self.confusion) if self.confusion else tuple(sum(self.matrix, ()))
+        if self.kind not in PROBLEM_TYPES:
+            raise ValueError(f"the kind {self.kind!r} is not one of {', '.join(PROBLEM_TYPES)}")
+        counted = bool(self.parts) if self.has_several else self.images == sum(cells)
+        square = all(len(row) == len(self.matrix) for row in self.matrix)
+        if not counted or not square or min(self.sources, self.units, self.images - 1, self.missing, *cells) < 0:
             raise ValueError("the counts contradict each other")
         require_same_scores(self.scores, self.intervals, self.naive_intervals)
 
     def __repr__(self) -> str:
-        shown = [f"{name}={format_score(name, self.scores.get(name))}" for name in ("accuracy", "auroc")]
+        shown = [f"{name}={format_score(name, self.scores[name])}" for name in self.main_scores]
         counts = f"images={self.images}, sources={self.sources}"
         return f"Evaluation({self.collection!r}, {self.split!r}, {counts}, {', '.join(shown)})"
-
-    @classmethod
-    def of(
-        cls,
-        positive: NDArray[np.bool_],
-        probability: NDArray[np.floating],
-        *,
-        evidence: Evidence,
-        threshold: float = 0.5,
-        draws: int = 1000,
-    ) -> Evaluation:
-        """Score predictions.
-
-        Args:
-            positive: Whether each image shows the finding, shape (N,).
-            probability: Predicted probability of the finding in [0, 1], shape (N,).
-            evidence: Origin of the images.
-            threshold: Smallest probability that is classified as positive.
-            draws: Number of bootstrap draws for the intervals.
-
-        Raises:
-            ValueError: If the shapes differ, there are no images, or a probability is not in [0, 1].
-        """
-        unit, groups = ("source", evidence.sources) if evidence.patients is None else ("patient", evidence.patients)
-        sample = WeightedPredictions(positive, probability, threshold=threshold)
-        positive, called = sample.positive, sample.called
-
-        def intervals(drawn: Sequence[str | int]) -> Intervals:
-            return cluster_bootstrap(positive, probability, groups=drawn, threshold=threshold, draws=draws)
-
-        ridge, sizes = evidence.ridge_called, evidence.size_mm
-        return cls(
-            collection=evidence.collection,
-            split=evidence.split,
-            images=len(positive),
-            sources=len(set(evidence.sources)),
-            unit=unit,
-            units=len(set(groups)),
-            threshold=threshold,
-            scores=binary_scores(positive, probability, threshold=threshold),
-            confusion=Confusion(*(int(cell[0]) for cell in (sample.tp, sample.fp, sample.tn, sample.fn))),
-            intervals=intervals(groups),
-            naive_intervals=intervals(range(len(positive))),
-            thumbnail_ridge=None if ridge is None else Baseline.of(positive, ridge, groups=groups, draws=draws),
-            sensitivity_by_size=() if sizes is None else sensitivity_by_size(sizes[positive], called[positive]),
-        )
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
@@ -216,7 +127,8 @@ class Evaluation:
             ValueError: If the evaluation has no predictions, because it was read from a file.
             MissingDependencyError: If matplotlib or scikit-learn is not installed.
         """
-        self.require_predictions()
+        for item in self.labels:
+            item.require_predictions()
         from spinealign.reporting.case_sheet import draw_worst_cases
 
         with replaced_together(Path(folder), key=EVALUATION_FILE) as staging:
@@ -235,14 +147,15 @@ class Evaluation:
             ValueError: If the evaluation has no predictions, because it was read from a file.
             MissingDependencyError: If matplotlib or scikit-learn is not installed.
         """
-        self.require_predictions()
+        for item in self.labels:
+            item.require_predictions()
         require("matplotlib", "sklearn", extra="evaluate")
         from spinealign.reporting.figures import plot_evaluation
 
         plot_evaluation([self], Path(path))
 
     def require_predictions(self) -> Predictions:
-        """Return the predictions.
+        """Return the predictions of one label.
 
         Raises:
             ValueError: If the evaluation has none, because it was read from a file.
@@ -251,6 +164,44 @@ class Evaluation:
             where = f"{self.collection} ({self.split})"
             raise ValueError(f"The evaluation of {where} has no predictions to draw. Evaluate the model again.")
         return self.predictions
+
+    @property
+    def has_several(self) -> bool:
+        """Whether this is the evaluation of several labels."""
+        return self.kind not in KINDS
+
+    @property
+    def labels(self) -> tuple[Evaluation, ...]:
+        """Evaluation of each label: itself for one label."""
+        return self.parts if self.has_several else (self,)
+
+    @property
+    def title(self) -> str:
+        """Collection and split, and the label if it has a name of its own."""
+        where = f"{self.collection} ({self.split})"
+        return f"{where}, mean of {len(self.parts)} labels" if self.has_several else where + self._named
+
+    @property
+    def _named(self) -> str:
+        return "" if self.label == SINGLE else f", {self.label}"
+
+    @property
+    def main_scores(self) -> tuple[str, ...]:
+        """Names of the scores for one-line summaries, in the order of the registry."""
+        kinds = {item.kind for item in self.labels}
+        return tuple(name for name, metric in METRICS.items() if kinds & {*metric.in_summary} and name in self.scores)
+
+    @property
+    def finding(self) -> str:
+        """What the label tells, as text: its name, or the positive class or the classes of the only label."""
+        if self.label != SINGLE:
+            return self.label
+        return self.positive or ("the finding" if self.kind == "binary" else f"the classes {', '.join(self.classes)}")
+
+    @property
+    def prevalence(self) -> float | None:
+        """Share of the images with the finding of a binary label."""
+        return (self.confusion.tp + self.confusion.fn) / self.images if self.confusion else None
 
     @property
     def distinct(self) -> str:
@@ -265,16 +216,22 @@ class Evaluation:
 
     @property
     def shortcut_warning(self) -> str | None:
-        """Warning that the shortcut baseline solves this split, or None."""
+        """Warning that the shortcut baseline solves this split, or None; one sentence for each label that it solves."""
+        if self.has_several:
+            return " ".join(warning for item in self.parts if (warning := item.shortcut_warning)) or None
         ridge = self.thumbnail_ridge
         if ridge is None or not ridge.tells_the_classes:
             return None
-        share = (self.confusion.tp + self.confusion.fn) / self.images
-        accuracy, balanced = ridge.scores["accuracy"] or 0.0, ridge.scores["balanced_accuracy"]
-        reached = reached_by_ridge(accuracy, balanced, majority=max(share, 1 - share))
+        share = 1.0 if self.matrix else self.prevalence or 0.0
+        name = "accuracy" if max(share, 1 - share) < SKEWED else "balanced_accuracy"
+        of_what = "" if name == "accuracy" else "a balanced accuracy of "
+        high = (ridge.intervals[name] or (0.0, 1.0))[1]
+        beat = (
+            f"a model must exceed {high * 100:.1f} %" if high < _NOTHING_ABOVE else "no model can clearly exceed this"
+        )
         return (
-            f"A linear model on 16x16 thumbnails reaches {reached} on {self.collection} ({self.split}): accuracy on "
-            "this split says nothing about fractures."
+            f"A linear model on 16x16 thumbnails reaches {of_what}{percent(ridge.scores[name])} on {self.collection} "
+            f"({self.split}): accuracy on this split does not show that a model recognizes {self.finding}; {beat}."
         )
 
     def sensitivity_from(self, size_mm: float) -> float | None:

@@ -12,34 +12,38 @@ COPIES_SHOWN = 2
 
 
 def worst_cases(
-    positive: NDArray[np.bool_],
-    probability: NDArray[np.floating],
+    codes: NDArray[np.integer],
+    probabilities: NDArray[np.floating],
     *,
+    called: NDArray[np.integer],
+    margin: NDArray[np.floating],
     sources: Sequence[Hashable],
     count: int = 20,
-    threshold: float = 0.5,
 ) -> NDArray[np.intp]:
-    """Return the images to review first: errors by their loss, then correct images by their distance to the threshold.
+    """Return the images to review first: errors by their loss, then correct images by their margin.
 
     Args:
-        positive: Whether each image shows the finding, shape (N,).
-        probability: Predicted probability of the finding in [0, 1], shape (N,).
+        codes: True class of each image, shape (N,).
+        probabilities: Predicted probabilities of the classes, shape (N, K).
+        called: Predicted class of each image, shape (N,).
+        margin: How clear each prediction is, shape (N,), such as the distance of a probability from the threshold.
         sources: Source of each image; at most two images of a source are returned.
         count: Largest number of images to return.
-        threshold: Smallest probability that is classified as positive.
 
     Returns:
         Indices of the images, worst first.
 
     Example:
-        >>> positive, probability = np.array([True, True, False, False]), np.array([0.9, 0.2, 0.6, 0.3])
-        >>> worst_cases(positive, probability, sources="abcd", count=3).tolist()
+        >>> probability = np.array([0.9, 0.2, 0.6, 0.3])
+        >>> both, called = np.stack([1 - probability, probability], axis=1), (probability >= 0.5).astype(int)
+        >>> margin = np.abs(probability - 0.5)
+        >>> worst_cases(np.array([1, 1, 0, 0]), both, called=called, margin=margin, sources="abcd", count=3).tolist()
         [1, 2, 3]
     """
-    positive, probability = np.asarray(positive, bool), np.asarray(probability, float)
-    right = (probability >= threshold) == positive
-    of_truth = np.where(positive, probability, 1 - probability)  # the log loss decreases with it
-    order = np.lexsort((np.where(right, np.abs(probability - threshold), of_truth), right))
+    codes, called = np.asarray(codes), np.asarray(called)
+    of_truth = np.asarray(probabilities)[np.arange(len(codes)), codes]  # the loss decreases with it
+    right = called == codes
+    order = np.lexsort((np.where(right, margin, of_truth), right))
     shown: Counter[Hashable] = Counter()
     chosen: list[int] = []
     for index in order.tolist():

@@ -10,17 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.errors import require
-from spinealign.metrics.evaluation import Evaluation, Evidence
+from spinealign.labels import MISSING, Target
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.evidence import Evidence
+from spinealign.metrics.measuring import evaluate_predictions
 from spinealign.serialization import to_plain
 
 
 def source_folds(
-    positive: NDArray[np.bool_], sources: Sequence[str | int], *, folds: int = 5, seed: int = 0
+    codes: Sequence[NDArray[np.integer]], sources: Sequence[str | int], *, folds: int = 5, seed: int = 0
 ) -> NDArray[np.intp]:
     """Split images into folds of similar size and class balance, each source in one fold.
 
+    The classes of all labels together are balanced; combinations with fewer sources than folds count as
+    the most frequent one.
+
     Args:
-        positive: Whether each image shows the finding, shape (N,).
+        codes: Class of each image for each label, or `MISSING`, each of shape (N,).
         sources: Source or patient of each image.
         folds: Number of folds, at least 2.
         seed: Seed of the split.
@@ -29,23 +35,26 @@ def source_folds(
         Number of the fold of each image, from 0, shape (N,).
 
     Raises:
-        ValueError: If there are fewer than two folds, or a class has fewer sources than folds.
+        ValueError: If there are fewer than two folds, or no label has two classes with at least as many sources.
         MissingDependencyError: If scikit-learn is not installed.
     """
     require("sklearn", extra="evaluate")
     from sklearn.model_selection import StratifiedGroupKFold
 
-    positive = np.asarray(positive, bool)
     _, group = np.unique(np.asarray(sources), return_inverse=True)
-    rarest = min(len(np.unique(group[members])) for members in (positive, ~positive))
-    if folds < 2 or rarest < folds:
+    counts = [sorted(len(np.unique(group[of == code])) for code in np.unique(of[of != MISSING])) for of in codes]
+    rarer = max((count[-2] if len(count) > 1 else 0 for count in counts), default=0)
+    if folds < 2 or rarer < folds:
         raise ValueError(
-            f"Expected at least 2 folds and as many distinct sources in each class, got {folds} folds and {rarest} "
+            f"Expected at least 2 folds and as many distinct sources in two classes, got {folds} folds and {rarer} "
             f"sources in the rarer class. Use {'at least 2' if folds < 2 else 'fewer'} folds or add sources; copies "
             "of a source do not count."
         )
-    fold = np.zeros(len(positive), np.intp)
-    parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(group, positive, group)
+    _, kind = np.unique(np.stack(codes, axis=1), axis=0, return_inverse=True)
+    frequent = np.array([len(np.unique(group[kind == number])) >= folds for number in range(kind.max() + 1)])
+    stratum = np.where(frequent[kind], kind, np.bincount(kind).argmax())
+    fold = np.zeros(len(group), np.intp)
+    parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(group, stratum, group)
     for number, (_, held_out) in enumerate(parts):
         fold[held_out] = number
     return fold
@@ -66,18 +75,24 @@ class CrossValidation:
     @classmethod
     def of(
         cls,
-        positive: NDArray[np.bool_],
-        probability: NDArray[np.floating],
+        codes: Sequence[NDArray[np.integer]],
+        probabilities: Sequence[NDArray[np.floating]],
         *,
+        target: Target,
         fold: NDArray[np.intp],
         evidence: Evidence,
-        threshold: float = 0.5,
+        thresholds: Sequence[float] | None = None,
     ) -> CrossValidation:
-        """Score held-out predictions, as `Evaluation.of`; `fold` is from `source_folds`, shape (N,)."""
+        """Score held-out predictions, as `evaluate_predictions`; `fold` is from `source_folds`, shape (N,)."""
 
         def evaluate(members: NDArray[np.bool_], split: str) -> Evaluation:
-            part = evidence.part(members, split=split)
-            return Evaluation.of(positive[members], probability[members], evidence=part, threshold=threshold)
+            return evaluate_predictions(
+                [part[members] for part in codes],
+                [part[members] for part in probabilities],
+                target=target,
+                evidence=evidence.part(members, split=split),
+                thresholds=thresholds,
+            )
 
         numbers = np.unique(fold)
         return cls(

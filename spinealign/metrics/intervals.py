@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.metrics.registry import METRICS, Interval, WeightedPredictions, weighted_scores
+from spinealign.metrics.registry import METRICS, Interval, weighted_scores
+from spinealign.metrics.weighted import WeightedPredictions
 
 Intervals = dict[str, Interval | None]
 
@@ -79,79 +80,147 @@ def effective_number(groups: NDArray[np.intp], members: NDArray[np.bool_]) -> fl
 
 
 def cluster_bootstrap(
-    positive: NDArray[np.bool_],
-    probability: NDArray[np.floating],
-    *,
-    groups: Sequence[str | int],
-    threshold: float = 0.5,
-    draws: int = 1000,
-    seed: int = 0,
+    predictions: WeightedPredictions, *, groups: Sequence[str | int], draws: int = 1000, seed: int = 0
 ) -> Intervals:
     """Return a bootstrap 95 % interval of every score that draws whole groups, such as sources or patients.
 
-    Groups are drawn with replacement, separately among those of positives, of negatives and of both, so every draw has
-    both classes; the ends are percentiles of the draws. With each image as its own group, this is the usual, naive
-    interval over images.
+    Groups are drawn with replacement in strata. With two classes these are the groups of positives, of negatives and
+    of both; with more, the groups with the same rarest class. So a class is rarely absent from a draw. The ends are
+    percentiles of the draws. With each image as its own group, this is the usual, naive interval over images.
 
     A bootstrap cannot show errors that did not occur, and from few groups its intervals are too narrow. The interval of
-    a share (accuracy, sensitivity, specificity, PPV, NPV) therefore includes Wilson's interval with the effective
-    number of groups as trials. That of another score reaches at least `unseen_share` of the way to each limit of the
-    score, because a kind of group that did not occur may be entirely wrong. The trials are the effective numbers of
-    groups of both classes, n = 4 / (1 / positives + 1 / negatives), and for AUROC and AUPRC those of the rarer class.
-    This matters for few groups and scores near a limit, which the plain bootstrap covers too rarely
-    (`benchmarks/interval_coverage.py`).
+    a share (accuracy, sensitivity, specificity, PPV, NPV, within one grade) therefore includes Wilson's interval with
+    the effective number of groups as trials. That of another score reaches at least `unseen_share` of the way to each
+    limit of the score, because a kind of group that did not occur may be entirely wrong. The trials are the effective
+    numbers of groups of the K classes, n = K^2 / (sum of 1 / groups of a class), and for AUROC and AUPRC those of the
+    rarer class; macro scores of more classes take the mean of their bounds. This matters for few groups and scores near
+    a limit, which the plain bootstrap covers too rarely (`benchmarks/interval_coverage.py`).
 
     The ECE of a draw is on average larger than that of the sample, so its interval is shifted upwards; every interval
     is extended to include the observed score.
 
     Args:
-        positive: Whether each image shows the finding, shape (N,).
-        probability: Predicted probability of the finding, shape (N,).
+        predictions: Predictions of a label.
         groups: Group of each image.
-        threshold: Smallest probability that is classified as positive.
         draws: Number of bootstrap draws.
         seed: Seed of the draws.
 
     Returns:
-        Lower and upper end for each metric; None if the score is undefined.
+        Lower and upper end for each metric of the kind; None if the score is undefined.
 
     Raises:
-        ValueError: If the shapes differ, there are no images, or a probability is not in [0, 1].
+        ValueError: If there is not one group for each image.
     """
-    sample = WeightedPredictions(positive, probability, threshold=threshold)
-    positive, probability = sample.positive, sample.probability
-    if len(groups) != len(positive):
-        raise ValueError(f"Expected one group for each of {len(positive)} images, got {len(groups)}.")
-    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    group = _numbered(predictions, groups)
+    stratum = _strata(predictions.codes, group)
     drawn = [
-        weighted_scores(WeightedPredictions(positive, probability, weights=counts[:, group], threshold=threshold))
-        for counts in _draw_counts(positive, group, draws, np.random.default_rng(seed))
+        weighted_scores(predictions.reweighted(counts[:, group]))
+        for counts in _draw_counts(stratum, draws, images=len(group), rng=np.random.default_rng(seed))
     ]
-    counts = np.array([effective_number(group, positive == kind) for kind in np.unique(positive)])
-    unseen, unseen_of_rarer = unseen_share(len(counts) ** 2 / (1 / counts).sum()), unseen_share(counts.min())
     intervals: Intervals = {}
-    for name, (value,) in weighted_scores(sample).items():
+    for name, found in _observed(predictions, group).items():
         intervals[name] = None
-        if np.isfinite(value):
-            metric = METRICS[name]
-            low, high = np.nanpercentile(np.concatenate([scores[name] for scores in drawn]), (2.5, 97.5))
-            if metric.trials:
-                least, most = wilson_interval(value, effective_number(group, metric.trials(sample)))
-            else:
-                share = unseen_of_rarer if metric.compares_classes else unseen
-                least, most = (value + share * (end - value) for end in metric.limits)
-            intervals[name] = (float(min(low, value, least)), float(max(high, value, most)))
+        if found is not None:
+            value, bounds = found
+            ends = np.nanpercentile(np.concatenate([scores[name] for scores in drawn]), (2.5, 97.5))
+            intervals[name] = _including(value, bounds, ends)
     return intervals
 
 
+def bootstrap_of_means(
+    parts: Sequence[WeightedPredictions], *, groups: Sequence[Sequence[str | int]], draws: int = 1000, seed: int = 0
+) -> Intervals:
+    """Return a 95 % interval of the mean of every score over several labels of the same images.
+
+    Each draw takes whole groups for all labels together, because findings of one patient are not independent. The
+    bounds beyond the bootstrap are the means of those of the labels; see `cluster_bootstrap`.
+
+    Args:
+        parts: Predictions of each label on the images that have a value.
+        groups: Group of each of these images, by the same names for all labels.
+        draws: Number of bootstrap draws.
+        seed: Seed of the draws.
+    """
+    names = sorted({name for part in groups for name in part}, key=str)
+    number = {name: place for place, name in enumerate(names)}
+    of_label = [np.array([number[name] for name in part]) for part in groups]
+    observed = [_observed(part, _numbered(part, part_groups)) for part, part_groups in zip(parts, groups)]
+    deviations: dict[str, list[NDArray[np.float64]]] = {}
+    largest = max(len(part.codes) for part in parts)
+    one_stratum, rng = np.zeros(len(names), np.intp), np.random.default_rng(seed)
+    for counts in _draw_counts(one_stratum, draws, images=largest, rng=rng):
+        drawn: dict[str, list[NDArray[np.float64]]] = {}
+        for part, group, values in zip(parts, of_label, observed):
+            for name, scores in weighted_scores(part.reweighted(counts[:, group])).items():
+                if (found := values[name]) is not None:
+                    drawn.setdefault(name, []).append(scores - found[0])
+        for name, columns in drawn.items():
+            deviations.setdefault(name, []).append(_mean_of_defined(np.array(columns)))
+    intervals: Intervals = {name: None for name in METRICS if any(name in part for part in observed)}
+    for name, chunks in deviations.items():
+        defined = [found for part in observed if (found := part.get(name)) is not None]
+        value, low, high = (float(np.mean(items)) for items in zip(*((value, *ends) for value, ends in defined)))
+        ends = np.nanpercentile(value + np.concatenate(chunks), (2.5, 97.5))
+        intervals[name] = _including(value, (low, high), ends)
+    return intervals
+
+
+def _numbered(predictions: WeightedPredictions, groups: Sequence[str | int]) -> NDArray[np.intp]:
+    if len(groups) != len(predictions.codes):
+        raise ValueError(f"Expected one group for each of {len(predictions.codes)} images, got {len(groups)}.")
+    return np.unique(np.asarray(groups), return_inverse=True)[1]
+
+
+def _observed(predictions: WeightedPredictions, group: NDArray[np.intp]) -> dict[str, tuple[float, Interval] | None]:
+    """Return each score with what its interval includes beyond the bootstrap, or None if it is undefined."""
+    codes = predictions.codes
+    counts = np.array([effective_number(group, codes == code) for code in np.unique(codes)])
+    unseen = unseen_share(len(counts) ** 2 / (1 / counts).sum())
+    of_classes = [unseen_share(count) for count in counts]
+    unseen_in_comparisons = max(of_classes) if predictions.kind == "binary" else float(np.mean(of_classes))
+    found: dict[str, tuple[float, Interval] | None] = {}
+    for name, (score,) in weighted_scores(predictions).items():
+        metric, value = METRICS[name], float(score)
+        if not np.isfinite(value):
+            found[name] = None
+        elif metric.trials:
+            found[name] = value, wilson_interval(value, effective_number(group, metric.trials(predictions)))
+        else:
+            share = unseen_in_comparisons if metric.compares_classes else unseen
+            low, high = (value + share * (end - value) for end in metric.limits_of(predictions.classes))
+            found[name] = value, (low, high)
+    return found
+
+
+def _including(value: float, bounds: Interval, ends: Iterable[float]) -> Interval:
+    """Return the smallest interval that includes a score and two other intervals."""
+    low, high = ends
+    return float(min(low, value, bounds[0])), float(max(high, value, bounds[1]))
+
+
+def _mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each column of shape (labels, D) over its finite numbers, NaN without one."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=0)
+    total = np.where(finite, values, 0).sum(axis=0)
+    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def _strata(codes: NDArray[np.int64], group: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the stratum of each group: for two classes the set of its classes, for more its rarest class."""
+    classes = np.unique(codes)
+    has = np.stack([np.bincount(group, weights=codes == code) > 0 for code in classes], axis=1)
+    if len(classes) <= 2:
+        return np.asarray(has @ (1 << np.arange(len(classes))), np.intp)
+    return np.where(has, has.sum(axis=0), len(has) + 1).argmin(axis=1)
+
+
 def _draw_counts(
-    positive: NDArray[np.bool_], group: NDArray[np.intp], draws: int, rng: np.random.Generator
+    stratum_of_group: NDArray[np.intp], draws: int, *, images: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
     """Yield how often each group is drawn, in chunks of shape (draws of the chunk, groups)."""
-    has_positive, has_negative = (np.bincount(group, weights=members) > 0 for members in (positive, ~positive))
-    stratum_of_group = 2 * has_positive + has_negative
     strata = [np.flatnonzero(stratum_of_group == kind) for kind in np.unique(stratum_of_group)]
-    at_once = max(1, _WEIGHTS_AT_ONCE // len(positive))
+    at_once = max(1, _WEIGHTS_AT_ONCE // images)
     for start in range(0, draws, at_once):
         counts = np.empty((min(at_once, draws - start), len(stratum_of_group)), np.int64)
         for members in strata:

@@ -4,104 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinealign.labels import KINDS, Kind
+from spinealign.metrics.weighted import WeightedPredictions
+
 CALIBRATION_BINS = 15
+BINARY: tuple[Kind, ...] = ("binary",)
+SEVERAL_CLASSES: tuple[Kind, ...] = ("multi_class", "ordinal")
 
 Interval = tuple[float, float]
 _Floats = NDArray[np.float64]
 
 
-class WeightedPredictions:
-    """Predictions under D weightings of the images.
-
-    A weight of 3 has the same effect as three copies of the image. One bootstrap draw is one row of weights, so a
-    thousand draws cost one sort and a few matrix products.
-
-    Args:
-        positive: Whether each image shows the finding, shape (N,).
-        probability: Predicted probability of the finding in [0, 1], shape (N,).
-        weights: Weights of the images, at least 0, shape (D, N); None weights all equally, with D = 1.
-        threshold: Smallest probability that is classified as positive.
-
-    Attributes:
-        called: Whether each image is classified as positive, shape (N,).
-        total: Sum of the weights, shape (D,).
-        tp: Weight of the true positives, shape (D,); so are `fp`, `tn` and `fn`.
-        sensitivity: Share of the positives that are classified as positive, shape (D,).
-        specificity: Share of the negatives that are classified as negative, shape (D,).
-
-    Raises:
-        ValueError: If the shapes differ, there are no images, or a probability is not in [0, 1].
-    """
-
-    def __init__(
-        self,
-        positive: NDArray[np.bool_],
-        probability: NDArray[np.floating],
-        *,
-        weights: NDArray[np.number] | None = None,
-        threshold: float = 0.5,
-    ) -> None:
-        self.positive, self.probability = np.asarray(positive, bool), np.asarray(probability, np.float64)
-        if self.positive.shape != self.probability.shape or self.positive.ndim != 1 or not len(self.positive):
-            shapes = f"{self.positive.shape} and {self.probability.shape}"
-            raise ValueError(f"Expected two lists of the same length, got shapes {shapes}.")
-        if not ((self.probability >= 0) & (self.probability <= 1)).all():  # NaN fails too
-            raise ValueError("Expected probabilities in [0, 1], not logits.")
-        self.weights = np.ones((1, len(self.positive))) if weights is None else np.asarray(weights, np.float64)
-        self.called = self.probability >= threshold
-        self.total = self.weights.sum(axis=1)
-        right, called = self.called == self.positive, self.called
-        cells = np.stack([called & right, called & ~right, ~called & right, ~called & ~right], axis=1)
-        self.tp, self.fp, self.tn, self.fn = (self.weights @ cells.astype(float)).T
-        with np.errstate(invalid="ignore"):
-            self.sensitivity = self.tp / (self.tp + self.fn)
-            self.specificity = self.tn / (self.tn + self.fp)
-
-    @cached_property
-    def ranking(self) -> tuple[_Floats, _Floats]:
-        """Weights of positives and of negatives at each distinct probability, highest first, both of shape (D, R)."""
-        order = np.argsort(-self.probability, kind="stable")
-        first_of_rank = np.flatnonzero(np.diff(self.probability[order], prepend=np.inf))
-        sorted_weights = self.weights[:, order]
-        at_rank = np.add.reduceat(sorted_weights, first_of_rank, axis=1)
-        positives = np.add.reduceat(sorted_weights * self.positive[order], first_of_rank, axis=1)
-        return positives, at_rank - positives
-
-
 @dataclass(frozen=True)
 class Metric:
-    """One score of a binary classifier.
+    """One score of a classifier.
 
     Attributes:
         name: Key of the score in results and files.
         title: Name of the score in tables and figures.
         function: Computes the score of each weighting, shape (D,); NaN where the score is undefined.
+        kinds: Kinds of labels that have the score.
         trials: For a share of images, such as the sensitivity, a function that returns which images are its trials,
             shape (N,). Their sources are the trials of its Wilson interval.
-        limits: Smallest and largest value of the score.
+        limits: Smallest and largest value of the score; None for the largest distance of two grades.
         compares_classes: Whether the score compares each positive with the negatives, so that an unseen kind of image
             in the rarer class can change it fully.
         in_percent: Whether the score is printed in percent.
         hub_name: Name of the metric in the `model-index` of the Hub, if it differs from `name`.
         needs_probability: Whether the score is undefined for class labels without probabilities.
-        in_summary: Whether one-line summaries show the score.
+        in_summary: Kinds of labels for which one-line summaries show the score.
     """
 
     name: str
     title: str
     function: Callable[[WeightedPredictions], _Floats]
+    kinds: tuple[Kind, ...] = KINDS
     trials: Callable[[WeightedPredictions], NDArray[np.bool_]] | None = None
-    limits: Interval = (0.0, 1.0)
+    limits: tuple[float, float | None] = (0.0, 1.0)
     compares_classes: bool = False
     in_percent: bool = False
     hub_name: str = ""
     needs_probability: bool = False
-    in_summary: bool = False
+    in_summary: tuple[Kind, ...] = ()
+
+    def limits_of(self, classes: int) -> Interval:
+        """Return the smallest and largest value for a label with this number of classes."""
+        low, high = self.limits
+        return low, float(classes - 1) if high is None else high
 
 
 def calibration_bin(probability: NDArray[np.floating]) -> NDArray[np.intp]:
@@ -110,8 +63,16 @@ def calibration_bin(probability: NDArray[np.floating]) -> NDArray[np.intp]:
 
 
 def _mcc(p: WeightedPredictions) -> _Floats:
-    margins = (p.tp + p.fp) * (p.tp + p.fn) * (p.tn + p.fp) * (p.tn + p.fn)
-    return (p.tp * p.tn - p.fp * p.fn) / np.sqrt(margins)
+    """Return the correlation of true and predicted classes (Gorodkin, Comput. Biol. Chem. 28, 2004, 367)."""
+    total = p.total
+    covariance = p.hits.sum(axis=1) * total - (p.true * p.predicted).sum(axis=1)
+    spreads = [total**2 - (margin**2).sum(axis=1) for margin in (p.predicted, p.true)]
+    return covariance / np.sqrt(spreads[0] * spreads[1])
+
+
+def _f1(p: WeightedPredictions) -> _Floats:
+    """Return the F1 of each class, shape (D, K)."""
+    return 2 * p.hits / (p.true + p.predicted)
 
 
 def _auroc(p: WeightedPredictions) -> _Floats:
@@ -131,55 +92,127 @@ def _auprc(p: WeightedPredictions) -> _Floats:
     return np.where(called[:, -1] > found[:, -1], average_precision, np.nan)
 
 
-def _ece(p: WeightedPredictions) -> _Floats:
+def _macro(function: Callable[[WeightedPredictions], _Floats], p: WeightedPredictions) -> _Floats:
+    """Return the mean of a binary score over the classes, each against all others."""
+    return p.mean_over_classes(np.stack([function(part) for part in p.one_vs_rest], axis=1))
+
+
+def _brier(p: WeightedPredictions) -> _Floats:
+    """Return half of the squared distance from the true class, which is the usual score for two classes."""
+    truth = np.eye(p.classes)[p.codes]
+    return p.weights @ ((p.probabilities - truth) ** 2).sum(axis=1) / (2 * p.total)
+
+
+def _calibration_error(p: WeightedPredictions, confidence: _Floats, right: NDArray[np.bool_]) -> _Floats:
     """Return the expected calibration error over bins of equal width (Guo et al., ICML 2017)."""
-    gap_of_bin = np.zeros((len(p.positive), CALIBRATION_BINS))
-    gap_of_bin[np.arange(len(p.positive)), calibration_bin(p.probability)] = p.probability - p.positive
+    gap_of_bin = np.zeros((len(right), CALIBRATION_BINS))
+    gap_of_bin[np.arange(len(right)), calibration_bin(confidence)] = confidence - right
     return np.abs(p.weights @ gap_of_bin).sum(axis=1) / p.total
+
+
+def _quadratic_kappa(p: WeightedPredictions) -> _Floats:
+    """Return the kappa with quadratic weights (Cohen, Psychol. Bull. 70, 1968, 213), NaN for a single true grade."""
+    penalty = _distances(p) ** 2
+    expected = np.einsum("di,ij,dj->d", p.true, penalty, p.predicted) / p.total
+    kappa = 1 - (p.confusion * penalty).sum(axis=(1, 2)) / expected
+    return np.where((p.true > 0).sum(axis=1) > 1, kappa, np.nan)
+
+
+def _mean_distance(p: WeightedPredictions) -> _Floats:
+    return (p.confusion * _distances(p)).sum(axis=(1, 2)) / p.total
+
+
+def _distances(p: WeightedPredictions) -> _Floats:
+    """Return the distance of each pair of grades, shape (K, K)."""
+    grade = np.arange(p.classes, dtype=float)
+    return np.abs(grade[:, None] - grade)
+
+
+def _all_images(p: WeightedPredictions) -> NDArray[np.bool_]:
+    return np.ones(len(p.codes), bool)
 
 
 _ENTRIES = (
     Metric(
-        "accuracy", "accuracy", lambda p: (p.tp + p.tn) / p.total,
-        trials=lambda p: np.ones_like(p.positive), in_percent=True, in_summary=True,
+        "accuracy", "accuracy", lambda p: p.hits.sum(axis=1) / p.total,
+        trials=_all_images, in_percent=True, in_summary=KINDS,
     ),
     Metric(
-        "sensitivity", "sensitivity", lambda p: p.sensitivity,
-        trials=lambda p: p.positive, in_percent=True, hub_name="recall", in_summary=True,
+        "sensitivity", "sensitivity", lambda p: p.hits[:, 1] / p.true[:, 1],
+        kinds=BINARY, trials=lambda p: p.positive, in_percent=True, hub_name="recall", in_summary=BINARY,
     ),
     Metric(
-        "specificity", "specificity", lambda p: p.specificity,
-        trials=lambda p: ~p.positive, in_percent=True, in_summary=True,
+        "specificity", "specificity", lambda p: p.hits[:, 0] / p.true[:, 0],
+        kinds=BINARY, trials=lambda p: ~p.positive, in_percent=True, in_summary=BINARY,
     ),
     Metric(
-        "ppv", "PPV", lambda p: p.tp / (p.tp + p.fp),
-        trials=lambda p: p.called, in_percent=True, hub_name="precision",
+        "ppv", "PPV", lambda p: p.hits[:, 1] / p.predicted[:, 1],
+        kinds=BINARY, trials=lambda p: p.called == 1, in_percent=True, hub_name="precision",
     ),
-    Metric("npv", "NPV", lambda p: p.tn / (p.tn + p.fn), trials=lambda p: ~p.called, in_percent=True),
-    Metric("f1", "F1", lambda p: 2 * p.tp / (2 * p.tp + p.fp + p.fn)),
-    Metric("balanced_accuracy", "balanced accuracy", lambda p: (p.sensitivity + p.specificity) / 2, in_percent=True),
+    Metric(
+        "npv", "NPV", lambda p: p.hits[:, 0] / p.predicted[:, 0],
+        kinds=BINARY, trials=lambda p: p.called == 0, in_percent=True,
+    ),
+    Metric("f1", "F1", lambda p: _f1(p)[:, 1], kinds=BINARY),
+    Metric(
+        "quadratic_kappa", "quadratic kappa", _quadratic_kappa,
+        kinds=("ordinal",), limits=(-1.0, 1.0), hub_name="cohen_kappa", in_summary=("ordinal",),
+    ),
+    Metric(
+        "mean_absolute_error", "mean absolute error in grades", _mean_distance,
+        kinds=("ordinal",), limits=(0.0, None), hub_name="mae", in_summary=("ordinal",),
+    ),
+    Metric(
+        "within_one_grade", "within one grade",
+        lambda p: (p.confusion * (_distances(p) <= 1)).sum(axis=(1, 2)) / p.total,
+        kinds=("ordinal",), trials=_all_images, in_percent=True, in_summary=("ordinal",),
+    ),
+    Metric(
+        "balanced_accuracy", "balanced accuracy", lambda p: p.mean_over_classes(p.hits / p.true),
+        in_percent=True, in_summary=("multi_class",),
+    ),
+    Metric("macro_f1", "macro F1", lambda p: p.mean_over_classes(_f1(p)), kinds=SEVERAL_CLASSES, hub_name="f1"),
     Metric("mcc", "MCC", _mcc, limits=(-1.0, 1.0), hub_name="matthews_correlation"),
     Metric(
         "auroc", "AUROC", _auroc,
-        compares_classes=True, hub_name="roc_auc", needs_probability=True, in_summary=True,
+        kinds=BINARY, compares_classes=True, hub_name="roc_auc", needs_probability=True, in_summary=BINARY,
     ),
-    Metric("auprc", "AUPRC", _auprc, compares_classes=True, hub_name="average_precision", needs_probability=True),
     Metric(
-        "brier", "Brier", lambda p: p.weights @ (p.probability - p.positive) ** 2 / p.total,
-        hub_name="brier_score", needs_probability=True,
+        "auprc", "AUPRC", _auprc,
+        kinds=BINARY, compares_classes=True, hub_name="average_precision", needs_probability=True,
     ),
-    Metric("ece", "ECE", _ece, hub_name="expected_calibration_error", needs_probability=True),
+    Metric(
+        "macro_auroc", "macro AUROC", lambda p: _macro(_auroc, p),
+        kinds=SEVERAL_CLASSES, compares_classes=True, hub_name="roc_auc", needs_probability=True,
+        in_summary=("multi_class",),
+    ),
+    Metric(
+        "macro_auprc", "macro AUPRC", lambda p: _macro(_auprc, p),
+        kinds=SEVERAL_CLASSES, compares_classes=True, hub_name="average_precision", needs_probability=True,
+    ),
+    Metric("brier", "Brier", _brier, hub_name="brier_score", needs_probability=True),
+    Metric(
+        "ece", "ECE", lambda p: _calibration_error(p, p.probability, p.positive),
+        kinds=BINARY, hub_name="expected_calibration_error", needs_probability=True,
+    ),
+    Metric(
+        "top_label_ece", "ECE of the top class",
+        lambda p: _calibration_error(p, p.probabilities.max(axis=1), p.probabilities.argmax(axis=1) == p.codes),
+        kinds=SEVERAL_CLASSES, hub_name="expected_calibration_error", needs_probability=True,
+    ),
 )  # fmt: skip
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ENTRIES}
 
 
 def weighted_scores(predictions: WeightedPredictions) -> dict[str, _Floats]:
-    """Return an array of shape (D,) for each metric, NaN where a weighting does not define the score.
+    """Return an array of shape (D,) for each metric of the kind, NaN where a weighting does not define the score.
 
-    The values equal those of scikit-learn with `sample_weight`.
+    The values equal those of scikit-learn with `sample_weight`; means over classes leave out classes without images.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return {name: metric.function(predictions) for name, metric in METRICS.items()}
+        return {
+            name: metric.function(predictions) for name, metric in METRICS.items() if predictions.kind in metric.kinds
+        }
 
 
 def score_title(name: str) -> str:

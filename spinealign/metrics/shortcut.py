@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.errors import require
+from spinealign.labels import MISSING
 from spinealign.metrics.intervals import Intervals, cluster_bootstrap
 from spinealign.metrics.registry import METRICS, percent
-from spinealign.metrics.scores import Scores, binary_scores
+from spinealign.metrics.scores import Scores, scores_of
+from spinealign.metrics.weighted import WeightedPredictions
 
 THUMBNAIL_SIZE = 16
 SHORTCUT_MARGIN = 0.05  # above chance, from which the balanced accuracy of the thumbnail ridge raises a warning
@@ -20,62 +22,71 @@ SKEWED = 0.6  # share of the more frequent class from which the balanced accurac
 
 
 def thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Shrink a gray image of shape (H, W) to 256 features in [0, 1], too coarse to show a fracture."""
+    """Shrink a gray image of shape (H, W) to 256 features in [0, 1], too coarse to show a small finding."""
     small = Image.fromarray(gray).resize((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.BOX)
     return np.asarray(small, np.float32).ravel() / np.float32(255)
 
 
 def thumbnail_ridge_calls(
-    train: NDArray[np.floating], train_positive: NDArray[np.bool_], *, test: NDArray[np.floating]
-) -> NDArray[np.bool_]:
-    """Classify images by ridge regression on thumbnails, with both classes weighted equally.
+    train: NDArray[np.floating], codes: NDArray[np.integer], *, test: NDArray[np.floating]
+) -> NDArray[np.int64]:
+    """Classify images by ridge regression on thumbnails, with all classes weighted equally.
 
-    If its accuracy is high, coarse appearance predicts the label, and a high accuracy of another model on the same
-    split is not evidence that it detects the finding.
+    With more than two classes, each is separated from all others. If its accuracy is high, coarse appearance predicts
+    the label, and a high accuracy of another model on the same split is not evidence that it detects the finding.
 
     Args:
         train: Features of the training images, shape (N, F).
-        train_positive: Whether each training image shows the finding, shape (N,).
+        codes: Class of each training image, shape (N,); images with `MISSING` are left out.
         test: Features of the images to classify, shape (M, F).
 
     Returns:
-        Whether each image is classified as positive, shape (M,).
+        Class of each image, shape (M,); the only class if the training images have no other.
 
     Raises:
+        ValueError: If no training image has a class.
         MissingDependencyError: If scikit-learn is not installed.
     """
     require("sklearn", extra="evaluate")
     from sklearn.linear_model import RidgeClassifier
 
-    ridge = RidgeClassifier(alpha=1.0, class_weight="balanced").fit(train, train_positive)
-    return np.asarray(ridge.predict(test), bool)
+    known = codes != MISSING
+    train, codes = train[known], codes[known]
+    if not len(codes):
+        raise ValueError("Expected training images with a class, got none.")
+    if (codes == codes[0]).all():
+        return np.full(len(test), codes[0])
+    ridge = RidgeClassifier(alpha=1.0, class_weight="balanced").fit(train, codes)
+    return np.asarray(ridge.predict(test), np.int64)
 
 
 def fold_calls(
-    features: NDArray[np.floating], positive: NDArray[np.bool_], *, fold: NDArray[np.intp]
-) -> NDArray[np.bool_]:
+    features: NDArray[np.floating], codes: NDArray[np.integer], *, fold: NDArray[np.intp]
+) -> NDArray[np.int64]:
     """Classify each image by ridge regression on the other folds, as `thumbnail_ridge_calls`.
 
-    The features have the shape (N, F); labels, folds (from `source_folds`) and result have the shape (N,).
+    The features have the shape (N, F); classes, folds (from `source_folds`) and result have the shape (N,).
     """
-    calls = np.zeros(len(positive), bool)
+    calls = np.zeros(len(codes), np.int64)
     for number in np.unique(fold):
         held_out = fold == number
-        calls[held_out] = thumbnail_ridge_calls(features[~held_out], positive[~held_out], test=features[held_out])
+        calls[held_out] = thumbnail_ridge_calls(features[~held_out], codes[~held_out], test=features[held_out])
     return calls
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Scores of a classifier that gives labels but no probabilities; scores that need probabilities are None.
+    """Scores of a classifier that gives classes but no probabilities; scores that need probabilities are None.
 
     Attributes:
         scores: Scores over images.
         intervals: 95 % interval of each score, over the units of the evaluation.
+        chance: Balanced accuracy of one class for all images.
     """
 
     scores: Scores
     intervals: Intervals
+    chance: float = 0.5
 
     def __post_init__(self) -> None:
         require_same_scores(self.scores, self.intervals)
@@ -83,23 +94,34 @@ class Baseline:
     @classmethod
     def of(
         cls,
-        positive: NDArray[np.bool_],
-        called: NDArray[np.bool_],
+        predictions: WeightedPredictions,
+        called: NDArray[np.integer],
         *,
         groups: Sequence[str | int],
         draws: int = 1000,
     ) -> Baseline:
-        """Score labels, with intervals from `cluster_bootstrap`."""
-        labels = np.asarray(called, float)
-        intervals = cluster_bootstrap(positive, labels, groups=groups, draws=draws)
-        without = {name: None for name, metric in METRICS.items() if metric.needs_probability}
-        return cls({**binary_scores(positive, labels), **without}, {**intervals, **without})
+        """Score classes on the images of `predictions`, with intervals from `cluster_bootstrap`."""
+        own = without_probabilities(predictions, called)
+        intervals = cluster_bootstrap(own, groups=groups, draws=draws)
+        return cls.without(scores_of(own), intervals, chance=1 / len(np.unique(own.codes)))
+
+    @classmethod
+    def without(cls, scores: Scores, intervals: Intervals, *, chance: float = 0.5) -> Baseline:
+        """Leave out the scores that need probabilities."""
+        omitted = {name: None for name in scores if METRICS[name].needs_probability}
+        return cls({**scores, **omitted}, {**intervals, **omitted}, chance)
 
     @property
     def tells_the_classes(self) -> bool:
         """Whether the interval of the balanced accuracy is above chance; for thumbnails it never should be."""
         interval = self.intervals.get("balanced_accuracy")
-        return interval is not None and interval[0] > 0.5 + SHORTCUT_MARGIN
+        return interval is not None and interval[0] > self.chance + SHORTCUT_MARGIN
+
+
+def without_probabilities(predictions: WeightedPredictions, called: NDArray[np.integer]) -> WeightedPredictions:
+    """Return the predicted classes, shape (N,), of the images of other predictions as predictions that are certain."""
+    certain = np.eye(predictions.classes)[called]
+    return WeightedPredictions(predictions.kind, predictions.codes, certain, called=called)
 
 
 def require_same_scores(scores: Scores, *intervals: Intervals) -> None:
@@ -109,8 +131,8 @@ def require_same_scores(scores: Scores, *intervals: Intervals) -> None:
 
 
 def reached_by_ridge(accuracy: float, balanced: float | None, *, majority: float) -> str:
-    """Format the accuracy of the thumbnail ridge, or its balanced accuracy if it has one and one class is rare.
+    """Format the accuracy of the thumbnail ridge, or its balanced accuracy if it has one and one class is frequent.
 
-    `majority` is the share of the more frequent class.
+    `majority` is the share of the most frequent class.
     """
     return percent(accuracy) if balanced is None or majority < SKEWED else f"a balanced accuracy of {percent(balanced)}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.folds import CrossValidation
 from spinealign.metrics.registry import format_score, score_title
-from spinealign.reporting.evaluation_tables import scores_table, summary_table
+from spinealign.reporting.evaluation_tables import matrix_table, parts_tables, scores_table, summary_table
 
 
 def format_evaluations(evaluations: Sequence[Evaluation]) -> str:
@@ -27,7 +27,7 @@ def format_cross_validation(result: CrossValidation) -> str:
     spread = [
         f"{score_title(name)} over {len(result.folds)} folds: {format_score(name, mean)}, "
         f"standard deviation {format_score(name, deviation)}"
-        for name in ("accuracy", "auroc")
+        for name in result.pooled.main_scores
         for mean, deviation in [result.mean_and_deviation(name)]
         if mean is not None
     ]
@@ -35,13 +35,24 @@ def format_cross_validation(result: CrossValidation) -> str:
 
 
 def _all_scores(item: Evaluation) -> str:
+    missing = f"; left out without a value: {item.missing:,}" if item.missing else ""
+    first = f"{item.title}: {item.images:,} images of {item.distinct}{missing}"
+    table = scores_table(item).text()
+    if item.has_several:
+        labels = "\n".join(map(_all_scores, item.parts))
+        return f"{first}\n{table}\n{_text_of_parts(item)}\n{_overlap(item)}{labels}"
+    if item.confusion is None:
+        return f"{first}\n{table}\n{_text_of_parts(item)}\n{matrix_table(item).text()}\n{_overlap(item)}"
     counts = item.confusion
     return (
-        f"{item.collection} ({item.split}): {item.images:,} images of {item.distinct}; positive from a probability of "
-        f"{item.threshold:.4g}\n{scores_table(item).text()}\n"
+        f"{first}; positive from a probability of {item.threshold:.4g}\n{table}\n"
         f"true positives {counts.tp:,}, false positives {counts.fp:,}, true negatives {counts.tn:,}, false negatives "
         f"{counts.fn:,}\n{_overlap(item)}"
     )
+
+
+def _text_of_parts(item: Evaluation) -> str:
+    return "\n".join(table.text() for table in parts_tables(item))
 
 
 def _overlap(item: Evaluation) -> str:
@@ -52,4 +63,4 @@ def _overlap(item: Evaluation) -> str:
 
 
 def _warnings(evaluations: Sequence[Evaluation]) -> list[str]:
-    return [f"! {item.shortcut_warning}" for item in evaluations if item.shortcut_warning]
+    return [f"! {label.shortcut_warning}" for item in evaluations for label in item.labels if label.shortcut_warning]

@@ -6,41 +6,79 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spinealign.metrics.evaluation import Evaluation
-from spinealign.metrics.registry import (
-    CALIBRATION_BINS,
-    calibration_bin,
-    format_interval,
-    format_score,
-    percent,
-    score_title,
+from spinealign.metrics.registry import METRICS, percent, score_title
+from spinealign.reporting.panels import (
+    MODEL,
+    plot_confusion,
+    plot_forest,
+    plot_grade_errors,
+    plot_grades,
+    plot_precision,
+    plot_reliability,
+    plot_roc,
+    with_interval,
 )
 from spinealign.writing import new_file
 
-_MODEL, _RIDGE, _CHANCE = "#2f6f9f", "#d55e00", "0.6"  # blue and vermilion, distinct for every kind of color vision
+PANELS = {
+    "binary": (plot_roc, plot_precision, plot_reliability, plot_confusion),
+    "multi_class": (plot_roc, plot_precision, plot_reliability, plot_confusion),
+    "ordinal": (plot_grades, plot_confusion, plot_grade_errors, plot_reliability),
+}
+ROW_PANELS = {
+    "binary": (plot_roc, plot_reliability, plot_confusion),
+    "multi_class": (plot_roc, plot_reliability, plot_confusion),
+    "ordinal": (plot_grades, plot_reliability, plot_confusion),
+}
+LABELS_SHOWN = 8  # of several labels, each in a row of its own
+_ROW = 3.5  # height of such a row in inches
 
 
 def plot_evaluation(evaluations: Sequence[Evaluation], path: Path) -> None:
-    """Plot ROC, precision-recall, reliability and confusion, two rows for each evaluation.
+    """Plot curves, reliability and confusion of each evaluation.
+
+    One label has four panels, in two rows. Several labels have a row each, up to `LABELS_SHOWN`, below an overview of
+    all of them.
 
     Raises:
         ValueError: If an evaluation has no predictions.
     """
-    figure = _figure(9, 9 * len(evaluations))
-    rows = figure.subfigures(len(evaluations), 1, squeeze=False)[:, 0]
-    for row, item in zip(rows, evaluations):
-        caption = (
-            f"{item.collection} ({item.split}): {item.images:,} images of {item.distinct}\n"
-            f"{_with_interval('accuracy', item)}, thumbnail ridge {percent(item.thumbnail_ridge_accuracy)}"
-        )
-        row.suptitle(caption, fontsize=11, x=0.01, ha="left")
-        roc, precision, reliability, confusion = row.subplots(2, 2).ravel()
-        _plot_curves(roc, precision, item)
-        _plot_reliability(reliability, item)
-        _plot_confusion(confusion, item)
+    heights = [_overview_height(item) + _ROW * len(_shown(item)) if item.has_several else 9.0 for item in evaluations]
+    figure = _figure(9, sum(heights))
+    blocks = figure.subfigures(len(evaluations), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for block, item in zip(blocks, evaluations):
+        if not item.has_several:
+            _caption(block, item)
+            for plot, axes in zip(PANELS[item.kind], block.subplots(2, 2).ravel()):
+                plot(axes, item)
+            continue
+        shown = _shown(item)
+        ratios = [_overview_height(item), *[_ROW] * len(shown)]
+        rows = block.subfigures(len(shown) + 1, 1, squeeze=False, height_ratios=ratios)[:, 0]
+        _caption(rows[0], item)
+        plot_forest(rows[0].subplots(), item)
+        for row, label in zip(rows[1:], shown):
+            _caption(row, label)
+            for plot, axes in zip(ROW_PANELS[label.kind], row.subplots(1, 3)):
+                plot(axes, label)
     _save(figure, path)
+
+
+def _shown(item: Evaluation) -> tuple[Evaluation, ...]:
+    return item.parts[:LABELS_SHOWN]
+
+
+def _overview_height(item: Evaluation) -> float:
+    return 1.6 + 0.55 * len(item.parts)
+
+
+def _caption(figure: Any, item: Evaluation) -> None:
+    text = (
+        f"{item.title}: {item.images:,} images of {item.distinct}\n"
+        f"{with_interval('accuracy', item)}, thumbnail ridge {percent(item.thumbnail_ridge_accuracy)}"
+    )
+    figure.suptitle(text, fontsize=11, x=0.01, ha="left")
 
 
 def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
@@ -57,8 +95,11 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     losses.set(xlabel="epoch", ylabel="loss")
     losses.set_ylim(0, 1.1 * losses.get_ylim()[1])
     losses.legend(frameon=False, loc="upper right")
-    for name in ("accuracy", "sensitivity", "specificity", "auroc"):
-        scores.plot(epochs, [row.get(f"eval_{name}") for row in evaluated], "o-", label=name)
+    means = [name for name, metric in METRICS.items() if metric.in_summary and _in_unit_range(name)]
+    for name in means:
+        values = [row.get(f"eval_{name}") for row in evaluated]
+        if any(value is not None for value in values):
+            scores.plot(epochs, values, "o-", label=score_title(name))
     if evaluated:  # never show an accuracy without sample size, interval and baseline
         last = evaluated[-1]
         scores.axhline(last["eval_thumbnail_ridge"], color="0.4", ls="--", label="accuracy of the\nthumbnail ridge")
@@ -73,6 +114,11 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     _save(figure, path)
 
 
+def _in_unit_range(name: str) -> bool:
+    """Return whether a score can be drawn on an axis from 0 to 1, where more is better."""
+    return METRICS[name].limits[1] == 1.0
+
+
 def plot_sensitivity_by_size(evaluations: Sequence[Evaluation], path: Path) -> None:
     """Plot the sensitivity by size of the finding; write nothing if no evaluation has sizes."""
     sized = [item for item in evaluations if item.sensitivity_by_size]
@@ -82,86 +128,12 @@ def plot_sensitivity_by_size(evaluations: Sequence[Evaluation], path: Path) -> N
     for axes, item in zip(figure.subplots(1, len(sized), squeeze=False)[0], sized):
         bins = item.sensitivity_by_size
         middles = [entry.from_mm + 0.5 if entry.to_mm is None else (entry.from_mm + entry.to_mm) / 2 for entry in bins]
-        axes.bar(middles, [entry.sensitivity for entry in bins], width=0.85, color=_MODEL)
+        axes.bar(middles, [entry.sensitivity for entry in bins], width=0.85, color=MODEL)
         for middle, entry in zip(middles, bins):
             axes.annotate(f"n = {entry.count}", (middle, 0.02), ha="center", color="white", fontsize=8)
         axes.set(xlabel="size of the finding in mm", ylabel="sensitivity", ylim=(0, 1.02), title=item.collection)
         axes.spines[["top", "right"]].set_visible(False)
     _save(figure, path)
-
-
-def _with_interval(name: str, item: Evaluation) -> str:
-    score, interval = format_score(name, item.scores[name]), format_interval(name, item.intervals[name])
-    return f"{score_title(name)} {score} ({interval})"
-
-
-def _plot_curves(roc: Any, precision: Any, item: Evaluation) -> None:
-    """Plot both curves with the operating points of the model and of the thumbnail ridge."""
-    from sklearn.metrics import precision_recall_curve, roc_curve
-
-    _share_axes(roc, "1 - specificity", "sensitivity", "ROC")
-    _share_axes(precision, "sensitivity", "PPV", "precision-recall")
-    found = item.require_predictions()
-    if item.scores["auroc"] is None:
-        for axes in (roc, precision):
-            axes.text(0.5, 0.5, "needs images of both classes", ha="center", va="center", color="0.4")
-        return
-    prevalence = float(np.mean(found.positive))
-    roc.plot([0, 1], [0, 1], ":", color=_CHANCE, lw=1)
-    precision.axhline(prevalence, ls=":", color=_CHANCE, lw=1, label=f"chance ({prevalence * 100:.0f} % positive)")
-    false_positive, sensitivity, _ = roc_curve(found.positive, found.probability, drop_intermediate=False)
-    roc.plot(false_positive, sensitivity, color=_MODEL, lw=2, label=_with_interval("auroc", item))
-    ppv, sensitivity, _ = precision_recall_curve(found.positive, found.probability)
-    precision.plot(sensitivity, ppv, color=_MODEL, lw=2, drawstyle="steps-post", label=_with_interval("auprc", item))
-    points = [(item.scores, "o", _MODEL, f"operating point {item.threshold:.3g}")]
-    if item.thumbnail_ridge:
-        points.append((item.thumbnail_ridge.scores, "D", _RIDGE, "thumbnail ridge"))
-    for scores, marker, color, label in points:
-        style = {"marker": marker, "color": color, "ls": "", "ms": 8, "clip_on": False}
-        roc.plot(1 - (scores["specificity"] or 0.0), scores["sensitivity"], label=label, **style)
-        if scores["ppv"] is not None:
-            precision.plot(scores["sensitivity"], scores["ppv"], **style)
-    roc.legend(loc="lower right", fontsize=8, frameon=False)
-    precision.legend(loc="lower left", fontsize=8, frameon=False)
-
-
-def _plot_reliability(axes: Any, item: Evaluation) -> None:
-    _share_axes(axes, "predicted probability (dot size: images)", "share of positives", "reliability")
-    found = item.require_predictions()
-    number = calibration_bin(found.probability)
-    count, predicted, positive = (
-        np.bincount(number, weights=weights, minlength=CALIBRATION_BINS)
-        for weights in (None, found.probability, found.positive)
-    )
-    filled = count > 0
-    axes.plot([0, 1], [0, 1], ":", color=_CHANCE, lw=1)
-    sizes = 12 + 300 * count[filled] / count.max()  # bins with few images are weak evidence, so they are small
-    mean, share = predicted[filled] / count[filled], positive[filled] / count[filled]
-    axes.scatter(mean, share, sizes, color=_MODEL, alpha=0.75, edgecolor="none", clip_on=False)
-    for name in ("ece", "brier"):
-        axes.plot([], [], " ", label=_with_interval(name, item))
-    axes.legend(loc="best", fontsize=8, edgecolor="none", framealpha=0.8, handlelength=0)
-
-
-def _plot_confusion(axes: Any, item: Evaluation) -> None:
-    counts = item.confusion
-    cells = np.array([[counts.tp, counts.fn], [counts.fp, counts.tn]])
-    of_truth = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
-    axes.imshow(of_truth, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(cells):
-        color = "white" if of_truth[row, column] > 0.5 else "black"
-        text = f"{count:,}\n{of_truth[row, column] * 100:.1f} %" if cells[row].any() else "0"
-        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=12)
-    axes.set(title="confusion, in images", xticks=(0, 1), yticks=(0, 1), xlabel="prediction", ylabel="truth")
-    axes.set_xticklabels(("positive", "negative"))
-    axes.set_yticklabels(("positive", "negative"), rotation=90, va="center")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-
-
-def _share_axes(axes: Any, xlabel: str, ylabel: str, title: str) -> None:
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _figure(width: float, height: float) -> Any:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from spinealign.checkpoint.files import EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
+from spinealign.labels import Target
 from spinealign.metrics.evaluation import Evaluation, units_of
 from spinealign.metrics.registry import format_interval, format_score, hub_name, percent, score_title
-from spinealign.reporting.evaluation_tables import scores_table, size_table, summary_table
+from spinealign.reporting.evaluation_tables import (
+    describe_errors,
+    matrix_table,
+    parts_tables,
+    scores_table,
+    size_table,
+    summary_table,
+)
+from spinealign.reporting.markdown import Markdown, escape
 from spinealign.reporting.templates import render
 
 
@@ -33,8 +42,13 @@ def render_card(record: ModelRecord, settings: ModelSettings) -> str:
         settings=settings,
         training=record.training,
         metadata=_metadata(record, record.training.base_model),
+        predicts=_describe(settings.target),
+        reports=" and ".join(label.positive or label.name for label in settings.target.labels)
+        if settings.target.has_several or settings.target.problem_type == "binary"
+        else "these classes",
         summary=summary_table(summary),
-        scores_table=scores_table,
+        scores_section=_scores_section,
+        describe_errors=describe_errors,
         size_table=size_table,
         units=units_of(record.evaluations),
         folder=f"path/to/{record.name.rsplit('/', maxsplit=1)[-1]}",
@@ -44,21 +58,51 @@ def render_card(record: ModelRecord, settings: ModelSettings) -> str:
     )
 
 
+def _describe(target: Target) -> str:
+    """Return what a model predicts as a sentence."""
+    described = [
+        f"{label.name} ({label.kind.replace('_', '-')}: {', '.join(label.classes)})" for label in target.labels
+    ]
+    if target.has_several:
+        return f"A classifier of single images of the spine with the labels {'; '.join(described)}."
+    (label,) = target.labels
+    if label.kind == "binary":
+        return f"A classifier of single images of the spine with the positive class {label.positive}."
+    kind = "grades" if label.kind == "ordinal" else "classes"
+    return f"A classifier of single images of the spine into the {kind} {', '.join(label.classes)}."
+
+
+def _scores_section(item: Evaluation) -> Markdown:
+    """Return the rule of the decision and the tables of an evaluation."""
+    rule = "The scores are means over the labels for which they are defined."
+    if item.kind == "binary":
+        named = escape(item.finding)
+        rule = f"An image is classified as {named} if the probability is at least {item.threshold:.4g}."
+    elif not item.has_several:
+        rule = "The most probable class is predicted."
+    if item.missing:
+        rule += f" Images without a value that were left out: {item.missing:,}."
+    tables = [scores_table(item), *parts_tables(item), *([matrix_table(item)] if item.matrix else [])]
+    return Markdown("\n\n".join([rule, *(table.markdown() for table in tables)]))
+
+
 def _metadata(record: ModelRecord, base_model: str | None) -> str:
-    """Return the metadata of the card as YAML, with every score in the `model-index`."""
+    """Return the metadata of the card as YAML, with every score in the `model-index`: one result for each label."""
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [
         EvalResult(
             task_type="image-classification",
-            dataset_type=item.collection.lower().replace(" ", "-"),
-            dataset_name=item.collection,
-            dataset_split=item.split,
+            dataset_type=whole.collection.lower().replace(" ", "-"),
+            dataset_name=whole.collection,
+            dataset_config=None if item is whole else item.label,
+            dataset_split=whole.split,
             metric_type=hub_name(score),
             metric_name=f"{score_title(score)} ({_evidence(item, score)})",
             metric_value=round(value, 6),
         )
-        for item in record.evaluations
+        for whole in record.evaluations
+        for item in ((whole, *whole.parts) if whole.has_several else (whole,))
         for score, value in item.scores.items()
         if value is not None
     ]
@@ -66,7 +110,7 @@ def _metadata(record: ModelRecord, base_model: str | None) -> str:
         model_name=record.name,
         library_name="transformers",
         pipeline_tag="image-classification",
-        tags=["spinealign", "medical", "ct", "cervical-spine", "onnx"],
+        tags=["spinealign", "medical", "spine", "onnx"],
         base_model=base_model,
         eval_results=results,
         ignore_metadata_errors=False,

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from transformers import IntervalStrategy, set_seed
 
 from spinealign.cohort.loading import LoadedCohort
+from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.evaluation.scoring import cross_score, folds_of
+from spinealign.labels import binary_target
 from spinealign.metrics.folds import CrossValidation
 from spinealign.training.backbone import create_backbone
 from spinealign.training.resuming import describe_run, finish_run, unfinished_run
@@ -39,7 +41,8 @@ def cross_validate(setup: TrainingSetup, collections: Sequence[LoadedCohort]) ->
     Raises:
         CohortError: If a class of a collection has fewer sources than folds.
     """
-    folds = [folds_of(item, setup.data.folds, seed=setup.training.seed) for item in collections]
+    target = binary_target(NEGATIVE_LABEL, POSITIVE_LABEL)
+    folds = [folds_of(item, setup.data.folds, target=target, seed=setup.training.seed) for item in collections]
     probabilities = [np.full(len(item.cohort), np.nan) for item in collections]
     for number in range(setup.data.folds):
         logger.info("Cross-validation: fold %d of %d", number + 1, setup.data.folds)
@@ -49,7 +52,7 @@ def cross_validate(setup: TrainingSetup, collections: Sequence[LoadedCohort]) ->
         for fold, probability, part in zip(folds, probabilities, found):
             probability[fold == number] = part
     return tuple(
-        cross_score(probability, item, fold=fold, threshold=0.5)
+        cross_score([np.stack([1 - probability, probability], axis=1)], item, target=target, fold=fold)
         for item, fold, probability in zip(collections, folds, probabilities)
     )
 

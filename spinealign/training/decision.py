@@ -12,7 +12,7 @@ from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import DecisionConfig, NoveltyConfig
 from spinealign.errors import CheckpointError
-from spinealign.evaluation.scoring import finding_index, network_output
+from spinealign.evaluation.scoring import network_output
 from spinealign.inference.predictor import Predictor
 from spinealign.metrics.calibration import (
     MIN_SOURCES,
@@ -90,18 +90,21 @@ def choose_decision(
     """
     splits = [item.loaded.cohort.calibration_split for item in collections]
     parts = [item.part(split, alone=True) for item, split in zip(collections, splits) if split]
-    used = [part for part in parts if enough_sources(part.loaded.positive, part.sources)]
+    used = [part for part in parts if enough_sources(part.loaded.positive.astype(int), part.sources)]
     if not used:
         return DecisionConfig(
             note=f"No collection has a calibration split with {MIN_SOURCES} distinct sources of each class that is "
             "neither trained nor reported on; the temperature stays at 1 and the operating point at 0.5."
         )
-    logits, index = np.concatenate([part.logits for part in used]).astype(float), finding_index(predictor)
+    logits, index = (
+        np.concatenate([part.logits for part in used]).astype(float),
+        predictor.settings.target.labels[0].positive_index,
+    )
     log_odds = logits[:, index] - logits[:, 1 - index]
     positive = np.concatenate([part.loaded.positive for part in used])
     sources = [source for part in used for source in part.sources]
     weights = source_weights(sources)
-    temperature = fit_temperature(log_odds, positive, weights=weights)
+    temperature = fit_temperature(logits, np.where(positive, index, 1 - index), weights=weights)
     if temperature is None and not ((log_odds > 0) == positive).all():
         return DecisionConfig(
             sources=len(set(sources)),

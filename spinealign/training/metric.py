@@ -8,7 +8,8 @@ import datasets
 import evaluate
 import numpy as np
 
-from spinealign.metrics.scores import binary_scores
+from spinealign.metrics.scores import scores_of
+from spinealign.metrics.weighted import WeightedPredictions
 
 
 class BinaryScores(evaluate.Metric):
@@ -25,5 +26,5 @@ class BinaryScores(evaluate.Metric):
         )
 
     def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
-        scores = binary_scores(np.asarray(references) == 1, np.asarray(predictions))
+        scores = scores_of(WeightedPredictions.binary(np.asarray(references) == 1, np.asarray(predictions)))
         return {name: float("nan") if value is None else value for name, value in scores.items()}

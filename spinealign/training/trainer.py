@@ -32,7 +32,9 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from spinealign.checkpoint.engines import load_network
 from spinealign.cohort.loading import LoadedCohort
+from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.evaluation.scoring import shortcut_calls
+from spinealign.labels import binary_target
 from spinealign.metrics.intervals import wilson_interval
 from spinealign.training.augmentation import Augmentation
 from spinealign.training.dataset import PixelTransform, build_dataset
@@ -188,7 +190,8 @@ def _epoch_scores(
     metric = BinaryScores(keep_in_memory=True, cache_dir=folder)  # by default, it needs a folder in HOME
     distinct = sum(len(part.cohort.sources) for part in validation)
     positive = np.concatenate([part.positive for part in validation])
-    ridge = float((shortcut_calls(train, validation) == positive).mean())
+    target = binary_target(NEGATIVE_LABEL, POSITIVE_LABEL)
+    ridge = float(np.mean(shortcut_calls(train, validation, target=target)[0] == positive))
 
     def scores(predicted: EvalPrediction) -> dict[str, float]:
         computed = metric.compute(

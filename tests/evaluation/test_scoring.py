@@ -7,20 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import evaluate_finding
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from spinealign import Predictor
-from spinealign.checkpoint.settings import ModelSettings
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, read_cohort
 from spinealign.config import PreprocessingConfig
-from spinealign.errors import CheckpointError, CohortError
+from spinealign.errors import CohortError
 from spinealign.evaluation.scoring import (
     PROBE_FOLDS,
     evidence_of,
-    finding_index,
     folds_of,
     held_out_part,
     network_output,
@@ -30,6 +29,8 @@ from spinealign.labels import binary_target
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.shortcut import fold_calls, thumbnail
 from spinealign.phantoms.axial_neck import draw_phantom
+
+TARGET = binary_target("normal", "fracture")
 
 
 def load(data, predictor=None):
@@ -55,12 +56,12 @@ def test_the_test_split_is_scored_as_in_the_training(predictor, loaded, tiny_che
 def test_the_predictions_of_the_images_are_kept(predictor, loaded):
     part, found = loaded.part("test"), score(predictor, loaded).predictions
     logits = network_output(predictor, part, progress=False).logits
-    np.testing.assert_array_equal(found.probability, predictor.probabilities(logits)[0][:, finding_index(predictor)])
-    np.testing.assert_array_equal(found.positive, part.positive)
+    np.testing.assert_array_equal(found.probabilities, predictor.probabilities(logits)[0])
+    np.testing.assert_array_equal(found.codes, part.positive)
     for index, gray in found.gray.items():
         np.testing.assert_array_equal(gray, part.gray[index])
-    named = [(sample.name, sample.source, sample.label) for sample in part.cohort]
-    assert list(zip(found.names, found.sources, found.labels)) == named
+    named = [(sample.name, sample.source) for sample in part.cohort]
+    assert list(zip(found.names, found.sources)) == named
 
 
 def test_rejected_images_are_not_in_the_accepted(predictor, loaded, tiny_checkpoint, tmp_path):
@@ -101,7 +102,8 @@ def test_a_collection_without_splits_is_scored_whole():
 
 def evaluated(loaded, split):
     count = len(loaded.cohort)
-    return Evaluation.of(loaded.positive, np.linspace(0, 1, count), evidence=evidence_of(loaded, split), draws=20)
+    evidence = evidence_of(loaded, split, target=TARGET)
+    return evaluate_finding(loaded.positive, np.linspace(0, 1, count), evidence=evidence, draws=20)
 
 
 def test_intervals_draw_the_patients_of_a_manifest(phantom_folder):
@@ -149,7 +151,10 @@ def test_patients_of_dicom_headers_are_drawn_but_not_named(tmp_path):
     evaluation = evaluated(loaded, "all")
     assert (evaluation.sources, evaluation.unit, evaluation.units) == (16, "patient", 4)
     assert "Doe" not in repr([replace(sample, image="") for sample in loaded.cohort])
-    assert len({(sample.patient, fold) for sample, fold in zip(loaded.cohort, folds_of(loaded, 2, seed=0))}) == 4
+    assert (
+        len({(sample.patient, fold) for sample, fold in zip(loaded.cohort, folds_of(loaded, 2, target=TARGET, seed=0))})
+        == 4
+    )
 
 
 def test_the_same_identifier_in_all_files_is_not_a_patient(tmp_path):
@@ -160,24 +165,9 @@ def test_the_same_identifier_in_all_files_is_not_a_patient(tmp_path):
 
 def test_without_training_images_the_probe_is_cross_validated(phantom_folder):
     loaded = load(phantom_folder)
-    calls = evidence_of(loaded, "all").ridge_called
-    fold = folds_of(loaded, PROBE_FOLDS, seed=0)
-    expected = fold_calls(np.stack([thumbnail(gray) for gray in loaded.gray]), loaded.positive, fold=fold)
+    (calls,) = evidence_of(loaded, "all", target=TARGET).ridge
+    fold = folds_of(loaded, PROBE_FOLDS, target=TARGET, seed=0)
+    codes = loaded.codes(TARGET.labels[0])
+    expected = fold_calls(np.stack([thumbnail(gray) for gray in loaded.gray]), codes, fold=fold)
     np.testing.assert_array_equal(calls, expected)
-    assert evidence_of(loaded.part("val").select(range(4)), "val").ridge_called is None
-
-
-class Other:
-    """A checkpoint with given classes."""
-
-    model = "other"
-
-    def __init__(self, negative, positive):
-        self.labels = negative, positive
-        self.settings = ModelSettings(target=binary_target(negative, positive))
-
-
-def test_a_model_without_the_finding_is_refused(loaded):
-    other = Other("cat", "dog")
-    with pytest.raises(CheckpointError, match=r"classes cat.*labeled with"):
-        score(Predictor(other, None), loaded)
+    assert evidence_of(loaded.part("val").select(range(4)), "val", target=TARGET).ridge == [None]

@@ -13,10 +13,14 @@ from spinealign.metrics.calibration import (
 
 
 def sampled(temperature, count=20_000):
-    """Return log-odds that are scaled by a factor, and labels drawn from the unscaled ones."""
+    """Return logits of two classes that are scaled by a factor, and labels drawn from the unscaled ones."""
     rng = np.random.default_rng(0)
     true = rng.normal(0, 2, count)
-    return true * temperature, rng.random(count) < 1 / (1 + np.exp(-true))
+    return logits(true * temperature), (rng.random(count) < 1 / (1 + np.exp(-true))).astype(int)
+
+
+def logits(log_odds):
+    return np.stack([np.zeros_like(log_odds), log_odds], axis=1)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -36,8 +40,8 @@ def test_copies_of_one_source_do_not_move_the_temperature():
 
 def test_perfect_or_useless_log_odds_give_no_temperature():
     positive = np.arange(100) < 50
-    assert fit_temperature(np.where(positive, 3.0, -3.0), positive) is None
-    assert fit_temperature(np.where(positive, -3.0, 3.0), positive) is None
+    assert fit_temperature(logits(np.where(positive, 3.0, -3.0)), positive.astype(int)) is None
+    assert fit_temperature(logits(np.where(positive, -3.0, 3.0)), positive.astype(int)) is None
 
 
 def test_the_operating_point_is_the_highest_with_the_sensitivity():

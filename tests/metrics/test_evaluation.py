@@ -5,22 +5,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import evaluate_finding, predictions_of_finding
 from PIL import Image
 
 from spinealign.checkpoint.record import ModelRecord
-from spinealign.metrics.evaluation import Evaluation, Evidence, Predictions
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.evidence import Evidence
 from spinealign.metrics.intervals import cluster_bootstrap, wilson_interval
-from spinealign.metrics.registry import METRICS
-from spinealign.metrics.scores import Confusion, binary_scores
+from spinealign.metrics.scores import Confusion, scores_of
+from spinealign.metrics.weighted import WeightedPredictions
 
 POSITIVE = np.array([True] * 4 + [False] * 4)
 SOURCES = ["a", "a", "b", "b", "c", "c", "d", "d"]
 PERFECT = [1, 1, 1, 1, 0, 0, 0, 0]
 
 
-def evaluation(probability, threshold=0.5, **more):
+def evaluation(probability, threshold=0.5, ridge_called=None, **more):
+    if ridge_called is not None:
+        more["ridge"] = [np.asarray(ridge_called).astype(int)]
     evidence = Evidence("set", "val", SOURCES, **more)
-    return Evaluation.of(POSITIVE, np.array(probability, float), evidence=evidence, threshold=threshold, draws=200)
+    return evaluate_finding(POSITIVE, np.array(probability, float), evidence=evidence, threshold=threshold, draws=200)
 
 
 def test_copies_of_a_source_count_once_in_the_interval():
@@ -38,7 +42,7 @@ def test_intervals_draw_patients_if_they_are_known():
 
 def test_every_score_has_both_intervals():
     measured = evaluation([0.9, 0.8, 0.7, 0.2, 0.6, 0.1, 0.1, 0.3])
-    assert set(measured.intervals) == set(measured.naive_intervals) == set(METRICS)
+    assert set(measured.intervals) == set(measured.naive_intervals) == set(measured.scores)
     assert all(interval is not None for interval in measured.intervals.values())
 
 
@@ -47,9 +51,10 @@ def test_the_threshold_applies_to_every_result():
     probability = np.array([0.9, 0.8, 0.6, 0.2, 0.6, 0.1, 0.1, 0.3])
     strict = evaluation(probability, threshold=0.7, size_mm=sizes)
     assert strict.threshold == 0.7
-    assert strict.scores == binary_scores(POSITIVE, probability, threshold=0.7)
+    sample = WeightedPredictions.binary(POSITIVE, probability, threshold=0.7)
+    assert strict.scores == scores_of(sample)
     assert strict.confusion == Confusion(tp=2, fp=0, tn=4, fn=2)
-    assert strict.intervals == cluster_bootstrap(POSITIVE, probability, groups=SOURCES, threshold=0.7, draws=200)
+    assert strict.intervals == cluster_bootstrap(sample, groups=SOURCES, draws=200)
     assert strict.sensitivity_from(3.0) == 0.5
     assert evaluation(probability, threshold=0.6, size_mm=sizes).sensitivity_from(3.0) == 0.75
 
@@ -67,23 +72,23 @@ def test_the_thumbnail_ridge_is_measured_on_the_same_sources():
 
 def test_a_split_that_the_probe_solves_carries_a_warning():
     positive = np.arange(40) < 20
-    evidence = Evidence("set", "val", range(40), ridge_called=positive)
-    warning = Evaluation.of(positive, positive.astype(float), evidence=evidence, draws=50).shortcut_warning
+    evidence = Evidence("set", "val", range(40), ridge=[positive.astype(int)])
+    warning = evaluate_finding(positive, positive.astype(float), evidence=evidence, draws=50).shortcut_warning
     assert "reaches 100.00 % on set (val)" in warning
-    assert "says nothing about fractures" in warning
+    assert "does not show that a model recognizes fracture; no model can clearly exceed this" in warning
 
 
 def test_the_warning_uses_the_balanced_accuracy_if_skewed():
     positive = np.arange(400) < 20
-    evidence = Evidence("set", "val", range(400), ridge_called=positive)
-    warning = Evaluation.of(positive, positive.astype(float), evidence=evidence, draws=50).shortcut_warning
+    evidence = Evidence("set", "val", range(400), ridge=[positive.astype(int)])
+    warning = evaluate_finding(positive, positive.astype(float), evidence=evidence, draws=50).shortcut_warning
     assert "reaches a balanced accuracy of 100.00 % on set (val)" in warning
 
 
 def test_a_probe_that_predicts_one_class_gives_no_warning():
     positive = np.arange(40) < 8
-    evidence = Evidence("set", "val", range(40), ridge_called=np.zeros(40, bool))
-    measured = Evaluation.of(positive, positive.astype(float), evidence=evidence, draws=50)
+    evidence = Evidence("set", "val", range(40), ridge=[np.zeros(40, int)])
+    measured = evaluate_finding(positive, positive.astype(float), evidence=evidence, draws=50)
     assert measured.thumbnail_ridge_accuracy == 0.8
     assert measured.shortcut_warning is None
 
@@ -159,19 +164,17 @@ def test_contradicting_numbers_are_refused(changed):
 
 
 def test_the_evidence_of_a_part_is_that_of_its_images():
-    whole = Evidence("set", "val", SOURCES, size_mm=np.arange(8.0), ridge_called=POSITIVE)
+    whole = Evidence("set", "val", SOURCES, size_mm=np.arange(8.0), ridge=[POSITIVE.astype(int), None])
     part = whole.part(~POSITIVE, split="fold 1")
     assert (part.split, list(part.sources), part.patients) == ("fold 1", ["c", "c", "d", "d"], None)
     assert part.size_mm.tolist() == [4, 5, 6, 7]
-    assert not part.ridge_called.any()
+    assert not part.ridge[0].any()
+    assert part.ridge[1] is None
 
 
 def with_predictions(probability):
-    names = tuple(f"{number}.png" for number in range(8))
-    labels = tuple("fracture" if is_positive else "normal" for is_positive in POSITIVE)
     gray = np.random.default_rng(0).integers(0, 256, (8, 16, 16), np.uint8)
-    found = Predictions(POSITIVE, np.array(probability, float), tuple(SOURCES), names, labels, dict(enumerate(gray)))
-    return replace(evaluation(probability), predictions=found)
+    return predictions_of_finding(evaluation(probability), POSITIVE, probability, SOURCES, images=gray)
 
 
 def test_predictions_are_not_compared_printed_or_stored():

@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinealign.metrics.failures import worst_cases
+from spinealign.metrics import failures
 
 POSITIVE = np.array([True, True, True, False, False, False])
 PROBABILITY = np.array([0.95, 0.10, 0.55, 0.70, 0.05, 0.40])
+
+
+def worst_cases(positive, probability, *, threshold=0.5, **options):
+    both, called = np.stack([1 - probability, probability], axis=1), (probability >= threshold).astype(int)
+    margin = np.abs(probability - threshold)
+    return failures.worst_cases(positive.astype(int), both, called=called, margin=margin, **options)
 
 
 def test_errors_come_first_by_loss_then_the_least_certain():

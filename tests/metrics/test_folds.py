@@ -5,16 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from spinealign.metrics.evaluation import Evidence
+from spinealign.labels import binary_target
+from spinealign.metrics.evidence import Evidence
 from spinealign.metrics.folds import CrossValidation, source_folds
 from spinealign.serialization import rebuild
 
 SOURCES = np.repeat(np.arange(30), 7)
-POSITIVE = SOURCES % 3 == 0
+POSITIVE = (SOURCES % 3 == 0).astype(int)
+TARGET = binary_target("normal", "fracture")
 
 
 def test_a_source_is_in_one_fold_and_folds_have_both_classes():
-    fold = source_folds(POSITIVE, SOURCES.tolist(), folds=5)
+    fold = source_folds([POSITIVE], SOURCES.tolist(), folds=5)
     assert sorted(np.unique(fold)) == [0, 1, 2, 3, 4]
     assert all(len(set(fold[source == SOURCES])) == 1 for source in range(30))
     for number in range(5):
@@ -22,7 +24,7 @@ def test_a_source_is_in_one_fold_and_folds_have_both_classes():
 
 
 def test_the_seed_decides_the_folds():
-    first, again, other = (source_folds(POSITIVE, SOURCES.tolist(), seed=seed) for seed in (0, 0, 1))
+    first, again, other = (source_folds([POSITIVE], SOURCES.tolist(), seed=seed) for seed in (0, 0, 1))
     assert (first == again).all()
     assert (first != other).any()
 
@@ -30,16 +32,17 @@ def test_the_seed_decides_the_folds():
 @pytest.mark.parametrize(("folds", "reason"), [(11, "got 11 folds and 10.*fewer"), (1, "at least 2 folds")])
 def test_an_impossible_number_of_folds_is_refused(folds, reason):
     with pytest.raises(ValueError, match=reason):
-        source_folds(POSITIVE, SOURCES.tolist(), folds=folds)
+        source_folds([POSITIVE], SOURCES.tolist(), folds=folds)
 
 
 @pytest.fixture(scope="module")
 def result():
-    probability = np.where(POSITIVE, 0.9, 0.1)
+    probability = np.where(POSITIVE == 1, 0.9, 0.1)
     probability[SOURCES == 0] = 0.3  # one source is misclassified
     fold = SOURCES % 2
-    evidence = Evidence("set", "all", SOURCES.tolist(), ridge_called=POSITIVE)
-    return CrossValidation.of(POSITIVE, probability, fold=fold, evidence=evidence, threshold=0.4)
+    evidence = Evidence("set", "all", SOURCES.tolist(), ridge=[POSITIVE])
+    both = np.stack([1 - probability, probability], axis=1)
+    return CrossValidation.of([POSITIVE], [both], target=TARGET, fold=fold, evidence=evidence, thresholds=[0.4])
 
 
 def test_each_fold_and_all_of_them_are_evaluated(result):
@@ -59,7 +62,10 @@ def test_the_spread_is_that_over_folds(result):
 
 def test_a_score_that_no_fold_defines_has_no_mean():
     evidence = Evidence("set", "all", ["a", "b", "c", "d"])
-    result = CrossValidation.of(np.zeros(4, bool), np.zeros(4), fold=np.array([0, 0, 1, 1]), evidence=evidence)
+    both = np.tile([1.0, 0.0], (4, 1))
+    result = CrossValidation.of(
+        [np.zeros(4, int)], [both], target=TARGET, fold=np.array([0, 0, 1, 1]), evidence=evidence
+    )
     assert result.mean_and_deviation("auroc") == (None, None)
 
 

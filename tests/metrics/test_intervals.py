@@ -5,12 +5,19 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from spinealign.metrics.intervals import cluster_bootstrap, effective_number, unseen_share, wilson_interval
+from spinealign.metrics import intervals as intervals_module
+from spinealign.metrics.intervals import effective_number, unseen_share, wilson_interval
 from spinealign.metrics.registry import METRICS
-from spinealign.metrics.scores import binary_scores
+from spinealign.metrics.scores import scores_of
+from spinealign.metrics.weighted import WeightedPredictions
 
 SHARES = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
 OTHERS = ("balanced_accuracy", "mcc", "auroc")
+
+
+def cluster_bootstrap(positive, probability, *, threshold=0.5, **options):
+    sample = WeightedPredictions.binary(positive, probability, threshold=threshold)
+    return intervals_module.cluster_bootstrap(sample, **options)
 
 
 def test_19_of_20_is_76_to_99_percent():
@@ -143,7 +150,7 @@ def test_intervals_include_the_score_and_depend_on_the_seed():
     )
     assert first == again != other
     assert high_threshold["sensitivity"][1] < first["sensitivity"][1]
-    for name, value in binary_scores(positive, probability).items():
+    for name, value in scores_of(WeightedPredictions.binary(positive, probability)).items():
         assert METRICS[name].limits[0] <= first[name][0] <= value <= first[name][1] <= METRICS[name].limits[1]
 
 

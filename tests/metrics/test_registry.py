@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import evaluate_finding
 from sklearn import metrics as reference
 
-from spinealign.metrics.evaluation import Evaluation, Evidence
+from spinealign.labels import KINDS
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.evidence import Evidence
 from spinealign.metrics.registry import (
     CALIBRATION_BINS,
     METRICS,
     Metric,
-    WeightedPredictions,
     calibration_bin,
     format_interval,
     format_score,
@@ -18,6 +20,7 @@ from spinealign.metrics.registry import (
     score_title,
     weighted_scores,
 )
+from spinealign.metrics.weighted import WeightedPredictions
 
 RNG = np.random.default_rng(0)
 POSITIVE = RNG.random(120) < 0.4
@@ -26,7 +29,7 @@ WEIGHTS = RNG.integers(0, 4, (5, 120))
 
 
 def weighted(weights=None, **changes):
-    return weighted_scores(WeightedPredictions(POSITIVE, PROBABILITY, weights=weights, **changes))
+    return weighted_scores(WeightedPredictions.binary(POSITIVE, PROBABILITY, weights=weights, **changes))
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.77])
@@ -53,16 +56,18 @@ def test_weighted_scores_agree_with_scikit_learn(threshold):
             assert scores[name][row] == pytest.approx(value), name
 
 
-@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.trials])
+@pytest.mark.parametrize(
+    "name", [name for name, metric in METRICS.items() if metric.trials and "binary" in metric.kinds]
+)
 def test_a_share_is_the_share_of_right_images_of_its_trials(name):
-    sample = WeightedPredictions(POSITIVE, PROBABILITY, threshold=0.4)
+    sample = WeightedPredictions.binary(POSITIVE, PROBABILITY, threshold=0.4)
     trials = METRICS[name].trials(sample)
     assert METRICS[name].function(sample)[0] == pytest.approx((sample.called == POSITIVE)[trials].mean())
 
 
 def test_a_weight_has_the_effect_of_copies():
     copied = np.repeat(np.arange(120), WEIGHTS[0])
-    copies = weighted_scores(WeightedPredictions(POSITIVE[copied], PROBABILITY[copied]))
+    copies = weighted_scores(WeightedPredictions.binary(POSITIVE[copied], PROBABILITY[copied]))
     for name, value in weighted(WEIGHTS[:1]).items():
         assert value == pytest.approx(copies[name]), name
 
@@ -92,14 +97,15 @@ def test_a_metric_is_added_by_one_entry(monkeypatch):
     youden = Metric(
         "youden",
         "Youden's J",
-        lambda p: p.sensitivity + p.specificity - 1,
+        lambda p: (p.hits / p.true).sum(axis=1) - 1,
+        kinds=("binary",),
         limits=(-1, 1),
         in_percent=True,
     )
-    old = Evaluation.of(POSITIVE, PROBABILITY, evidence=Evidence("set", "val", range(120)), draws=50)
+    old = evaluate_finding(POSITIVE, PROBABILITY, evidence=Evidence("set", "val", range(120)), draws=50)
     monkeypatch.setitem(METRICS, "youden", youden)
-    evidence = Evidence("set", "val", range(120), ridge_called=POSITIVE)
-    measured = Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, draws=50)
+    evidence = Evidence("set", "val", range(120), ridge=[POSITIVE.astype(int)])
+    measured = evaluate_finding(POSITIVE, PROBABILITY, evidence=evidence, draws=50)
     expected = 2 * measured.scores["balanced_accuracy"] - 1
     assert measured.scores["youden"] == pytest.approx(expected)
     low, high = measured.intervals["youden"]
@@ -113,7 +119,9 @@ def test_a_metric_is_added_by_one_entry(monkeypatch):
 
 
 def test_every_metric_has_a_name_on_the_hub():
-    assert len({hub_name(name) for name in METRICS}) == len(METRICS)
+    for kind in KINDS:
+        names = [name for name, metric in METRICS.items() if kind in metric.kinds]
+        assert len({hub_name(name) for name in names}) == len(names)
     assert (hub_name("accuracy"), hub_name("sensitivity"), hub_name("unknown")) == ("accuracy", "recall", "unknown")
 
 

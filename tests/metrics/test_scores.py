@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinealign.metrics.scores import SizeBin, binary_scores, sensitivity_by_size
+from spinealign.metrics.scores import SizeBin, scores_of, sensitivity_by_size
+from spinealign.metrics.weighted import WeightedPredictions
+
+
+def binary_scores(positive, probability):
+    return scores_of(WeightedPredictions.binary(positive, probability))
 
 
 @pytest.mark.parametrize(
@@ -33,8 +38,8 @@ def test_the_ece_is_small_only_for_calibrated_probabilities():
 @pytest.mark.parametrize(
     ("truth", "probability", "reason"),
     [
-        ([True], [0.1, 0.2], "same length"),
-        ([], [], "same length"),
+        ([True], [0.1, 0.2], "same images"),
+        ([], [], "same images"),
         ([True], [1.5], "not logits"),
         ([True], [float("nan")], "not logits"),
     ],

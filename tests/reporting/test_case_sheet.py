@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import evaluate_finding, predictions_of_finding
 from PIL import Image
 
-from spinealign.metrics.evaluation import Evaluation, Evidence, Predictions
+from spinealign.metrics.evidence import Evidence
 from spinealign.reporting.case_sheet import SIDE, draw_worst_cases
 
 
@@ -18,9 +19,8 @@ def evaluation(brightness, names=None, probability=None, collection="set"):
     probability = np.linspace(0.1, 0.3, count) if probability is None else np.array(probability)
     gray = np.broadcast_to(np.array(brightness, np.uint8)[:, None, None], (count, 40, 40))
     names = tuple(names or ["slice.png"] * count)
-    predictions = Predictions(positive, probability, sources, names, ("fracture",) * count, dict(enumerate(gray)))
-    evidence = Evidence(collection, "val", sources)
-    return replace(Evaluation.of(positive, probability, evidence=evidence, draws=10), predictions=predictions)
+    scored = evaluate_finding(positive, probability, evidence=Evidence(collection, "val", sources), draws=10)
+    return predictions_of_finding(scored, positive, probability, sources, names=names, images=gray)
 
 
 def sheet(path, *evaluations):

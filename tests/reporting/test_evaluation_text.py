@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import evaluate_finding
 
-from spinealign.metrics.evaluation import Evaluation, Evidence
+from spinealign.labels import binary_target
+from spinealign.metrics.evidence import Evidence
 from spinealign.metrics.folds import CrossValidation
-from spinealign.metrics.registry import METRICS, format_interval
+from spinealign.metrics.registry import format_interval, score_title
 from spinealign.reporting.evaluation_text import format_cross_validation, format_evaluations, format_summary
 
 POSITIVE = np.arange(400) < 200
@@ -19,8 +21,8 @@ RIDGE = POSITIVE ^ (np.arange(400) % 100 < 9)
 
 @pytest.fixture(scope="module")
 def measured():
-    evidence = Evidence("cervical fracture", "val", SOURCES, ridge_called=RIDGE)
-    return Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, draws=100)
+    evidence = Evidence("cervical fracture", "val", SOURCES, ridge=[RIDGE.astype(int)])
+    return evaluate_finding(POSITIVE, PROBABILITY, evidence=evidence, draws=100)
 
 
 def test_every_score_has_both_intervals_and_the_baseline(measured):
@@ -33,7 +35,7 @@ def test_every_score_has_both_intervals_and_the_baseline(measured):
         assert value in accuracy
     for intervals in (measured.intervals, measured.naive_intervals, measured.thumbnail_ridge.intervals):
         assert format_interval("accuracy", intervals["accuracy"]) in accuracy
-    assert all(any(line.startswith(title) for line in lines) for title in (metric.title for metric in METRICS.values()))
+    assert all(any(line.startswith(title) for line in lines) for title in map(score_title, measured.scores))
 
 
 def test_warnings_are_at_the_end_and_lines_are_short(measured):
@@ -50,7 +52,7 @@ def test_scores_of_accepted_images_follow(measured):
 
 def test_a_missing_baseline_is_a_dash():
     evidence = Evidence("set", "val", SOURCES)
-    table = format_evaluations([Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, draws=50)])
+    table = format_evaluations([evaluate_finding(POSITIVE, PROBABILITY, evidence=evidence, draws=50)])
     accuracy = next(line for line in table.splitlines() if line.startswith("accuracy"))
     assert "thumbnail ridge" in table
     assert accuracy.split()[-2:] == ["-", "-"]
@@ -59,7 +61,7 @@ def test_a_missing_baseline_is_a_dash():
 def test_patients_are_named_if_intervals_are_over_them():
     patients = [f"patient {number // 40}" for number in range(400)]
     evidence = Evidence("set", "val", SOURCES, patients=patients)
-    table = format_evaluations([Evaluation.of(POSITIVE, PROBABILITY, evidence=evidence, threshold=0.3, draws=50)])
+    table = format_evaluations([evaluate_finding(POSITIVE, PROBABILITY, evidence=evidence, threshold=0.3, draws=50)])
     assert "20 distinct sources and 10 patients; positive from a probability of 0.3" in table
     assert "95 % over patients" in table
 
@@ -75,8 +77,10 @@ def test_the_summary_has_one_line_per_evaluation(measured):
 
 def test_a_cross_validation_shows_folds_spread_and_pool():
     fold = np.arange(400) // 20 % 2
-    evidence = Evidence("set", "all", SOURCES, ridge_called=RIDGE)
-    result = CrossValidation.of(POSITIVE, PROBABILITY, fold=fold, evidence=evidence)
+    evidence = Evidence("set", "all", SOURCES, ridge=[RIDGE.astype(int)])
+    both = np.stack([1 - PROBABILITY, PROBABILITY], axis=1)
+    target = binary_target("normal", "fracture")
+    result = CrossValidation.of([POSITIVE.astype(int)], [both], target=target, fold=fold, evidence=evidence)
     table = format_cross_validation(result)
     assert table.count("\nset (fold ") + table.startswith("set (fold") == 2
     assert "accuracy over 2 folds: 99.00 %, standard deviation 1.41 %" in table

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import evaluate_finding, predictions_of_finding
 from PIL import Image
 
-from spinealign.metrics.evaluation import Evaluation, Evidence, Predictions
+from spinealign.metrics.evidence import Evidence
 from spinealign.reporting.figures import plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
 
 ROW = {
@@ -19,12 +20,10 @@ PROBABILITY = np.clip(0.5 * POSITIVE + np.linspace(0, 0.6, 12), 0, 1)
 
 def evaluation(positive, probability, threshold=0.5, ridge_called=None):
     sources = tuple(f"s{number // 2}" for number in range(len(positive)))
-    evidence = Evidence("set", "val", sources, ridge_called=ridge_called)
-    scored = Evaluation.of(positive, probability, evidence=evidence, threshold=threshold, draws=50)
-    gray = np.zeros((len(positive), 8, 8), np.uint8)
-    return replace(
-        scored, predictions=Predictions(positive, probability, sources, sources, sources, dict(enumerate(gray)))
-    )
+    ridge = None if ridge_called is None else [ridge_called.astype(int)]
+    evidence = Evidence("set", "val", sources, ridge=ridge)
+    scored = evaluate_finding(positive, probability, evidence=evidence, threshold=threshold, draws=50)
+    return predictions_of_finding(scored, positive, probability, sources)
 
 
 def drawn(path, *evaluations):
@@ -82,7 +81,7 @@ def test_only_evaluations_with_sizes_are_plotted(tmp_path):
     positive = np.arange(8) % 2 == 0
     sizes = np.where(positive, 2.5, np.nan)
     evaluations = [
-        Evaluation.of(positive, positive * 0.9, evidence=Evidence(name, "val", range(8), size_mm=size), draws=20)
+        evaluate_finding(positive, positive * 0.9, evidence=Evidence(name, "val", range(8), size_mm=size), draws=20)
         for name, size in (("with", sizes), ("without", None))
     ]
     plot_sensitivity_by_size(evaluations[1:], tmp_path / "none.png")

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import evaluate_finding
 from huggingface_hub import ModelCard
 
 from spinealign.checkpoint.record import CollectionRecord, ModelRecord, TrainingRecord
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import NoveltyConfig
 from spinealign.labels import binary_target
-from spinealign.metrics.evaluation import Evaluation, Evidence
+from spinealign.metrics.evaluation import Evaluation
+from spinealign.metrics.evidence import Evidence
 from spinealign.metrics.registry import format_interval, format_score, percent, score_title
 from spinealign.reporting.model_card import render_card
 from spinealign.training.describing import command_line
@@ -33,7 +35,7 @@ def record(collection="set", **changes):
     """Return a record with a single collection."""
     positive = np.arange(8) % 2 == 0
     evidence = Evidence(collection, "val", list("abcdefgh"), size_mm=np.where(positive, 3.5, np.nan))
-    evaluation = Evaluation.of(positive, np.where(positive, 0.9, 0.2), evidence=evidence, draws=20)
+    evaluation = evaluate_finding(positive, np.where(positive, 0.9, 0.2), evidence=evidence, draws=20)
     found = ModelRecord(
         (replace(evaluation, accepted=replace(evaluation, split="val, accepted")),),
         name="model",
@@ -70,7 +72,9 @@ def test_special_characters_in_names_break_no_table():
 
 
 def test_the_positive_class_is_named_and_never_assumed():
-    card = render_card(record(), replace(SETTINGS, target=binary_target("normal", "dislocation")))
+    evaluation = replace(record().evaluations[0], positive="dislocation", classes=("normal", "dislocation"))
+    target = binary_target("normal", "dislocation")
+    card = render_card(record(evaluations=(evaluation,)), replace(SETTINGS, target=target))
     assert "classified as dislocation" in card
     assert "fracture" not in card
 
@@ -141,7 +145,8 @@ def test_every_score_is_published_and_printed(tiny_checkpoint):
         assert (title in published) == (value is not None)
         if value is not None:
             assert published[title] == pytest.approx(value, abs=1e-6)
-        row = f"| {title} | {format_score(name, value)} | {format_interval(name, evaluation.intervals[name])} | "
+        shown = "not defined" if value is None else format_score(name, value)
+        row = f"| {title} | {shown} | {format_interval(name, evaluation.intervals[name])} | "
         assert row + format_interval(name, evaluation.naive_intervals[name]) in card.text
 
 

@@ -25,7 +25,8 @@ from spinealign.config import PreprocessingConfig
 from spinealign.errors import CohortError, LeakageError
 from spinealign.evaluation.scoring import score
 from spinealign.imaging.preprocessing import preprocess, render
-from spinealign.metrics.scores import binary_scores
+from spinealign.metrics.scores import scores_of
+from spinealign.metrics.weighted import WeightedPredictions
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.training import pipeline
 from spinealign.training.arguments import ModelArguments
@@ -125,13 +126,14 @@ def test_predictor_and_trainer_evaluate_files_equally(tiny_checkpoint, phantom_f
     epochs = json.loads((tiny_checkpoint / "metrics.json").read_text())["training"]["history"]
     best = min(epochs, key=lambda row: row["eval_loss"])
     positive = np.array([sample.label == "fracture" for sample in part])
-    scores = binary_scores(positive, probability)
+    scores = scores_of(WeightedPredictions.binary(positive, probability))
     for name in ("accuracy", "sensitivity", "specificity", "auroc"):
         assert scores[name] == pytest.approx(best[f"eval_{name}"], abs=1e-9), name
     loss = -np.log(np.where(positive, probability, 1 - probability)).mean()
     assert loss == pytest.approx(best["eval_loss"], abs=1e-4)
     loaded = read_cohort(part, predictor.preprocessing, progress=False)
-    np.testing.assert_allclose(score(predictor, loaded, split="val").predictions.probability, probability, atol=1e-5)
+    scored = score(predictor, loaded, split="val").predictions.probabilities[:, 1]
+    np.testing.assert_allclose(scored, probability, atol=1e-5)
 
 
 @pytest.mark.parametrize("which", ["tiny", "embedded"])

@@ -16,6 +16,7 @@ from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import POSITIVE_LABEL
 from spinealign.metrics.folds import source_folds
 from spinealign.metrics.shortcut import Baseline, fold_calls, thumbnail, thumbnail_ridge_calls
+from spinealign.metrics.weighted import WeightedPredictions
 
 FOLDS = 5
 _FEW_SERIES = 5  # a class with at least this many series is not tied to a scanner or a patient
@@ -95,7 +96,7 @@ def shortcut_probes(loaded: LoadedCohort, positive: str | None, *, seed: int = 0
     if positive is None:
         return (Probe("anything", note="it needs two classes, or one named fracture"),)
     features = np.stack([thumbnail(gray) for gray in loaded.gray])
-    truth = np.array([sample.label == positive for sample in loaded.cohort])
+    truth = np.array([sample.label == positive for sample in loaded.cohort]).astype(int)
     sources = np.array([sample.source for sample in loaded.cohort])
     splits = np.array([sample.split or "" for sample in loaded.cohort])
     train = splits == "train"
@@ -115,14 +116,14 @@ def shortcut_probes(loaded: LoadedCohort, positive: str | None, *, seed: int = 0
         return (*probes, Probe("folds over sources", note="a class has fewer than two distinct sources"))
     on = f"{folds} folds over sources"
     try:
-        calls = fold_calls(features, truth, fold=source_folds(truth, units.tolist(), folds=folds, seed=seed))
+        calls = fold_calls(features, truth, fold=source_folds([truth], units.tolist(), folds=folds, seed=seed))
     except ValueError:
         return (*probes, Probe(on, note="a fold would leave only one class to train on"))
     return (*probes, _judged(on, truth, calls, sources))
 
 
-def _judged(on: str, truth: NDArray[np.bool_], calls: NDArray[np.bool_], sources: NDArray[np.str_]) -> Probe:
-    reached = Baseline.of(truth, calls, groups=sources.tolist())
+def _judged(on: str, truth: NDArray[np.int64], calls: NDArray[np.int64], sources: NDArray[np.str_]) -> Probe:
+    reached = Baseline.of(WeightedPredictions("binary", truth, np.eye(2)[calls]), calls, groups=sources.tolist())
     share = float(truth.mean())
     return Probe(
         on,
