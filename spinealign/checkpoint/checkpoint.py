@@ -187,6 +187,8 @@ class Checkpoint:
 
 def _plain_target(config: Mapping[str, Any], outputs: tuple[str, ...]) -> Target:
     """Return the target of a checkpoint of transformers, whose `problem_type` may be None or absent."""
+    if config.get("problem_type") == "regression":
+        raise ValueError("its problem_type is regression; choose a classifier")
     several = config.get("problem_type") == "multi_label_classification"
     return target_of_outputs(outputs, positive=find_positive(outputs), multi_label=several)
 

@@ -17,7 +17,7 @@ class ThumbnailConfig(ClassifierConfig):
 
 
 class ThumbnailClassifier(Classifier):
-    """A linear model on gray thumbnails of 16x16 pixels, too small to show a fracture.
+    """A linear model on gray thumbnails of 16x16 pixels, too small to show detail.
 
     Trained with weight decay, it is the logistic counterpart of the ridge regression in `metrics.shortcut`, which is
     part of every evaluation.

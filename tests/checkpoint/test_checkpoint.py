@@ -213,6 +213,13 @@ def test_a_plain_checkpoint_with_one_class_is_refused(tmp_path):
         _ = Checkpoint(tmp_path, "plain").target
 
 
+def test_a_plain_regression_model_is_refused(tmp_path):
+    names = {"0": "angle", "1": "grade"}
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": names, "problem_type": "regression"}))
+    with pytest.raises(CheckpointError, match="problem_type is regression; choose a classifier"):
+        _ = Checkpoint(tmp_path, "plain").target
+
+
 def test_the_record_is_read_in_both_versions(checkpoint):
     record = find_checkpoint(checkpoint).record
     assert record.training.backbone == "tiny-vit"
