@@ -97,6 +97,8 @@ def audit(options: Namespace) -> int:
     if options.html is not None and not options.html.parent.is_dir():
         raise ValueError(f"There is no folder {options.html.parent} for the page; create it first.")
     found = audit_collection(options.data, seed=options.seed, cache_dir=options.cache_dir, **chosen_options(options))
+    for line in found.notes:
+        print(line, file=sys.stderr)
     print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if options.json else format_audit(found))
     if options.html is not None:
         print(f"\nWrote {found.save_html(options.html)}", file=sys.stderr)

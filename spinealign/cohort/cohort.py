@@ -166,6 +166,15 @@ class Cohort:
         return tuple(sources[group[node["source", sample.source]]] for sample in self.samples)
 
     @property
+    def unknown_patients(self) -> str:
+        """Sentence on images whose patients are not known; empty if all are."""
+        count = sum(sample.patient is None for sample in self.samples)
+        if not count:
+            return ""
+        which = "" if count == len(self) else f" of {count:,} of {len(self):,} images"
+        return f"The patients{which} are not known, so images of one patient may be in two splits."
+
+    @property
     def report_split(self) -> str | None:
         """Split for reported results: `test`, or `val` without a test split, or None."""
         return next((split for split in ("test", "val") if split in self.splits), None)

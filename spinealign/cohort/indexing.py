@@ -14,7 +14,7 @@ from typing import Any
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.folders import ARCHIVE_SUFFIX, read_layout
-from spinealign.cohort.manifest import LABEL_NAMES, SPLIT_NAMES, Manifest, find_column, read_manifest
+from spinealign.cohort.manifest import LABEL_NAMES, SPLIT_NAMES, Manifest, find_column, image_rows, read_manifest
 from spinealign.cohort.moved import find_moved
 from spinealign.cohort.naming import make_sample, number_of, patients_of, source_pattern_of
 from spinealign.cohort.options import CollectionOptions
@@ -25,7 +25,7 @@ from spinealign.errors import CohortError, ImageError, require
 from spinealign.hub_errors import explain
 from spinealign.labels import SINGLE
 from spinealign.reading.discovery import list_images
-from spinealign.reading.files import is_file, read_file, read_head
+from spinealign.reading.files import in_archive, is_file, read_file, read_head
 from spinealign.reading.kinds import kind_of
 from spinealign.reading.tally import Tally, counted
 
@@ -133,10 +133,16 @@ def _label_columns(manifest: Manifest, options: CollectionOptions) -> dict[str, 
 def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
     if file.suffix.lower() in (".xlsx", ".xls", ".ods"):
         raise CohortError(f"{file} is a workbook; save the sheet as CSV.")
-    manifest = read_manifest(read_file(file), options, file=file.name)
+    content = read_file(file)
+    if (images := image_rows(content)) is not None:
+        found, remarks = hub_samples(images, file.name, pattern=pattern, labels=label_names(options))
+        return Cohort(file.stem, tuple(found), tuple(remarks))
+    manifest = read_manifest(content, options, file=file.name)
     labels = _label_columns(manifest, options)
     columns = {key: find_column(manifest.columns, names) for key, names in _COLUMNS.items()}
     root, passed, sizes = Path(options.root or file.parent), manifest.passed, Tally()
+    if not os.path.exists(root) and in_archive(file) is None:
+        raise CohortError(f"There is no folder {root}; check the option root.")
     places, moved_note = _places(manifest, root)
     rows = []
     for row in manifest.rows:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from spinealign._version import __version__
 from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.duplicates.neighbors import connect
 from spinealign.cohort.duplicates.similarity import group_similar_images
 from spinealign.cohort.file_properties import PROPERTIES, measure_file
 from spinealign.cohort.image_cache import Use, WorkFolder, fingerprint
@@ -34,6 +35,7 @@ from spinealign.privacy.pseudonyms import numbered, read_identity
 from spinealign.reading.slices import read_slice
 
 STANDARD = PreprocessingConfig()  # for the duplicate search and the audit, with any network
+_CAUSES = 3  # that a message lists
 _READ_AHEAD = 64  # images
 _VALUES = {
     **dict.fromkeys(PROPERTIES, "float64"),
@@ -258,15 +260,17 @@ def _loaded(rendering: _Rendering, values: Mapping[str, list[Any]], images: Mapp
         (sample, f"{sample.name}: {error}") for sample, error in zip(cohort, errors) if error is not None
     )
     if len(unreadable) == len(cohort):
-        first = f"; the first: {unreadable[0][1]}" if unreadable else "."
-        raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read{first}")
+        causes = (
+            f" ({_causes([error for error in errors if error])}; the first: {unreadable[0][0].name})" if errors else ""
+        )
+        raise CohortError(f"{cohort.name}: none of {len(cohort)} images can be read{causes}.")
     readable = [place for place, error in enumerate(errors) if error is None]
     samples = [cohort.samples[place] for place in readable]
     known = {name: [column[place] for place in readable] for name, column in values.items()}
     return LoadedCohort(
         replace(
             cohort,
-            samples=_identified(samples, known),
+            samples=_identified(samples, known, by_folder=cohort.patients_by_folder),
             skipped=(*cohort.skipped, *(message for _, message in unreadable)),
         ),
         images["gray"],
@@ -282,15 +286,39 @@ def _renders_alike(one: PreprocessingConfig, other: PreprocessingConfig) -> bool
     return replace(one, image_mean=other.image_mean, image_std=other.image_std) == other
 
 
-def _identified(samples: Sequence[Sample], known: Mapping[str, list[Any]]) -> tuple[Sample, ...]:
+def _identified(samples: Sequence[Sample], known: Mapping[str, list[Any]], *, by_folder: bool) -> tuple[Sample, ...]:
     """Return the samples with digests; unknown series and patients become numbers made from the headers.
 
-    One patient in all headers counts as unknown: anonymizers often write the same word to every file.
+    One patient in all headers counts as unknown: anonymizers often write the same word to every file. Patients that are
+    only guessed from folders are one if a header names one patient for them.
     """
     series, patients = numbered("series", known["series"]), numbered("patient", known["patient"])
     if len(set(patients)) == 1:
         patients = (None,) * len(samples)
+    given = [sample.patient for sample in samples]
+    if by_folder:
+        given = _joined([patient or "" for patient in given], patients)
     return tuple(
-        replace(sample, series=sample.series or scan, patient=sample.patient or patient, digest=int(digest, 16))
-        for sample, scan, patient, digest in zip(samples, series, patients, known["digest"])
+        replace(sample, series=sample.series or scan, patient=folder or patient, digest=int(digest, 16))
+        for sample, folder, scan, patient, digest in zip(samples, given, series, patients, known["digest"])
     )
+
+
+def _joined(folders: Sequence[str], patients: Sequence[str | None]) -> list[str | None]:
+    """Return the folder of each image, or the first of the folders that share its patient."""
+    names = list(dict.fromkeys(folders))
+    number = {name: place for place, name in enumerate(names)}
+    first: dict[str, int] = {}
+    links = [
+        (first.setdefault(patient, number[folder]), number[folder])
+        for folder, patient in zip(folders, patients)
+        if patient is not None
+    ]
+    group = connect(len(names), np.array(links, np.intp).reshape(-1, 2))
+    return [names[group[number[folder]]] for folder in folders]
+
+
+def _causes(messages: Sequence[str]) -> str:
+    """Return how many files have each error, the most frequent first."""
+    counts = Counter(message.removeprefix("bytes ") for message in messages).most_common(_CAUSES)
+    return "; ".join(f"{count:,} of {len(messages):,}: each {text.rstrip('.')}" for text, count in counts)

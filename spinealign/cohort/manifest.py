@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from spinealign.cohort.cohort import SPLITS
 from spinealign.cohort.options import CollectionOptions
@@ -226,12 +227,37 @@ def _without_decimals(table: _Table) -> _Table:
     return table
 
 
-def _parquet_rows(content: bytes) -> tuple[list[str], _Table]:
+def image_rows(content: bytes) -> Any | None:
+    """Return a Parquet file that contains images as a `datasets.Dataset`; None for other files.
+
+    Raises:
+        CohortError: If it is damaged.
+        MissingDependencyError: If it is Parquet and datasets is not installed.
+    """
+    if not content.startswith(_PARQUET):
+        return None
+    table = _parquet_table(content)
+    from datasets import Dataset, Image
+
+    rows = Dataset(table)
+    return rows if any(isinstance(kind, Image) for kind in rows.features.values()) else None
+
+
+def _parquet_table(content: bytes) -> Any:
     require("datasets", extra="train")
     import pyarrow as pa
     from pyarrow.parquet import read_table
 
-    table = read_table(pa.BufferReader(content))
+    try:
+        return read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise CohortError(
+            f"The Parquet file is damaged ({type(error).__name__}); write or download it again."
+        ) from None
+
+
+def _parquet_rows(content: bytes) -> tuple[list[str], _Table]:
+    table = _parquet_table(content)
     rows: _Table = [
         (f"row {number}", _row((name, "" if value is None else str(value)) for name, value in row.items()))
         for number, row in enumerate(table.to_pylist(), start=1)

@@ -76,6 +76,8 @@ def split_images(
     cohort = join_copies(loaded, loaded.visual_groups(progress=progress))
     if split is not None:
         cohort = split_cohort(cohort, split, seed=seed)
+        if unknown := cohort.unknown_patients:
+            cohort = replace(cohort, skipped=(*cohort.skipped, f"{cohort.name}: {unknown[0].lower()}{unknown[1:-1]}"))
     return loaded.matching(resolve_leakage(cohort, on_leakage))
 
 

@@ -182,6 +182,32 @@ def test_an_unusable_collection_is_refused_with_the_reason(tmp_path, make, words
         index_cohort(target)
 
 
+def test_moved_paths_and_unread_columns_are_reported(tmp_path):
+    table = "Image Path;Diagnosis;Subject;age\nC:\\old\\img\\a.png;x;S1;50\nC:\\old\\img\\b.png;y;S2;60\n"
+    path = manifest(tmp_path / "new", table, "scans/a.png", "scans/b.png")
+    cohort = index_cohort(path)
+    assert [(sample.label, sample.patient) for sample in cohort] == [("x", "S1"), ("y", "S2")]
+    assert any("2 paths moved, found below" in line and "C:/old/img/a.png in" in line for line in cohort.skipped)
+    assert "cohort.csv: columns not read: age" in cohort.skipped
+    moved = path.rename(tmp_path / "cohort.csv")
+    with pytest.raises(CohortError, match="check the option root"):
+        index_cohort(moved, CollectionOptions(root=str(tmp_path / "new" / "scans" / "none")))
+    assert len(index_cohort(moved, CollectionOptions(root=str(tmp_path / "new")))) == 2
+
+
+def test_a_parquet_file_of_images_is_a_collection(tmp_path):
+    from datasets import Dataset, Features, Image, Value
+
+    write(tmp_path, "a.png", "b.png")
+    kinds = Features({"image": Image(), "label": Value("string"), "patient": Value("string")})
+    images = [{"bytes": (tmp_path / name).read_bytes(), "path": name} for name in ("a.png", "b.png")]
+    rows = Dataset.from_dict({"image": images, "label": ["x", "y"], "patient": ["p", None]}, kinds)
+    rows.to_parquet(tmp_path / "set.parquet")
+    cohort = index_cohort(tmp_path / "set.parquet")
+    assert [(sample.label, sample.patient) for sample in cohort] == [("x", "p"), ("y", None)]
+    assert cohort.samples[0].read() == (tmp_path / "a.png").read_bytes()
+
+
 def test_training_needs_two_classes_with_a_finding(tmp_path):
     require_binary(index_cohort(write(tmp_path / "good", "fracture/a.png", "normal/b.png")))
     with pytest.raises(CohortError, match="misspelled 'fracture'"):

@@ -233,7 +233,7 @@ def test_unusable_files_are_named_and_nothing_is_pushed(local_hub, loopback, sli
     with pytest.raises(CohortError, match="4 of 5 files cannot be pushed") as caught:
         Cohort("set", tuple(samples)).push_to_hub("hospital/set")
     for words in (
-        "nothing was pushed: a.dcm is not a PNG",
+        "nothing was pushed: a.dcm is a text file",
         "b.png is a PDF document",
         "c.png is damaged",
         "d.dcm has text in its pixels",

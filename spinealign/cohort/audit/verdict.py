@@ -23,8 +23,11 @@ def verdict_of(audit: Audit) -> tuple[str, ...]:
         )
     if not audit.alarms:
         has_splits = len({part.split for part in audit.parts}) > 1
-        leaks = "no known source, series or patient is in two splits and " if has_splits else ""
+        known = "source, series or patient" if audit.patients is not None else "source or series"
+        leaks = f"no known {known} is in two splits and " if has_splits else ""
         sentences.append(f"No alarm: {leaks}no shortcut to the label was found. This does not prove good quality.")
+    if unknown := audit.pictures.cohort.unknown_patients:
+        sentences.append(unknown)
     if audit.unreadable:
         sentences.append(f"{_count(len(audit.unreadable), 'file')} could not be read.")
     return tuple(sentences)

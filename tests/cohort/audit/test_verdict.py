@@ -7,7 +7,7 @@ import pytest
 
 from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling
 from spinealign.cohort.audit.verdict import verdict_of
-from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import PreprocessingConfig
 
@@ -41,6 +41,17 @@ def test_a_clean_collection_is_not_certified(clean):
     (sentence,) = verdict_of(clean)
     assert "is in two splits" in sentence
     assert "does not prove" in sentence
+
+
+def test_unknown_patients_are_said_and_not_called_free_of_leaks(clean):
+    samples = (Sample("a.png", "fracture", "a", patient="p"), Sample("b.png", "normal", "b"))
+    cohort = Cohort("set", samples)
+    no_alarm, unknown = verdict_of(replace(clean, pictures=replace(clean.pictures, cohort=cohort)))
+    assert "no known source or series is in two splits" in no_alarm
+    assert unknown == "The patients of 1 of 2 images are not known, so images of one patient may be in two splits."
+    known = replace(clean, patients=1, pictures=replace(clean.pictures, cohort=Cohort("set", samples[:1])))
+    (sentence,) = verdict_of(known)
+    assert "no known source, series or patient is in two splits" in sentence
 
 
 def test_the_probe_alarm_comes_first(clean):
