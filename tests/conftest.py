@@ -399,3 +399,33 @@ def predictions_of_finding(evaluation: Any, positive: Any, probability: Any, sou
     worst = worst_cases(positive, found.probabilities, called=found.called, margin=margin, sources=found.sources)
     changes["gray"] = {index: images[index] for index in worst.tolist()}
     return replace(evaluation, predictions=replace(found, **changes))
+
+
+def evaluate_kind(kind: str, *, count: int = 40, labels: int = 3, missing: float = 0.1) -> tuple[Any, Any]:
+    """Return a target of a kind, and the evaluation of random predictions of it, with them and a weak baseline."""
+    from spinealign.labels import Label, Target
+    from spinealign.metrics.evidence import Evidence, Predictions
+    from spinealign.metrics.measuring import evaluate_predictions
+
+    finding = Label("label", "binary", ("normal", "fracture"), "fracture")
+    types = Label("label", "multi_class", ("bulging", "narrowing", "slipping of a vertebra"))
+    grades = Label("pfirrmann", "ordinal", ("1", "2", "3", "4", "5"))
+    findings = tuple(Label(f"finding {number}", "binary", ("0", "1"), "1") for number in range(labels))
+    given = {"binary": (finding,), "multi_class": (types,), "ordinal": (grades,), "multi_label": findings}
+    target = Target(kind, given.get(kind, (grades, findings[0], replace(types, name="type"))))  # type: ignore[arg-type]
+    rng, sources = np.random.default_rng(0), tuple(f"s{number // 2}" for number in range(count))
+    codes = [
+        np.where(rng.random(count) < missing * target.has_several, -1, np.arange(count) % len(label.classes))
+        for label in target.labels
+    ]
+    probabilities = [rng.dirichlet(np.ones(len(label.classes)), count) for label in target.labels]
+    evidence = Evidence("lumbar set", "test", sources, ridge=[np.zeros(count, int)] * len(codes))
+    measured = evaluate_predictions(codes, probabilities, target=target, evidence=evidence, draws=20)
+    found = []
+    for part, truth, predicted in zip(measured.labels, codes, probabilities):
+        known = np.flatnonzero(truth >= 0)
+        named = tuple(f"{place}.png" for place in known)
+        gray = {place: np.full((32, 32), 5 * place, np.uint8) for place in range(20)}
+        of_label = Predictions(truth[known], predicted[known], predicted[known].argmax(axis=1), named, named, gray)
+        found.append(replace(part, predictions=of_label))
+    return target, replace(measured, parts=tuple(found)) if measured.has_several else found[0]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import evaluate_finding, predictions_of_finding
+from conftest import evaluate_finding, evaluate_kind, predictions_of_finding
 from PIL import Image
 
 from spinealign.metrics.evidence import Evidence
@@ -60,3 +60,10 @@ def test_wrong_and_right_predictions_differ(tmp_path):
 def test_an_evaluation_without_predictions_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"set \(val\) has no predictions"):
         draw_worst_cases([replace(evaluation([50]), predictions=None)], tmp_path / "sheet.png")
+
+
+def test_each_label_has_its_worst_cases(tmp_path):
+    one, several = (sheet(tmp_path / "sheet.png", evaluate_kind(kind)[1]).shape for kind in ("ordinal", "mixed"))
+    rows = (several[0] - one[0]) / (one[0] / 4)
+    assert rows == pytest.approx(8, abs=0.8), "twenty cases of three labels in rows of five"
+    assert one[1] == several[1]

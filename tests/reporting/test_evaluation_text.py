@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import evaluate_finding
+from conftest import evaluate_finding, evaluate_kind
 
 from spinealign.labels import binary_target
 from spinealign.metrics.evidence import Evidence
 from spinealign.metrics.folds import CrossValidation
 from spinealign.metrics.registry import format_interval, score_title
+from spinealign.reporting.evaluation_tables import describe_errors
 from spinealign.reporting.evaluation_text import format_cross_validation, format_evaluations, format_summary
 
 POSITIVE = np.arange(400) < 200
@@ -85,3 +86,24 @@ def test_a_cross_validation_shows_folds_spread_and_pool():
     assert table.count("\nset (fold ") + table.startswith("set (fold") == 2
     assert "accuracy over 2 folds: 99.00 %, standard deviation 1.41 %" in table
     assert "set (2 folds): 400 images of 20 distinct sources" in table
+
+
+def test_errors_of_each_kind_are_a_sentence():
+    _, grades = evaluate_kind("ordinal")
+    wrong = sum(map(sum, grades.matrix)) - sum(grades.matrix[code][code] for code in range(5))
+    assert describe_errors(grades).startswith(f"{wrong} of 40 images were classified wrongly, most often ")
+    perfect = replace(grades, matrix=tuple(tuple(8 * (row == column) for column in range(5)) for row in range(5)))
+    assert describe_errors(perfect) == "0 of 40 images were classified wrongly."
+    assert "images with fracture were missed" in describe_errors(evaluate_kind("binary")[1])
+
+
+def test_the_summary_of_several_labels_has_one_line_for_each():
+    _, mixed = evaluate_kind("mixed")
+    lines = format_summary([mixed]).splitlines()
+    assert [line.split("  ")[0] for line in lines[1:5]] == [
+        "lumbar set (test), mean of 3 labels",
+        "lumbar set (test), pfirrmann",
+        "lumbar set (test), finding 0",
+        "lumbar set (test), type",
+    ]
+    assert "quadratic kappa" in lines[0]

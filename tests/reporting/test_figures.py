@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import evaluate_finding, predictions_of_finding
+from conftest import evaluate_finding, evaluate_kind, predictions_of_finding
 from PIL import Image
 
 from spinealign.metrics.evidence import Evidence
-from spinealign.reporting.figures import plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
+from spinealign.reporting.figures import LABELS_SHOWN, plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
 
 ROW = {
     "epoch": 1.0, "eval_loss": 0.5, "eval_accuracy": 0.9, "eval_auroc": 0.95, "eval_sensitivity": 0.9,
@@ -89,3 +89,32 @@ def test_only_evaluations_with_sizes_are_plotted(tmp_path):
     plot_sensitivity_by_size(evaluations, tmp_path / "one.png")
     with Image.open(tmp_path / "one.png") as picture:
         assert picture.width < 6.5 * 130, "one plot"
+
+
+@pytest.mark.parametrize("kind", ["multi_class", "ordinal"])
+def test_every_kind_of_one_label_has_four_panels(kind, tmp_path):
+    _, measured = evaluate_kind(kind)
+    assert (
+        drawn(tmp_path / "kind.png", measured).shape
+        == drawn(tmp_path / "two.png", evaluation(POSITIVE, PROBABILITY)).shape
+    )
+
+
+@pytest.mark.slow
+def test_several_labels_have_a_row_each_below_an_overview(tmp_path):
+    heights = [
+        drawn(tmp_path / "labels.png", evaluate_kind(kind, labels=labels)[1]).shape[0]
+        for kind, labels in (("mixed", 3), ("multi_label", 1), ("multi_label", LABELS_SHOWN + 1))
+    ]
+    assert heights[1] < heights[0]
+    assert heights[2] < (LABELS_SHOWN + 1) * heights[1]
+
+
+def test_learning_curves_of_grades_show_their_scores(tmp_path):
+    row = {name: value for name, value in ROW.items() if name not in ("eval_auroc", "eval_sensitivity")}
+    pictures = []
+    for kappa in (0.2, 0.9):
+        history = [{**row, "eval_thumbnail_ridge": 0.3, "eval_quadratic_kappa": kappa, "eval_mean_absolute_error": 1.4}]
+        plot_learning_curves(history, tmp_path / "curves.png")
+        pictures.append(np.asarray(Image.open(tmp_path / "curves.png")))
+    assert not np.array_equal(*pictures)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import evaluate_finding
+from conftest import evaluate_finding, evaluate_kind
 from huggingface_hub import ModelCard
 
 from spinealign.checkpoint.record import CollectionRecord, ModelRecord, TrainingRecord
@@ -55,6 +55,24 @@ def tables(card):
 def test_every_section_is_there_once_and_in_order():
     found = re.findall(r"^## (.*)$", render_card(record(), SETTINGS), flags=re.MULTILINE)
     assert tuple(found) == HEADINGS
+
+
+@pytest.mark.parametrize("kind", ["multi_class", "ordinal", "multi_label", "mixed"])
+def test_a_card_describes_every_kind(kind):
+    target, measured = evaluate_kind(kind)
+    card = render_card(record(evaluations=(measured,)), ModelSettings(target=target))
+    assert tuple(re.findall(r"^## (.*)$", card, flags=re.MULTILINE)) == HEADINGS
+    assert all(len(set(rows)) == 1 for rows in tables(card)), "each row of a table has the same number of cells"
+    assert "fracture" not in card
+    for label in target.labels:
+        assert all(name in card for name in label.classes)
+    results = ModelCard(card).data.eval_results
+    configs = [None, *(label.name for label in target.labels)] if target.has_several else [None]
+    assert list(dict.fromkeys(result.dataset_config for result in results)) == configs
+    accuracies = [result.metric_value for result in results if result.metric_type == "accuracy"]
+    parts = (measured, *measured.parts) if target.has_several else (measured,)
+    assert accuracies == pytest.approx([part.scores["accuracy"] for part in parts], abs=1e-6)
+    assert ("are not probabilities of grades" in card) == (kind == "mixed")
 
 
 def test_the_same_record_gives_the_same_card():
