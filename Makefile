@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 DEFAULT := spinealign/assets/default
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-slow check docs default-model default-card default-training-images default-figures screenshots wheel clean
+.PHONY: help demo app test test-slow check docs default-model default-card default-training-images default-figures conformance screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-24s %s\n", $$1, $$2 }'
@@ -56,6 +56,9 @@ default-training-images: build/phantoms/manifest.csv | $(VENV)/dev  ## Write the
 
 default-figures: $(VENV)/dev  ## Measure the embedded model again (needs DATA)
 	@$(BIN)/python benchmarks/default_model.py --data "$(DATA)"
+
+conformance: $(VENV)/dev  ## Compare DICOM test files with pydicom, for docs/conformance.md (needs DATA)
+	@$(BIN)/python benchmarks/dicom_conformance.py "$(DATA)/dicom_conformance"
 
 screenshots: $(VENV)/dev  ## Take the pictures of the page in docs/images (needs Chromium)
 	@$(BIN)/python benchmarks/screenshots.py

@@ -200,7 +200,7 @@ def _slice_from(dataset: Dataset, request: Request) -> Slice:
 
 
 def color_frame(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """Return a color frame as RGB of shape (H, W, 3), and a palette applied; None for a gray frame."""
+    """Return a color frame as RGB of shape (H, W, 3), with its palette applied; None for a gray frame."""
     from pydicom.pixels import apply_color_lut
 
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR" and stored.ndim == 2:
@@ -208,9 +208,7 @@ def color_frame(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.uint8] | N
         return (stored >> 8).astype(np.uint8) if stored.dtype == np.uint16 else stored
     if stored.ndim == 2:
         return None
-    if stored.dtype != np.uint8 or stored.shape[2] != 3:
-        raise UnsupportedFormatError("The image has more than 8 bits per color channel; export it with 8 bits.")
-    return stored
+    return (stored >> max(int(dataset.BitsStored) - 8, 0)).astype(np.uint8)
 
 
 def _check_image(dataset: Dataset, request: Request) -> None:
