@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spinealign.hub.pushing import push_to_hub as push_to_hub
     from spinealign.hub.pushing import train as train
     from spinealign.imaging.slice import Slice as Slice
+    from spinealign.imaging.volume import Volume as Volume
     from spinealign.inference.cached import predict as predict
     from spinealign.inference.occlusion import HeatMap as HeatMap
     from spinealign.inference.prediction import Prediction as Prediction
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from spinealign.inference.predictor import Predictor as Predictor
     from spinealign.metrics.evaluation import Evaluation as Evaluation
     from spinealign.reading.slices import read_slice as read_slice
+    from spinealign.reading.volumes import read_volume as read_volume
 
 _MODULES = {
     "Cohort": "cohort.cohort",
@@ -33,6 +35,7 @@ _MODULES = {
     "Predictor": "inference.predictor",
     "Slice": "imaging.slice",
     "SpineAlignError": "errors",
+    "Volume": "imaging.volume",
     "audit": "cohort.audit.auditing",
     "evaluate": "evaluation.evaluating",
     "load_cohort": "cohort.splitting",
@@ -40,6 +43,7 @@ _MODULES = {
     "predictions_to_dataframe": "inference.prediction",
     "push_to_hub": "hub.pushing",
     "read_slice": "reading.slices",
+    "read_volume": "reading.volumes",
     "train": "hub.pushing",
 }
 

@@ -12,6 +12,7 @@ MANIFEST_FILE = "manifest.csv"
 DISCLAIMER = "Research software, not a medical device: do not base decisions about a person on it."
 
 DENOISE_METHODS = ("none", "gaussian", "median", "wavelet")
+PLANES = ("axial", "sagittal", "coronal")
 EQUALIZE_METHODS = ("none", "histogram", "clahe")
 
 
@@ -123,6 +124,24 @@ class QualityConfig:
         for item in fields(self):
             if not isfinite(getattr(self, item.name)):
                 raise ValueError(f"{item.name} must be a finite number, got {getattr(self, item.name)}.")
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """What a model takes. An image that is known to differ is not accepted; what is not known is not checked."""
+
+    modality: str | None = field(default=None, metadata={"help": "DICOM modality of the images, such as CT or MR."})
+    plane: str | None = field(default=None, metadata={"help": "Plane of the images.", "choices": list(PLANES)})
+    min_spacing_mm: float | None = field(default=None, metadata={"help": "Smallest distance of pixels in mm."})
+    max_spacing_mm: float | None = field(default=None, metadata={"help": "Largest distance of pixels in mm."})
+
+    def __post_init__(self) -> None:
+        if self.plane not in (None, *PLANES):
+            raise ValueError(f"plane must be one of {', '.join(PLANES)}, got {self.plane!r}.")
+        if not 0 <= (self.min_spacing_mm or 0) <= (inf if self.max_spacing_mm is None else self.max_spacing_mm):
+            raise ValueError(
+                f"Expected 0 <= min_spacing_mm <= max_spacing_mm, got {self.min_spacing_mm} and {self.max_spacing_mm}."
+            )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from spinealign.cli import main
 from spinealign.cli.program import build_parser
 
 SLOW = pytest.mark.slow
-PYTHON = ["README.md", "docs/predict.md", "docs/audit.md", "docs/evaluate.md", "docs/hub.md",
+PYTHON = ["README.md", "docs/predict.md", "docs/images.md", "docs/audit.md", "docs/evaluate.md", "docs/hub.md",
           pytest.param("docs/quickstart.md", marks=SLOW), pytest.param("docs/train.md", marks=SLOW)]  # fmt: skip
 COMMANDS = [
     "README.md",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from spinealign.config import DecisionConfig, NoveltyConfig, PreprocessingConfig, QualityConfig
+from spinealign.config import DecisionConfig, InputConfig, NoveltyConfig, PreprocessingConfig, QualityConfig
 from spinealign.labels import Target, target_of_outputs
 from spinealign.serialization import rebuild
 
@@ -25,6 +25,7 @@ class ModelSettings:
         target: Labels that the model predicts.
         task: Task of the model, one of `TASKS`.
         preprocessing: Steps from a slice to `pixel_values`.
+        takes: Kind of images that the model takes.
         quality: Limits that an image must meet.
         decisions: Calibration and operating point of each label of the target, by its name.
         novelty: Limit beyond which an image is rejected as unknown; None if the model has none.
@@ -37,6 +38,7 @@ class ModelSettings:
     target: Target
     task: str = "classification"
     preprocessing: PreprocessingConfig = field(default_factory=PreprocessingConfig)
+    takes: InputConfig = field(default_factory=InputConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
     decisions: dict[str, DecisionConfig] = field(default_factory=dict)
     novelty: NoveltyConfig | None = None

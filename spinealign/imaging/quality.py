@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from spinealign.config import QualityConfig
+from spinealign.config import InputConfig, QualityConfig
+from spinealign.imaging.slice import Slice
 
 _SIDE = 224  # sharpness is measured after resizing to this side, so that limits apply to images of any size
 _UNUSED = 64  # images with at most 14 of 16 bits are darker than this
+_RADIOGRAPHY = {"CR": "DX", "RG": "DX"}
 
 
 def quality_reasons(
@@ -45,6 +47,24 @@ def quality_reasons(
         for text, value, low, high in checks
         if not low <= value <= high
     )
+
+
+def input_reasons(image: Slice, takes: InputConfig) -> tuple[str, ...]:
+    """Return the reasons why an image is not of the kind that a model takes; none for what is not known.
+
+    The modality `OT` (other) of many exports counts as unknown, and `CR` and `DX` as one.
+    """
+    given, expected = (_RADIOGRAPHY.get(str(modality), modality) for modality in (image.modality, takes.modality))
+    reasons = []
+    if expected and given not in (None, "OT", expected):
+        reasons.append(f"wrong modality: {image.modality} (expects {takes.modality})")
+    if takes.plane and image.plane not in (None, takes.plane):
+        reasons.append(f"wrong plane: {image.plane} (expects {takes.plane})")
+    low, high = takes.min_spacing_mm or 0, inf if takes.max_spacing_mm is None else takes.max_spacing_mm
+    if image.spacing_mm and not low <= min(image.spacing_mm) <= max(image.spacing_mm) <= high:
+        shown = " x ".join(f"{value:.3g}" for value in image.spacing_mm)
+        reasons.append(f"wrong pixel spacing: {shown} mm (expects {low:g} to {high:g} mm)")
+    return tuple(reasons)
 
 
 def entropy_bits(gray: NDArray[np.uint8]) -> float:

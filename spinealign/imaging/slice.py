@@ -61,7 +61,7 @@ class Slice:
             raise UnsupportedFormatError(f"Pixels must be real numbers, got {pixels.dtype}; convert the array.")
         if self.unit not in ("HU", "display"):
             raise ValueError(f"unit must be 'HU' or 'display', got {self.unit!r}.")
-        pixels = pixels.astype(np.float32)
+        pixels = pixels.astype(np.float32, copy=pixels.flags.writeable)  # a plane of a volume is a view
         if not np.isfinite(pixels).all():
             raise UnreadableImageError("The image contains NaN or infinite pixels; replace them first.")
         pixels.setflags(write=False)
@@ -76,6 +76,14 @@ class Slice:
         """Height and width in pixels."""
         height, width = self.pixels.shape
         return height, width
+
+    @property
+    def plane(self) -> str | None:
+        """The anatomical plane that is nearest: axial, sagittal or coronal; None if the orientation is unknown."""
+        if self.orientation is None:
+            return None
+        normal = np.cross(self.orientation[:3], self.orientation[3:])
+        return ("sagittal", "coronal", "axial")[int(np.abs(normal).argmax())]
 
     def with_white(self, white: float) -> Slice:
         """Return the slice with another stored value as white; unchanged if its scale is known."""

@@ -236,7 +236,8 @@ class Predictor(Scorer):
     def _prepare(self, source: SliceSource, white: float | None = None) -> PreparedImage:
         try:
             image = read_slice(source)
-            return prepare(image.with_white(white) if white else image, self.preprocessing)
+            image = image.with_white(white) if white else image
+            return prepare(image, self.preprocessing, takes=self.settings.takes)
         except ImageError as error:
             error.source = _name_of(source)
             raise
@@ -252,7 +253,7 @@ class Predictor(Scorer):
         novelty, limit = self.measure_novelty(output.features), self.settings.novelty
         predictions, probabilities = [], self.probabilities(output.logits)
         for place, item in enumerate(images):
-            reasons = quality_reasons(
+            reasons = item.mismatches + quality_reasons(
                 item.window_gray, self.settings.quality, color=item.color, assumed_white=item.assumed_white
             )
             if novelty is not None and limit is not None and novelty[place] > limit.threshold:

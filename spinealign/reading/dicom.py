@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +16,9 @@ from PIL import Image
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.muting import muted
 from spinealign.imaging.slice import Slice
-from spinealign.reading.codestreams import coded_size
+from spinealign.reading.codestreams import coded_image
 from spinealign.reading.header import FrameHeader, Window
+from spinealign.reading.inflating import RAW, inflate
 from spinealign.reading.raster import read_array, read_pillow
 from spinealign.reading.request import Request
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_JPEG_FAMILY = "1.2.840.10008.1.2.4."  # transfer syntaxes of JPEG, JPEG-LS and JPEG 2000
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_INFLATED_BYTES, _INFLATED_RATIO = 64 * 1024**2, 100  # a larger and denser file is a decompression bomb
 _BLACK_HU = -1000.0  # air
 
 
@@ -116,8 +116,7 @@ def decode_frame(dataset: Dataset, request: Request) -> NDArray[Any]:
     frame = request.frame_of(frame_count(dataset))
     request.check_size(int(dataset.Rows), int(dataset.Columns))
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        coded = coded_size(get_frame(dataset.PixelData, frame, number_of_frames=frame_count(dataset)))
-        request.check_size(*coded or (0, 0))
+        _check_coded(dataset, get_frame(dataset.PixelData, frame, number_of_frames=frame_count(dataset)), request)
     return pixel_array(dataset, index=frame)
 
 
@@ -211,6 +210,18 @@ def color_frame(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.uint8] | N
     return (stored >> max(int(dataset.BitsStored) - 8, 0)).astype(np.uint8)
 
 
+def _check_coded(dataset: Dataset, content: bytes, request: Request) -> None:
+    """Compare a coded frame with its header: decoders may allocate what the frame says, or end the process."""
+    if not dataset.file_meta.TransferSyntaxUID.startswith(_JPEG_FAMILY):
+        return
+    coded = coded_image(content)
+    if coded:
+        request.check_size(coded.height, coded.width)
+    stated = int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel)
+    if coded is None or coded[:3] != stated or coded.bits > int(dataset.BitsAllocated):
+        raise UnreadableImageError(f"{request.origin} has coded pixels that differ from its header; export it again.")
+
+
 def _check_image(dataset: Dataset, request: Request) -> None:
     if not any(name in dataset for name in _PIXELS):
         raise UnsupportedFormatError(f"{request.origin} is a DICOM object without an image; pass an image file.")
@@ -221,20 +232,10 @@ def _check_image(dataset: Dataset, request: Request) -> None:
 
 
 def _check_deflated(content: bytes, request: Request) -> None:
-    """Inflate a deflated file within limits, before pydicom inflates it without any.
-
-    Raises:
-        UnreadableImageError: If it is a decompression bomb.
-    """
-    if _DEFLATED not in content[:1024] or content[128:132] != b"DICM":
-        return
-    start = 144 + int.from_bytes(content[140:144], "little")  # after the file meta information
-    limit = max(_INFLATED_BYTES, _INFLATED_RATIO * len(content))
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    if len(inflater.decompress(content[start:], limit + 1)) > limit:
-        raise UnreadableImageError(
-            f"{request.origin} grows beyond {limit:,} bytes when it is unpacked; export it again."
-        )
+    """Inflate a deflated file within limits, before pydicom inflates it without any."""
+    if _DEFLATED in content[:1024] and content[128:132] == b"DICM":
+        start = 144 + int.from_bytes(content[140:144], "little")  # after the file meta information
+        inflate(content[start:], request, form=RAW)
 
 
 def _padding(header: FrameHeader, stored: NDArray[Any]) -> NDArray[np.bool_] | None:

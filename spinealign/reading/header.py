@@ -7,6 +7,7 @@ returned text never quote the file: it could name the patient.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,7 +60,7 @@ class FrameHeader:
     def numbers(self, name: str, count: int = 1) -> tuple[float, ...] | None:
         """Return the first `count` numbers of an element; None if it is missing, or ignored with a note."""
         for item in self._items:
-            if name in item:
+            if _tag(name) in item:
                 values = _numbers(item, name)
                 if len(values) >= count:
                     return values[:count]
@@ -75,7 +76,7 @@ class FrameHeader:
     def texts(self, name: str) -> list[str]:
         """Return the values of an element as text, for comparisons; none if it is missing or cannot be decoded."""
         for item in self._items:
-            if name in item:
+            if _tag(name) in item:
                 try:
                     return _texts(item, name)
                 except Exception:  # of many types, for damaged values
@@ -180,6 +181,14 @@ class FrameHeader:
             self.notes.append(note)
 
 
+@lru_cache
+def _tag(name: str) -> int:
+    """Return the tag of an element, which pydicom looks up slowly."""
+    from pydicom.tag import Tag
+
+    return Tag(name)
+
+
 def _group_items(dataset: Dataset, frame: int) -> list[Dataset]:
     """Return the items of the functional groups of a frame, before those that all frames share."""
     found = []
@@ -203,7 +212,7 @@ def _texts(item: Dataset, name: str) -> list[str]:
     """Return the values of an element as text, without the conversions of pydicom that fail for bad numbers."""
     from pydicom.datadict import dictionary_VR
 
-    element = item.get_item(name)
+    element = item.get_item(_tag(name))
     value = element.value
     if isinstance(value, bytes):  # not converted yet
         binary = (element.VR or dictionary_VR(name)) in _BINARY

@@ -28,7 +28,7 @@ _FIRST_FRAME = "The first of several frames."
 def read_raster(content: bytes, request: Request) -> Slice:
     """Read an image file other than DICOM; `read_slice` describes the scale, and `decode_raster` the errors."""
     if kinds.kind_of(content) is kinds.NPY:
-        return read_array(_load_npy(content, request), request)
+        return read_array(_plane_of(content, request), request)
     with _opened(content, request) as image:
         animated = request.frame is None and getattr(image, "is_animated", False)
         shown = read_pillow(image, request)
@@ -47,7 +47,7 @@ def decode_raster(content: bytes, request: Request) -> Image.Image:
             color channel, or a layout that Pillow does not decode.
     """
     if kinds.kind_of(content) is kinds.NPY:
-        array = as_plane(_load_npy(content, request))
+        array = as_plane(_plane_of(content, request))
         with _typed_errors(request):
             return Image.fromarray(array if array.dtype in (np.uint8, np.uint16) else array.astype(np.float32))
     with _opened(content, request) as image, _typed_errors(request):
@@ -175,14 +175,26 @@ def _typed_errors(request: Request) -> Iterator[None]:
         raise UnreadableImageError(f"{request.origin} is damaged or truncated; copy or export it again.") from error
 
 
-def _load_npy(content: bytes, request: Request) -> NDArray[Any]:
-    request.frame_of(1)
+def page_count(content: bytes, request: Request) -> int:
+    """Return the number of pages of an image file, or of frames of an animation."""
+    with _typed_errors(request), Image.open(BytesIO(content), formats=_FORMATS) as image:
+        return getattr(image, "n_frames", 1)
+
+
+def load_npy(content: bytes, request: Request) -> NDArray[Any]:
+    """Return the array in a NumPy file, without pickle."""
     try:
         array = np.load(BytesIO(content), allow_pickle=False)
     except Exception as error:  # of several types; for arrays of objects, which are stored by pickle, a ValueError
         raise UnreadableImageError(
             f"{request.origin} is damaged or contains Python objects; save it again as an array of numbers."
         ) from error
+    return array
+
+
+def _plane_of(content: bytes, request: Request) -> NDArray[Any]:
+    array = load_npy(content, request)
+    request.frame_of(1)
     request.check_size(array.size, 1)
     return array
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 
 from spinealign.config import ReadingLimits
 from spinealign.errors import UnreadableImageError, UnsupportedFormatError
@@ -38,6 +39,16 @@ class Request:
                 f"{self.origin} has {height:,} x {width:,} pixels, more than {self.limits.max_pixels:,}; crop or "
                 "downscale it."
             )
+
+    def check_volume(self, shape: tuple[int, ...]) -> None:
+        """Check the shape of a volume before its voxels are decoded.
+
+        Raises:
+            UnreadableImageError: If it has more than `ReadingLimits.max_slices` slices or `max_voxels` voxels.
+        """
+        if max(shape) > self.limits.max_slices or prod(shape) > self.limits.max_voxels:
+            size = " x ".join(f"{length:,}" for length in shape)
+            raise UnreadableImageError(f"{self.origin} has {size} voxels, more than the limits allow; crop it.")
 
     def frame_of(self, count: int) -> int:
         """Return the index of the frame to read, of an image with `count` frames.

@@ -74,7 +74,7 @@ def command_line(setup: TrainingSetup) -> str:
     """Return the command that repeats the training; folders are named without their paths."""
     names = [Path(data).resolve().name if Path(data).exists() else data for data in setup.data.data_dir]
     words = ["spinealign", "train", "--data_dir", *names, "--model_name_or_path", backbone_name(setup)]
-    for group in (setup.data, setup.model, setup.augmentation, setup.enhancement):
+    for group in (setup.data, setup.model, setup.augmentation, setup.enhancement, setup.takes):
         for item in fields(group):
             value = getattr(group, item.name)
             if item.name == "root" and value:

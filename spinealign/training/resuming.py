@@ -31,7 +31,7 @@ def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> d
         for image in item.gray:
             digest.update(image.tobytes())
     training = {name: value for name, value in setup.training.to_dict().items() if not WITHOUT_EFFECT.match(name)}
-    options = {name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement")}
+    options = {name: asdict(getattr(setup, name)) for name in ("data", "model", "augmentation", "enhancement", "takes")}
     del options["data"]["cache_dir"]  # it may change when a run continues
     content = {
         **options,

@@ -103,6 +103,7 @@ def _save_with_decision(
     settings = ModelSettings(
         target=binary_target(NEGATIVE_LABEL, POSITIVE_LABEL),
         preprocessing=collections[0].config,
+        takes=setup.takes,
         training_data=tuple(item.cohort.name for item in collections),
         split=setup.data.split,
         source_pattern=setup.data.source_pattern,

@@ -16,7 +16,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.options import CollectionOptions
-from spinealign.config import EnhancementConfig
+from spinealign.config import EnhancementConfig, InputConfig
 from spinealign.training.arguments import DataArguments, ModelArguments
 from spinealign.training.augmentation import AugmentationConfig
 from spinealign.training.trainer_arguments import DEFAULTS, checked_arguments
@@ -29,6 +29,7 @@ _GROUPS = {
     "model": ModelArguments,
     "augmentation": AugmentationConfig,
     "enhancement": EnhancementConfig,
+    "takes": InputConfig,
 }
 
 
@@ -41,6 +42,7 @@ class TrainingSetup:
         model: Options of the network.
         augmentation: Random changes of the training images.
         enhancement: Window and filters of the input.
+        takes: Kind of images that the model takes.
         training: Options of the Trainer. They are copied, and `checked_arguments` sets what the training requires.
         cohorts: Collections that were indexed before, in place of `data.data_dir`; empty if there are none.
 
@@ -52,6 +54,7 @@ class TrainingSetup:
     model: ModelArguments
     augmentation: AugmentationConfig
     enhancement: EnhancementConfig
+    takes: InputConfig
     training: TrainingArguments
     cohorts: tuple[Cohort, ...] = ()
 
@@ -73,8 +76,8 @@ def make_setup(
         output_dir: Folder of the checkpoint.
         args: Ready arguments of the Trainer; they keep their values, apart from `trainer_arguments.REQUIRED`.
         **options: Options of the command line: fields of `DataArguments`, `ModelArguments`, `AugmentationConfig`,
-            `EnhancementConfig` and, without `args`, of `transformers.TrainingArguments`. `backbone` is an alias of
-            `model_name_or_path`.
+            `EnhancementConfig`, `InputConfig` and, without `args`, of `transformers.TrainingArguments`. `backbone` is
+            an alias of `model_name_or_path`.
 
     Raises:
         TypeError: If an option is unknown.

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from spinealign.config import EnhancementConfig, QualityConfig
+from spinealign.config import EnhancementConfig, InputConfig, QualityConfig
 from spinealign.imaging.preprocessing import render
-from spinealign.imaging.quality import entropy_bits, quality_reasons, relative_sharpness
+from spinealign.imaging.quality import entropy_bits, input_reasons, quality_reasons, relative_sharpness
 from spinealign.imaging.slice import Slice
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.reading.slices import read_slice
@@ -89,3 +89,36 @@ def test_real_images_pass_all_checks(data):
     failed = {path.name: reasons(path) for path in files}
     assert len(files) == 50
     assert not {name: found for name, found in failed.items() if found}
+
+
+SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("known", "takes", "reasons"),
+    [
+        ({"modality": "MR"}, {"modality": "CT"}, ("wrong modality: MR (expects CT)",)),
+        ({"modality": "CT"}, {"modality": "CT"}, ()),
+        ({"modality": None}, {"modality": "CT"}, ()),
+        ({"modality": "OT"}, {"modality": "CT"}, ()),
+        ({"modality": "CR"}, {"modality": "DX"}, ()),
+        ({"modality": "MR"}, {}, ()),
+        ({"orientation": SAGITTAL}, {"plane": "axial"}, ("wrong plane: sagittal (expects axial)",)),
+        ({"orientation": SAGITTAL}, {"plane": "sagittal"}, ()),
+        ({}, {"plane": "axial"}, ()),
+        (
+            {"spacing_mm": (0.5, 1.25)},
+            {"min_spacing_mm": 0.2, "max_spacing_mm": 1.0},
+            ("wrong pixel spacing: 0.5 x 1.25 mm (expects 0.2 to 1 mm)",),
+        ),
+        ({"spacing_mm": (0.5, 0.5)}, {"max_spacing_mm": 1.0}, ()),
+    ],
+)
+def test_images_of_another_kind_have_a_reason(known, takes, reasons):
+    assert input_reasons(Slice(np.zeros((4, 4)), **known), InputConfig(**takes)) == reasons
+
+
+@pytest.mark.parametrize("wrong", [{"plane": "oblique"}, {"min_spacing_mm": 2, "max_spacing_mm": 1}])
+def test_impossible_kinds_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"plane|spacing"):
+        InputConfig(**wrong)

@@ -4,6 +4,7 @@ import multiprocessing
 import pickle
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -274,6 +275,13 @@ def test_the_embedded_model_finds_wide_breaks_in_phantoms(predictor):
     found = [prediction.label for prediction in predictor([phantom.slice for phantom in phantoms])]
     right = [label == phantom.label for label, phantom in zip(found, phantoms)]
     assert np.mean(right) >= 0.85
+
+
+def test_the_embedded_model_does_not_accept_mri(predictor):
+    drawn = draw_phantom(7_000_001, size=160).slice
+    prediction = predictor(replace(drawn, modality="MR"))
+    assert not prediction.accepted
+    assert prediction.rejection_reasons[0] == "wrong modality: MR (expects CT)"
 
 
 @pytest.mark.data

@@ -1,0 +1,58 @@
+"""Reader of NIfTI volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
+from spinealign.imaging.muting import muted
+from spinealign.imaging.volume import Volume
+from spinealign.reading.inflating import GZIP, inflate
+from spinealign.reading.kinds import NIFTI_GZ, kind_of
+from spinealign.reading.request import Request
+from spinealign.reading.values import scaled
+
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_MILLIMETERS = {"meter": 1000.0, "micron": 0.001}
+_AIR_HU = -500  # MRI may have small negative numbers too
+
+
+def read_nifti(content: bytes, request: Request) -> Volume:
+    """Read the first volume of a NIfTI file, version 1 or 2, compressed or not.
+
+    Slices, rows and columns are the third, second and first axis of the file. Values are HU if some are as low as air.
+    Other volumes are shown by the display range of the header, or by `scaled`.
+
+    Raises:
+        UnreadableImageError: If the file is damaged or exceeds a limit.
+        UnsupportedFormatError: If its voxels are not real numbers.
+    """
+    import nibabel
+
+    if kind_of(content) is NIFTI_GZ:
+        content = inflate(content, request, form=GZIP)
+    try:
+        with muted():
+            kind = nibabel.Nifti2Image if content[4:7] == b"n+2" else nibabel.Nifti1Image
+            image = kind.from_bytes(content)
+            shape = (*image.shape, 1, 1, 1)[:3]
+            request.check_volume(shape)
+            if image.get_data_dtype().kind not in "buif":
+                raise UnsupportedFormatError(f"{request.origin} has voxels that are not real numbers; export it again.")
+            first = (..., *(0,) * (len(image.shape) - 3)) if len(image.shape) > 3 else ...
+            values = np.asarray(image.dataobj[first]).reshape(shape)
+            unit = _MILLIMETERS.get(image.header.get_xyzt_units()[0], 1.0)
+            placed = int(image.header["qform_code"]) > 0 or int(image.header["sform_code"]) > 0
+            shown = float(image.header["cal_min"]), float(image.header["cal_max"])
+            affine = _LPS_FROM_RAS @ np.diag([unit, unit, unit, 1.0]) @ image.affine
+    except ImageError:
+        raise
+    except Exception as error:  # nibabel raises many types for damaged files, whose text may quote the header
+        raise UnreadableImageError(
+            f"{request.origin} is damaged or truncated ({type(error).__name__}); copy or export it again."
+        ) from None
+    notes = [] if placed else ["The orientation is unknown and was taken from the order of the axes."]
+    if len(image.shape) > 3:
+        notes.append(f"The first of {int(np.prod(image.shape[3:]))} volumes (time points or channels).")
+    values = values.transpose(2, 1, 0)
+    return scaled(values, affine[:, [2, 1, 0, 3]], request=request, notes=notes, shown=shown, air=_AIR_HU)

@@ -1,0 +1,214 @@
+"""Reader of volumes of any accepted kind."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinealign.config import ReadingLimits
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
+from spinealign.imaging.slice import Slice, Unit
+from spinealign.imaging.volume import Volume
+from spinealign.reading.dicom import is_dataset
+from spinealign.reading.discovery import list_images
+from spinealign.reading.files import read_file, read_head
+from spinealign.reading.kinds import DICOM, NIFTI, NIFTI_GZ, NPY, accepted_kind, kind_of
+from spinealign.reading.nifti import read_nifti
+from spinealign.reading.raster import as_array, load_npy, page_count, read_raster
+from spinealign.reading.request import Request
+from spinealign.reading.series import Loader, read_series
+from spinealign.reading.slices import SliceSource, SupportsArray, SupportsPixelArray, read_slice
+from spinealign.reading.values import scaled
+
+VolumeSource: TypeAlias = (
+    str | os.PathLike[str] | bytes | IO[bytes] | SupportsArray | SupportsPixelArray | Volume | Iterable[SliceSource]
+)
+
+Spacing: TypeAlias = tuple[float, float, float] | None
+
+
+def read_volume(  # noqa: PLR0911 - one per kind of source
+    source: VolumeSource,
+    *,
+    spacing_mm: tuple[float, float, float] | None = None,
+    unit: Unit | None = None,
+    white: float | None = None,
+    limits: ReadingLimits | None = None,
+) -> Volume:
+    """Read a scan in three dimensions.
+
+    A DICOM series is sorted by position along the normal of its slices, and the longest consistent stack is taken:
+    `notes` names localizers, other series, orientations and time points, duplicates, and slices beyond a gap. CT is in
+    HU. Other DICOM keeps the numbers of the scanner, with one window for all slices: the median of their windows, or
+    the largest value of `BitsStored`.
+
+    Args:
+        source: Folder or archive of DICOM files or images; list of files, datasets or slices; multi-frame DICOM file;
+            NIfTI file; TIFF with several pages; array or `.npy` of shape (slices, rows, columns); or `Volume`.
+        spacing_mm: Distance of slices, rows and columns, for arrays and stacks of images, which do not state it. They
+            are taken as axial, from inferior to superior.
+        unit: Unit of the values of an array or NIfTI file: `HU`, or `display` for gray levels from 0 to 255.
+        white: Value shown as white, for an array, a NIfTI file, or DICOM without a window.
+        limits: Limits of files and volumes; None for the defaults.
+
+    Returns:
+        The volume, without anything that identifies the patient.
+
+    Raises:
+        UnreadableImageError: If nothing can be read, or a limit is exceeded.
+        UnsupportedFormatError: If the source is not a volume.
+        TypeError: If `source` is not of an accepted type.
+        ValueError: If `unit` is unknown, or `white` or the spacing is not positive.
+
+    Examples:
+        >>> volume = read_volume(np.zeros((5, 8, 8), np.uint8), spacing_mm=(3, 1, 1))
+        >>> volume.sagittal().spacing_mm
+        (3.0, 1.0)
+    """
+    if unit not in (None, "HU", "display"):
+        raise ValueError(f"unit must be 'HU' or 'display', got {unit!r}.")
+    if white is not None and not white > 0:
+        raise ValueError(f"white must be positive, got {white}.")
+    if spacing_mm is not None and not (len(spacing_mm) == 3 and min(spacing_mm) > 0):
+        raise ValueError(f"spacing_mm must be three positive numbers, got {spacing_mm}.")
+    if isinstance(source, Volume):
+        return source
+    request = Request("volume", unit, white, None, limits or ReadingLimits())
+    if isinstance(source, (str, os.PathLike)):
+        return _read_path(os.fspath(source), replace(request, origin=os.fspath(source)), spacing_mm)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _read_content(bytes(source), replace(request, origin="bytes"), spacing_mm)
+    if is_dataset(source):
+        return _read_files([source], replace(request, origin="dataset"), spacing_mm)
+    if hasattr(source, "__array__"):
+        return _read_array(as_array(source), replace(request, origin="array"), spacing_mm)
+    if hasattr(source, "read"):
+        content = source.read(request.limits.max_bytes + 1)
+        return _read_content(content, replace(request, origin="file object"), spacing_mm)
+    if isinstance(source, Iterable):
+        return _read_files(list(source), replace(request, origin="list"), spacing_mm)
+    raise TypeError(f"Expected a path, bytes, an array or a list of slices, got {type(source).__name__}.")
+
+
+def _read_path(path: str, request: Request, spacing_mm: Spacing) -> Volume:
+    if not os.path.isdir(path) and kind_of(read_head(path)).role != "archive":
+        return _read_content(read_file(path, request.limits), request, spacing_mm)
+    listing = list_images(path)
+    if not listing.images:
+        raise UnsupportedFormatError(f"{path} contains no images. {listing.note}".rstrip())
+    volume = _read_files([file.path for file in listing.images], request, spacing_mm)
+    return replace(volume, notes=(*volume.notes, listing.note)) if listing.note else volume
+
+
+def _read_content(content: bytes, request: Request, spacing_mm: Spacing) -> Volume:
+    kind = kind_of(content)
+    if kind in (NIFTI, NIFTI_GZ):
+        return read_nifti(content, request)
+    if accepted_kind(content, request.origin) is DICOM:
+        return _with_white(read_series([lambda: content], request), request)
+    if kind is NPY:
+        return _read_array(load_npy(content, request), request, spacing_mm)
+    count = page_count(content, request)
+    if count == 1:
+        raise UnsupportedFormatError(f"{request.origin} is a single image; use read_slice.")
+    request.check_volume((count, 1, 1))
+    return _stack([read_raster(content, replace(request, frame=page)) for page in range(count)], request, spacing_mm)
+
+
+def _read_array(array: NDArray[Any], request: Request, spacing_mm: Spacing) -> Volume:
+    if array.ndim != 3 or 0 in array.shape or array.dtype.kind not in "buif":
+        raise UnsupportedFormatError(
+            f"Expected an array of real numbers of shape (slices, rows, columns), got {array.dtype} of shape "
+            f"{array.shape}."
+        )
+    request.check_volume(array.shape)
+    affine, notes = _assumed_place(spacing_mm)
+    return scaled(array, affine, request=request, notes=notes)
+
+
+def _read_files(sources: Sequence[Any], request: Request, spacing_mm: Spacing) -> Volume:
+    """Read a list of paths, contents, datasets or slices: those of DICOM, if there are any, or a stack of images."""
+    dicom = [_loader(source, request) for source in sources if _is_dicom(source)]
+    if dicom:
+        volume = _with_white(read_series(dicom, request), request)
+        others = len(sources) - len(dicom)
+        return (
+            replace(volume, notes=(*volume.notes, f"{others} images that are not DICOM were left out."))
+            if others
+            else volume
+        )
+    slices, problems = [], []
+    for source in sources:
+        try:
+            slices.append(read_slice(source, unit=request.unit, white=request.white, limits=request.limits))
+        except ImageError as error:
+            problems.append(str(error))
+    if not slices:
+        raise UnreadableImageError(f"{request.origin} has no image that can be read. {' '.join(problems[:1])}".rstrip())
+    volume = _stack(slices, request, spacing_mm)
+    note = f"{len(problems)} of {len(sources)} images cannot be read. {' '.join(problems[:1])}"
+    return replace(volume, notes=(*volume.notes, note)) if problems else volume
+
+
+def _is_dicom(source: Any) -> bool:
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            return kind_of(read_head(source)) is DICOM
+        except ImageError:  # reported when it is read
+            return False
+    return is_dataset(source) or (isinstance(source, bytes) and kind_of(source) is DICOM)
+
+
+def _loader(source: Any, request: Request) -> Loader:
+    if isinstance(source, (str, os.PathLike)):
+        return partial(read_file, source, request.limits)
+    return lambda: source
+
+
+def _stack(slices: Sequence[Slice], request: Request, spacing_mm: Spacing) -> Volume:
+    """Return a volume of the slices that have the most common shape and unit, in the given order."""
+    kinds = Counter((item.shape, item.unit) for item in slices)
+    (shape, unit), count = kinds.most_common(1)[0]
+    if count < 2:
+        raise UnsupportedFormatError(f"{request.origin} has no two images of the same size and unit.")
+    request.check_volume((count, *shape))
+    chosen = [item for item in slices if (item.shape, item.unit) == (shape, unit)]
+    affine, notes = _assumed_place(spacing_mm)
+    if count < len(slices):
+        notes.append(f"{len(slices) - count} of {len(slices)} images of another size or unit were left out.")
+    modalities = {item.modality for item in chosen}
+    return Volume(
+        np.stack([item.pixels for item in chosen]),
+        affine,
+        unit=unit,
+        assumed_white=chosen[0].assumed_white,
+        modality=modalities.pop() if len(modalities) == 1 else None,
+        origin=request.origin,
+        notes=tuple(dict.fromkeys([*notes, *(note for item in chosen for note in item.notes)])),
+    )
+
+
+def _assumed_place(spacing_mm: Spacing) -> tuple[NDArray[np.float64], list[str]]:
+    """Return the affine of axial slices from inferior to superior, and notes on what was assumed."""
+    notes = ["The orientation is unknown: the slices are taken as axial, from inferior to superior."]
+    if spacing_mm is None:
+        notes.append("The spacing is unknown and was taken as 1 mm; pass spacing_mm.")
+    slices, rows, columns = spacing_mm or (1.0, 1.0, 1.0)
+    affine = np.zeros((4, 4))
+    affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = slices, rows, columns, 1
+    return affine, notes
+
+
+def _with_white(volume: Volume, request: Request) -> Volume:
+    if request.white is None:
+        return volume
+    if volume.assumed_white is None:
+        raise ValueError("white applies to volumes without a known scale; omit it.")
+    return replace(volume, window=(volume.window[0], request.white), assumed_white=None)
