@@ -205,7 +205,8 @@ def _add_publishing(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="folder, archive, manifest or Hub dataset id")
     for item in fields(CollectionOptions):
-        parser.add_argument(f"--{item.name}", metavar=item.metadata["metavar"], help=item.metadata["help"])
+        text = item.metadata["help"].rstrip(".")  # a sentence, as transformers shows it
+        parser.add_argument(f"--{item.name}", metavar=item.metadata["metavar"], help=text[0].lower() + text[1:])
     parser.add_argument(
         "--cache_dir", metavar="DIR", help="keep the rendered images in this folder for the next run (default: nowhere)"
     )

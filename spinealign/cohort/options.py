@@ -28,27 +28,27 @@ class CollectionOptions:
     """
 
     source_pattern: str | None = _option(
-        "pattern of file names or relative paths with a group (?P<source>...) for the source", "REGEX"
+        "Pattern of file names or relative paths with a group (?P<source>...) for the source.", "REGEX"
     )
     patient_pattern: str | None = _option(
-        "pattern of relative paths whose group (?P<patient>...), first group or match is the patient; with an empty "
-        "one, folders below a class are not taken as patients",
+        "Pattern of relative paths whose group (?P<patient>...), first group or match is the patient; with an empty "
+        "one, folders below a class are not taken as patients.",
         "REGEX",
     )
-    path_column: str | None = _option("column of a manifest with the paths", "NAME")
-    label_column: str | None = _option("column of a manifest with the classes", "NAME")
+    path_column: str | None = _option("Column of a manifest with the paths.", "NAME")
+    label_column: str | None = _option("Column of a manifest with the classes.", "NAME")
     labels: list[str] | None = field(
         default=None,
         metadata={
-            "help": "columns that are labels, such as narrowing,bulging; each may name its kind (binary, multi_class, "
-            "ordinal) and classes: grade:ordinal, stenosis:ordinal=mild/moderate/severe, narrowing=stenosed",
+            "help": "Columns that are labels, such as narrowing,bulging; each may name its kind (binary, multi_class, "
+            "ordinal) and classes: grade:ordinal, stenosis:ordinal=mild/moderate/severe, narrowing=stenosed.",
             "metavar": "NAMES",
         },
     )
     root: str | None = _option(
-        "folder that the paths of a manifest are relative to (default: that of the manifest)", "DIR"
+        "Folder that the paths of a manifest are relative to, if not that of the manifest.", "DIR"
     )
-    test_fold: str | None = _option("fold of a manifest that is the test split (default: the lowest)", "FOLD")
+    test_fold: str | None = _option("Fold of a manifest that is the test split, if not the lowest.", "FOLD")
 
     def __post_init__(self) -> None:
         words = [self.labels] if isinstance(self.labels, str) else self.labels
