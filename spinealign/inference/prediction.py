@@ -60,7 +60,7 @@ class Prediction:
     accepted: bool = True
     rejection_reasons: tuple[str, ...] = ()
     source: str = ""
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
     heat_maps: tuple[HeatMap, ...] = field(default=(), compare=False, repr=False)
 
     @property
