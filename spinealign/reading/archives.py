@@ -132,10 +132,10 @@ class _TarArchive:
         self._places: dict[str, int] = {}
         self.sizes: dict[str, int] = {}
         self.passed = Tally()
+        if _count_headers(self._stream, limits.max_files) > limits.max_files:
+            raise UnreadableImageError(_too_many(path, limits))
         with tarfile.open(fileobj=self._stream, mode="r:") as tar:
-            for count, info in enumerate(tar):
-                if count >= limits.max_files:
-                    raise UnreadableImageError(_too_many(path, limits))
+            for info in tar:
                 name = _plain_name(info.name)
                 if info.isdir() or not name:
                     continue
@@ -172,6 +172,21 @@ def _check_directory(path: str, limits: ReadingLimits) -> None:
         stream.seek(max(start + end - size, 0))
         if size > limits.max_files * _ENTRY_BYTES or stream.read(size).count(_ZIP_ENTRY) > limits.max_files:
             raise UnreadableImageError(_too_many(path, limits))
+
+
+def _count_headers(stream: IO[bytes], limit: int) -> int:
+    """Count the headers of a tar archive up to one more than the limit, much faster than `tarfile` parses them."""
+    count = place = 0
+    while count <= limit:
+        stream.seek(place)
+        size = stream.read(tarfile.BLOCKSIZE)[124:136]  # octal, or binary after a byte of 128
+        if not size.strip(b"\0"):
+            break
+        count += 1
+        data = int.from_bytes(size[1:], "big") if size[0] & 128 else int(size.strip(b"\0 ") or b"0", 8)
+        place += tarfile.BLOCKSIZE * (1 - -data // tarfile.BLOCKSIZE)
+    stream.seek(0)
+    return count
 
 
 def _too_many(path: str, limits: ReadingLimits) -> str:
