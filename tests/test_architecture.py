@@ -40,7 +40,10 @@ RESULTS = {
     "checkpoint.checkpoint", "checkpoint.files", "checkpoint.record", "checkpoint.settings", "cohort.audit.findings",
     "cohort.cohort", "inference.occlusion", "inference.prediction",
 }  # fmt: skip
-HEAVY = ("torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage")
+HEAVY = (
+    "torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage",
+    "pydicom", "nibabel",
+)  # fmt: skip
 PACKAGE = Path(spinealign.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

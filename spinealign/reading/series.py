@@ -79,17 +79,20 @@ def read_series(contents: Sequence[Loader], request: Request) -> Volume:
     """Read the longest consistent stack of DICOM files, sorted by position along the normal of its slices.
 
     Raises:
-        UnreadableImageError: If no file can be read, or the volume exceeds a limit.
+        ImageError: If no file can be read, with the reason for the first, or if the volume exceeds a limit.
         UnsupportedFormatError: If there are no two parallel gray slices.
     """
     places: list[Place] = []
-    problems: list[str] = []
+    errors: list[ImageError] = []
     for index, content in enumerate(contents):
         try:
             with _opened(content, request) as dataset:
                 places += _places(dataset, index, request)
         except ImageError as error:
-            problems.append(str(error))
+            errors.append(error)
+    if errors and not places:
+        raise errors[0]
+    problems = [str(error) for error in errors]
     frames: dict[Place, Frame] = {}
     while True:
         chosen, left_out = longest_stack(places)

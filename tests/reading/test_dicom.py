@@ -265,6 +265,14 @@ def test_dataset_is_read_like_its_file():
     assert "PixelData" in dataset
 
 
+def test_endless_nesting_is_refused():
+    content = ct_slice(STORED)
+    start = 144 + int.from_bytes(content[140:144], "little")
+    sequence = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff"
+    with pytest.raises(UnreadableImageError, match="damaged"):
+        read_slice(content[:start] + sequence * 50_000)
+
+
 def test_deflated_bomb_is_refused():
     content = ct_slice(STORED)
     start = 144 + int.from_bytes(content[140:144], "little")
