@@ -17,6 +17,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from spinealign.errors import require
+from spinealign.reading.files import in_archive
 from spinealign.writing import locked
 
 _PREFIX = "spinealign-images-"
@@ -71,11 +72,13 @@ def _state(image: str | bytes) -> tuple[str | int | bool, ...]:
     if isinstance(image, bytes):
         return (hashlib.blake2b(image).hexdigest(),)
     path = os.path.abspath(image)
+    archive = None if os.path.exists(path) else in_archive(path)
+    file = archive[0] if archive else path
     try:
-        status = os.stat(path)
+        status = os.stat(file)
     except OSError:
         return (path,)
-    return (path, status.st_size, status.st_mtime_ns, os.access(path, os.R_OK))
+    return (path, status.st_size, status.st_mtime_ns, os.access(file, os.R_OK))
 
 
 class Use:

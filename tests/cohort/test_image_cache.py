@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from PIL import Image
 from spinealign import audit, evaluate
 from spinealign.cli import main
 from spinealign.cohort import loading
-from spinealign.cohort.image_cache import clear_cache, image_folder, list_cache
+from spinealign.cohort.image_cache import clear_cache, fingerprint, image_folder, list_cache
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import read_cohort
 from spinealign.config import PreprocessingConfig
@@ -216,3 +217,13 @@ def test_a_forked_process_does_not_delete_the_images(folder, temporary):
     process.start()
     process.join()
     assert len(loaded.gray[:]) == 8
+
+
+def test_a_changed_archive_has_another_fingerprint(tmp_path):
+    keys = set()
+    for content in (b"1", b"22", b"22"):
+        if content != b"22" or len(keys) == 1:
+            with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+                archive.writestr("a.png", content)
+        keys.add(fingerprint("settings", [f"{tmp_path}/set.zip/a.png"]))
+    assert len(keys) == 2
