@@ -75,6 +75,11 @@ def _f1(p: WeightedPredictions) -> _Floats:
     return 2 * p.hits / (p.true + p.predicted)
 
 
+def _if_both(p: WeightedPredictions, values: _Floats) -> _Floats:
+    """Return a score that depends on the share of positives, NaN with images of one class only."""
+    return np.where((p.true > 0).all(axis=1), values, np.nan)
+
+
 def _auroc(p: WeightedPredictions) -> _Floats:
     """Return the area under the ROC curve; ties count half."""
     positives, negatives = p.ranking
@@ -146,14 +151,14 @@ _ENTRIES = (
         kinds=BINARY, trials=lambda p: ~p.positive, in_percent=True, in_summary=BINARY,
     ),
     Metric(
-        "ppv", "PPV", lambda p: p.hits[:, 1] / p.predicted[:, 1],
+        "ppv", "PPV", lambda p: _if_both(p, p.hits[:, 1] / p.predicted[:, 1]),
         kinds=BINARY, trials=lambda p: p.called == 1, in_percent=True, hub_name="precision",
     ),
     Metric(
-        "npv", "NPV", lambda p: p.hits[:, 0] / p.predicted[:, 0],
+        "npv", "NPV", lambda p: _if_both(p, p.hits[:, 0] / p.predicted[:, 0]),
         kinds=BINARY, trials=lambda p: p.called == 0, in_percent=True,
     ),
-    Metric("f1", "F1", lambda p: _f1(p)[:, 1], kinds=BINARY),
+    Metric("f1", "F1", lambda p: _if_both(p, _f1(p)[:, 1]), kinds=BINARY),
     Metric(
         "quadratic_kappa", "quadratic kappa", _quadratic_kappa,
         kinds=("ordinal",), limits=(-1.0, 1.0), hub_name="cohen_kappa", in_summary=("ordinal",),

@@ -126,7 +126,7 @@ def test_a_set_with_one_class_is_scored_as_far_as_possible(name, defined, toy_mo
     lines = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
     other = "specificity" if defined == "sensitivity" else "sensitivity"
     assert "not defined" not in lines[defined]
-    for undefined in (other, "AUROC", "balanced accuracy"):
+    for undefined in (other, "PPV", "F1", "AUROC", "balanced accuracy"):
         assert "not defined" in lines[undefined]
 
 

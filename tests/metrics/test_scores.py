@@ -14,9 +14,9 @@ def binary_scores(positive, probability):
 @pytest.mark.parametrize(
     ("truth", "probability", "undefined"),
     [
-        ([0, 0, 0], [0.1, 0.2, 0.9], "sensitivity balanced_accuracy mcc auroc auprc"),
-        ([0, 0], [0.1, 0.2], "sensitivity ppv f1 balanced_accuracy mcc auroc auprc"),
-        ([1, 1], [0.6, 0.8], "specificity npv balanced_accuracy mcc auroc auprc"),
+        ([0, 0, 0], [0.1, 0.2, 0.9], "sensitivity ppv npv f1 balanced_accuracy mcc auroc auprc"),
+        ([0, 0], [0.1, 0.2], "sensitivity ppv npv f1 balanced_accuracy mcc auroc auprc"),
+        ([1, 1], [0.6, 0.8], "specificity ppv npv f1 balanced_accuracy mcc auroc auprc"),
         ([0, 1], [0.1, 0.2], "ppv mcc"),
         ([0, 1], [0.5, 0.5], "npv mcc"),
         ([0, 1], [0.1, 0.9], ""),
