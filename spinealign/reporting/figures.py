@@ -106,8 +106,8 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
         interval = f"{last['eval_accuracy_low']:.0%} to {last['eval_accuracy_high']:.0%}"
         title = f"{last['eval_sources']} distinct sources; 95 % interval of the last accuracy: {interval}"
         scores.set_title(title, fontsize=9)
+        scores.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     scores.set(xlabel="epoch", ylabel="score on the validation split", ylim=(0, 1.02))
-    scores.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     for axes in (losses, scores):
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -118,3 +118,8 @@ def test_learning_curves_of_grades_show_their_scores(tmp_path):
         plot_learning_curves(history, tmp_path / "curves.png")
         pictures.append(np.asarray(Image.open(tmp_path / "curves.png")))
     assert not np.array_equal(*pictures)
+
+
+def test_learning_curves_need_no_evaluation(tmp_path):
+    plot_learning_curves([{"epoch": 1.0, "loss": 0.5}], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").is_file()
