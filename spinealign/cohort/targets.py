@@ -105,10 +105,13 @@ def codes(cohort: Cohort, label: Label) -> NDArray[np.int64]:
     values = [sample.value(label.name) for sample in cohort]
     other = sorted({value for value in values if value is not None and value.casefold() not in known})
     if other:
-        remedy = "Name the positive class of the collection (positive)." if label.kind == "binary" else "Rename them."
+        named = "" if label.name == SINGLE else f" of label {label.name}"
+        remedy = "Rename them, or leave their images out."
+        if label.kind == "binary" and len({*values} - {None}) <= 2:
+            remedy = "Name the positive class of the collection (--positive, or positive in Python)."
         raise CohortError(
-            f"{cohort.name}: label {label.name} has the classes {', '.join(other)}, and the model knows "
-            f"{', '.join(label.classes)}. {remedy}"
+            f"{cohort.name} has the classes {', '.join(other)}{named}, and the model knows {', '.join(label.classes)}. "
+            f"{remedy}"
         )
     return label.encode(None if value is None else known[value.casefold()] for value in values)
 
