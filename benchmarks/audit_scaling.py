@@ -18,6 +18,7 @@ from typing import TypeVar
 from spinealign.cohort.audit.auditing import audit
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.duplicates.similarity import group_similar_images
+from spinealign.cohort.image_store import subset
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import read_cohort
 from spinealign.config import MANIFEST_FILE
@@ -55,7 +56,7 @@ def time_phantoms(folder: Path, counts: list[int]) -> None:
     gray = read_cohort(Cohort(cohort.name, cohort.samples[: counts[-1]])).looks
     rows = []
     for count in counts:
-        groups, clock, processor = timed(lambda count=count: group_similar_images(gray[:count]))
+        groups, clock, processor = timed(lambda count=count: group_similar_images(subset(gray, range(count))))
         joined = count - len(set(groups.tolist()))
         rows.append((f"{count:,}", f"{clock:.1f}", f"{processor:.1f}", f"{1000 * processor / count:.2f}", joined))
     head = ("phantoms", "seconds", "CPU seconds", "CPU milliseconds per phantom", "false duplicates")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,26 @@ _PCA_ROWS = 2000  # rows from which the principal directions are estimated
 _TREES, _LEAF_SIZE, _NEIGHBORS = 8, 48, 5  # trees, vectors in a leaf, nearest vectors of each vector in a leaf
 
 
-def embed(descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Project descriptors, shape (N, F), to at most 32 principal directions, partly whitened, and to unit length."""
-    centered = descriptors - descriptors.mean(axis=0)
-    rows = np.random.default_rng(0).permutation(len(centered))[:_PCA_ROWS]
-    variances, directions = np.linalg.eigh(centered[rows].T @ centered[rows])
+class Descriptors(Protocol):
+    """N descriptors of F numbers: an array of shape (N, F), or what gives such arrays for some of the rows."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: NDArray[np.intp], /) -> NDArray[np.float32]: ...
+
+
+def embed(descriptors: Descriptors) -> NDArray[np.float32]:
+    """Project N descriptors to at most 32 principal directions, partly whitened, and to unit length."""
+    blocks = np.array_split(np.arange(len(descriptors)), 1 + len(descriptors) // _PCA_ROWS)
+    sums = [descriptors[block].sum(axis=0, dtype=float) for block in blocks]
+    mean = (np.sum(sums, axis=0) / len(descriptors)).astype(np.float32)
+    rows = np.random.default_rng(0).permutation(len(descriptors))[:_PCA_ROWS]
+    centered = descriptors[rows] - mean
+    variances, directions = np.linalg.eigh(centered.T @ centered)
     chosen = directions[:, ::-1][:, :_DIMENSIONS]
     # Full whitening would amplify the noise of the last directions; without any, the first would dominate.
     scale = np.maximum(variances[::-1][:_DIMENSIONS], 1e-6 * variances[-1] + 1e-12) ** 0.25
-    projected = centered @ chosen / scale
+    projected = np.concatenate([(descriptors[block] - mean) @ chosen / scale for block in blocks])
     return projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), np.float32(1e-12))
 
 

@@ -12,6 +12,9 @@ copies. The others are compared in three steps, each slower and applied to fewer
 
 from __future__ import annotations
 
+import tempfile
+from typing import IO
+
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -46,14 +49,15 @@ def group_similar_images(gray: Images, *, progress: bool = True) -> NDArray[np.i
     seen: dict[bytes, int] = {}
     first = np.array([seen.setdefault(key, index) for index, key in enumerate(pixel_keys(gray))], np.int64)
     distinct = np.flatnonzero(first == np.arange(len(gray)))
-    group = _group_distinct(subset(gray, distinct), progress=progress)
+    chosen = subset(gray, distinct)
+    with tempfile.TemporaryFile() as coarse, tempfile.TemporaryFile() as fine:
+        group = _group_distinct(_Spectra(COARSE, chosen, coarse), _Spectra(FINE, chosen, fine), progress=progress)
     return distinct[group][np.searchsorted(distinct, first)]
 
 
-def _group_distinct(images: Images, *, progress: bool) -> NDArray[np.int64]:
-    coarse, fine = _Spectra(COARSE, images), _Spectra(FINE, images)
-    magnitudes = np.abs(coarse.of(np.arange(len(images)))[:, :, :_HARMONICS])
-    vectors = embed(magnitudes.reshape(len(images), -1))
+def _group_distinct(coarse: _Spectra, fine: _Spectra, *, progress: bool) -> NDArray[np.int64]:
+    images = coarse.images
+    vectors = embed(_Magnitudes(coarse))
     sharpness = _sharpness(images)
     group = np.arange(len(images))
     representatives = group
@@ -75,30 +79,49 @@ def _group_distinct(images: Images, *, progress: bool) -> NDArray[np.int64]:
 
 
 class _Spectra:
-    """Spectra of images, computed on first use and kept in half precision."""
+    """Spectra of images, computed on first use and kept in a file in half precision."""
 
-    def __init__(self, form: PolarForm, images: Images) -> None:
+    def __init__(self, form: PolarForm, images: Images, file: IO[bytes]) -> None:
         self.form = form
-        self._images = images
+        self.images = images
         self._known = np.zeros(len(images), bool)
-        # Memory that is never written takes no space.
-        self._kept = np.empty((len(images), form.rings, form.harmonics, 2), np.float16)
+        self._file = file
 
     def of(self, indices: NDArray[np.intp]) -> NDArray[np.complex64]:
         """Return the spectra of the images at these indices."""
         missing = np.unique(indices[~self._known[indices]])
         for start in range(0, len(missing), _BLOCK):
             block = missing[start : start + _BLOCK]
-            spectra = self.form.spectra(self._images[block])
-            self._kept[block] = spectra.view(np.float32).reshape(len(block), *self._kept.shape[1:])
+            halves = self.form.spectra(self.images[block]).view(np.float32).astype(np.float16)
+            for index, row in zip(block.tolist(), halves):
+                self._file.seek(index * row.nbytes)
+                self._file.write(row.tobytes())
         self._known[missing] = True
-        return self._kept[indices].astype(np.float32).view(np.complex64)[..., 0]
+        shape = (self.form.rings, 2 * self.form.harmonics)
+        kept = np.empty((len(indices), *shape), np.float32)
+        for index, row in zip(indices.tolist(), kept):
+            self._file.seek(index * row.size * 2)
+            row[:] = np.frombuffer(self._file.read(row.size * 2), np.float16).reshape(shape)
+        return kept.view(np.complex64)
 
     def correlate(self, pairs: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the correlation of each pair of indices, shape (P,)."""
         blocks = [pairs[start : start + _BLOCK].T for start in range(0, len(pairs), _BLOCK)]
         found = [self.form.correlations(self.of(one), self.of(other)) for one, other in blocks]
         return np.concatenate([np.empty(0, np.float32), *found])
+
+
+class _Magnitudes:
+    """Low harmonics of spectra without their phases, which depend on the rotation; shape (N, rings * harmonics)."""
+
+    def __init__(self, spectra: _Spectra) -> None:
+        self._spectra = spectra
+
+    def __len__(self) -> int:
+        return len(self._spectra.images)
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        return np.abs(self._spectra.of(rows)[:, :, :_HARMONICS]).reshape(len(rows), -1)
 
 
 def _sharpness(images: Images) -> NDArray[np.float32]:
