@@ -2,10 +2,10 @@
 
     python benchmarks/collection_memory.py --counts 2000 20000 --phantoms build/audit-phantoms
 
-The job indexes phantoms of 224 pixels, reads, audits and splits them, trains a linear model on thumbnails for one epoch
-with augmentation, evaluates it, and evaluates the checkpoint again with `spinealign evaluate`. The memory is the peak of
-what the process has to itself (RssAnon of Linux), without the pages of files, which the system takes back if it needs
-memory; they are printed beside it. The base is the peak for 200 images.
+The job indexes phantoms of 224 pixels, reads, audits and splits them, trains a linear model on thumbnails for an
+epoch with augmentation and evaluates it; then the checkpoint is evaluated again with `spinealign evaluate`. The
+memory is the peak of what the process has to itself (RssAnon of Linux), without the pages of files, which the system
+takes back if it needs memory; these are printed beside it. The base is the peak for 200 images.
 
 Phantoms are drawn once (about 26 per second on two cores), unless the folders have enough.
 """
