@@ -86,6 +86,16 @@ def test_a_change_renders_again(folder, tmp_path, decoded, change, monkeypatch):
     assert len(decoded) >= 2 * count - 1
 
 
+def test_a_changed_archive_is_rendered_again(folder, tmp_path, decoded):
+    archive = shutil.make_archive(str(tmp_path / "set"), "zip", folder)
+    read(archive, tmp_path / "cache")
+    read(archive, tmp_path / "cache")
+    assert len(decoded) == 8
+    os.utime(archive, ns=(1, 1))
+    read(archive, tmp_path / "cache")
+    assert len(decoded) == 16
+
+
 def test_another_normalization_or_label_uses_the_same_images(folder, tmp_path, decoded):
     read(folder, tmp_path / "cache")
     count = len(decoded)
