@@ -111,7 +111,15 @@ def noise():
 @pytest.fixture
 def findings():
     """Audit with a finding of every kind."""
-    from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling
+    from spinealign.cohort.audit.findings import (
+        Audit,
+        ClassSeries,
+        PartCount,
+        Probe,
+        PropertyFinding,
+        Straddling,
+        Suspect,
+    )
     from spinealign.cohort.cohort import Cohort, Sample
     from spinealign.cohort.loading import LoadedCohort
     from spinealign.config import PreprocessingConfig
@@ -129,7 +137,6 @@ def findings():
     return Audit(
         name="set & co",
         images=4,
-        positive="fracture",
         parts=(PartCount("train", "fracture", 1, 1, 1.0), PartCount("val", "normal", 1, 1, 1.0)),
         sources=3,
         effective_sources=2.7,
@@ -146,12 +153,16 @@ def findings():
             PropertyFinding("width", "pixels", {"fracture": 224.0, "normal": 224.0}, 0.5, None, alarm=False),
         ),
         probes=(
-            Probe("val", 0.9775, 0.9775, 0.5, images=2, sources=2, interval=(0.81, 0.99), alarm=True),
+            Probe(
+                "val", 0.9775, 0.9775, 0.5, 2, 2, (0.81, 0.99), (0.8, 0.98), alarm=True, classes=("fracture", "normal")
+            ),
             Probe("5 folds over sources", note="a class has fewer than two distinct sources"),
         ),
         unreadable=("bad.png: it is damaged",),
         notes=(),
         pictures=LoadedCohort(Cohort("set & co", samples), gray, PreprocessingConfig()),
+        wrong_labels=(Suspect("val/normal/<C (3)>-0.png", "label", "normal", "fracture", 0.93),),
+        off_topic=(Suspect("val/fracture/<A (1)>-1.png", distance=4.2),),
         verdict=("The first sentence.", "Another one about <b>B</b>."),
     )
 

@@ -89,19 +89,30 @@ def info(options: Namespace) -> int:
 def audit(options: Namespace) -> int:
     """Audit a labeled collection before training.
 
-    It finds copies of one slice under any name, sources in two splits, and shortcuts that predict the label.
+    It finds copies of one slice under any name, sources in two splits, shortcuts that predict the label, and images
+    whose label may be wrong or that may be off topic.
     """
     from spinealign.cohort.audit.auditing import audit as audit_collection
     from spinealign.reporting.audit_text import format_audit
 
     if options.html is not None and not options.html.parent.is_dir():
         raise ValueError(f"There is no folder {options.html.parent} for the page; create it first.")
-    found = audit_collection(options.data, seed=options.seed, cache_dir=options.cache_dir, **chosen_options(options))
+    if options.fix_split is not None and options.fix_split.exists() and any(options.fix_split.iterdir()):
+        raise FileExistsError(f"{options.fix_split} is not empty; choose another folder or delete it.")
+    found = audit_collection(
+        options.data,
+        crop_search=options.crop_search,
+        seed=options.seed,
+        cache_dir=options.cache_dir,
+        **chosen_options(options),
+    )
     for line in found.notes:
         print(line, file=sys.stderr)
     print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if options.json else format_audit(found))
     if options.html is not None:
         print(f"\nWrote {found.save_html(options.html)}", file=sys.stderr)
+    if options.fix_split is not None:
+        print(f"\nWrote {found.fix_split(options.fix_split, seed=options.seed)}", file=sys.stderr)
     return LEAKS_FOUND if options.strict and found.has_leaks else 0
 
 

@@ -133,7 +133,20 @@ def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     audit.add_argument("--json", action="store_true", help="print JSON")
     audit.add_argument("--strict", action="store_true", help="exit with 3 if something is in two splits")
-    audit.add_argument("--seed", type=int, default=0, help="seed of the cross-validation (default: %(default)s)")
+    audit.add_argument(
+        "--crop_search",
+        action="store_true",
+        help="find also copies that were cropped, shifted or placed on a larger canvas; takes longer",
+    )
+    audit.add_argument(
+        "--fix_split",
+        type=Path,
+        metavar="DIR",
+        help="write a manifest into a new folder, in which no source, patient or series is in two splits",
+    )
+    audit.add_argument(
+        "--seed", type=int, default=0, help="seed of the cross-validation and of --fix_split (default: %(default)s)"
+    )
 
     evaluate = add(commands.evaluate, "score a model on a labeled collection")
     _add_data(evaluate)

@@ -33,6 +33,7 @@ _COLUMNS = {
     "source": ("source", "sourceid", "sourceslice"),
     "series": ("series", "seriesid", "seriesuid", "seriesinstanceuid"),
     "size_mm": ("sizemm",),
+    "level": ("level", "vertebra"),
 }  # of a manifest, without case, spaces and punctuation
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -44,8 +45,9 @@ def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> 
         data: A folder, or a zip or tar archive, of the layout `{train,val,test}/{class}/*` or `{class}/*` or with a
             `manifest.csv`; a manifest; the folder of the RSNA 2022 competition (see `Cohort.from_rsna2022`); or the id
             of a Hub dataset. A manifest is a table, as `read_manifest` reads it, with the columns `path`, `label` and,
-            if known, `split`, `source`, `series`, `patient` and `size_mm`. With the option `labels`, the named columns
-            are read in place of `label`; empty cells are missing values, and rows without any value are passed over.
+            if known, `split`, `source`, `series`, `patient`, `size_mm` and `level`. With the option `labels`, the named
+            columns are read in place of `label`; empty cells are missing values, and rows without any value are passed
+            over.
         options: How the collection is read.
 
     Returns:

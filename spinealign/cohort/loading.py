@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from spinealign._version import __version__
 from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.duplicates.crops import join_crops
 from spinealign.cohort.duplicates.neighbors import connect
 from spinealign.cohort.duplicates.similarity import group_similar_images
 from spinealign.cohort.file_properties import PROPERTIES, measure_file
@@ -65,7 +66,7 @@ class LoadedCohort:
     standard: Images | None = field(default=None, repr=False)
     properties: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     unreadable: tuple[tuple[Sample, str], ...] = field(default=(), repr=False)
-    _groups: list[NDArray[np.int64]] = field(default_factory=list, init=False, repr=False)
+    _groups: dict[bool, NDArray[np.int64]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def positive(self) -> NDArray[np.bool_]:
@@ -85,11 +86,16 @@ class LoadedCohort:
         """Images for the duplicate search and the audit, independent of the network's preprocessing."""
         return self.gray if self.standard is None else self.standard
 
-    def visual_groups(self, *, progress: bool = True) -> NDArray[np.int64]:
-        """Return a group number for each image, equal for images of one slice, shape (N,); computed once."""
-        if not self._groups:
-            self._groups.append(group_similar_images(self.looks, progress=progress))
-        return self._groups[0]
+    def visual_groups(self, *, crop_search: bool = False, progress: bool = True) -> NDArray[np.int64]:
+        """Return a group number for each image, equal for images of one slice, shape (N,); computed once.
+
+        With `crop_search`, cropped, shifted and rescaled images have the group of their slice, too.
+        """
+        if False not in self._groups:
+            self._groups[False] = group_similar_images(self.looks, progress=progress)
+        if crop_search not in self._groups:
+            self._groups[True] = join_crops(self.looks, self._groups[False], progress=progress)
+        return self._groups[crop_search]
 
     def part(self, split: str) -> LoadedCohort:
         """Return the samples of one split."""

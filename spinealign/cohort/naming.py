@@ -72,6 +72,7 @@ def make_sample(
         name,
         known.get("size_mm"),
         known.get("patient") or None,
+        level=known.get("level") or None,
     )
 
 

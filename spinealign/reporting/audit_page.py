@@ -10,7 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from spinealign.cohort.audit.findings import Audit
-from spinealign.reporting.audit_tables import counts_note, counts_table, probe_table, property_table, straddling_table
+from spinealign.reporting.audit_tables import (
+    counts_note,
+    counts_table,
+    off_topic_table,
+    probe_table,
+    property_tables,
+    straddling_table,
+    wrong_label_table,
+)
 from spinealign.reporting.html import picture_url
 from spinealign.reporting.tables import Table
 from spinealign.reporting.templates import render
@@ -39,7 +47,7 @@ def render_audit_page(audit: Audit) -> str:
     for place, sample in enumerate(audit.pictures.cohort):
         places[sample.source].append(place)
     series = [(item.label, ", ".join(item.series), "no" if item.own else "yes") for item in audit.class_series]
-    straddling = straddling_table(audit)
+    place_of = {sample.name: place for place, sample in enumerate(audit.pictures.cohort)}
     shared = [item for item in audit.straddling if item.kind == "source"][:_STRADDLING]
     largest = sorted(places.items(), key=lambda group: -len(group[1]))[:_GROUPS]
     return render(
@@ -47,12 +55,16 @@ def render_audit_page(audit: Audit) -> str:
         audit=audit,
         counts=counts_table(audit),
         counts_note=counts_note(audit),
-        straddling=replace(straddling, rows=straddling.rows[:_LINES]),
+        straddling=_shortened(straddling_table(audit)),
         straddling_pictures=[(item.name, _sheets(audit, places[item.name], item.images)) for item in shared],
         series=Table(("class", "series", "also in other classes"), series),
         classes=list(_classes(audit)),
         probes=probe_table(audit),
-        properties=property_table(audit),
+        properties=property_tables(audit),
+        wrong_labels=_shortened(wrong_label_table(audit)),
+        wrong_pictures=_sheet(audit, [place_of[item.name] for item in audit.wrong_labels[:_SAMPLES]]),
+        off_topic=_shortened(off_topic_table(audit)),
+        off_topic_pictures=_sheet(audit, [place_of[item.name] for item in audit.off_topic[:_SAMPLES]]),
         copies=[
             (source, len(members), _sheet(audit, _spread(members, _COPIES)))
             for source, members in largest
@@ -62,12 +74,17 @@ def render_audit_page(audit: Audit) -> str:
     )
 
 
+def _shortened(table: Table) -> Table:
+    return replace(table, rows=table.rows[:_LINES])
+
+
 def _classes(audit: Audit) -> Iterator[tuple[str, _Sheet]]:
     """Yield each class with its average image, and images of different sources."""
     cohort = audit.pictures.cohort
-    for label in cohort.labels:
-        first = {sample.source: place for place, sample in reversed(list(enumerate(cohort))) if sample.label == label}
-        places = sorted(first.values())
+    several = len(cohort.label_names) > 1
+    for name, value in [(each, value) for each in cohort.label_names for value in cohort.counts(each)]:
+        first = {item.source: place for place, item in reversed(list(enumerate(cohort))) if item.value(name) == value}
+        places, label = sorted(first.values()), f"{name}: {value}" if several else value
         total = np.zeros(audit.pictures.gray.shape[1:])
         for gray in audit.pictures.select(places).gray:
             total += gray

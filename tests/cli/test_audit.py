@@ -33,6 +33,17 @@ def test_strict_refuses_sources_in_two_splits(leaking, capsys):
     assert "train/normal/b.png = val/normal/turned.png" in capsys.readouterr().out
 
 
+def test_a_fixed_split_has_no_leak(leaking, tmp_path, capsys):
+    assert run(leaking, "--fix_split", tmp_path / "fixed", "--json") == 0
+    assert "Wrote" in capsys.readouterr().err
+    assert run(tmp_path / "fixed", "--strict") == 0
+
+
+def test_a_full_folder_for_the_split_is_refused_first(leaking, capsys):
+    assert run(leaking / "nowhere", "--fix_split", leaking) == 1
+    assert "is not empty; choose another folder" in capsys.readouterr().err
+
+
 def test_strict_accepts_phantoms(phantom_folder):
     assert run(phantom_folder, "--strict") == 0
 

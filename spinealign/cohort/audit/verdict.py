@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from spinealign.cohort.audit.findings import Audit
+from spinealign.cohort.audit.findings import Audit, Probe
 from spinealign.cohort.cohort import SPLITS
-from spinealign.metrics.shortcut import reached_by_ridge
+from spinealign.labels import SINGLE
+from spinealign.metrics.registry import percent
+from spinealign.metrics.shortcut import SKEWED
 
 
 def verdict_of(audit: Audit) -> tuple[str, ...]:
     """Return the conclusions, the most serious first; `audit.verdict` is ignored."""
-    sentences = [*_probe_sentences(audit), *_leak_sentences(audit), *_confounding_sentences(audit)]
+    sentences = [
+        *_probe_sentences(audit),
+        *_leak_sentences(audit),
+        *_confounding_sentences(audit),
+        *_suspect_sentences(audit),
+    ]
     if audit.sources < audit.images:
         unequal = audit.effective_sources < audit.sources - 1
         effective = f" (effective number {audit.effective_sources:.1f})" if unequal else ""
@@ -35,17 +42,44 @@ def verdict_of(audit: Audit) -> tuple[str, ...]:
 
 def _probe_sentences(audit: Audit) -> Iterator[str]:
     for probe in audit.probes:
-        if probe.alarm and probe.accuracy is not None:
-            reached = reached_by_ridge(probe.accuracy, probe.balanced_accuracy, majority=probe.majority)
-            tested = "over these sources" if "fold" in probe.on else "on this split"
-            finding = "fractures" if audit.positive == "fracture" else f"the class {audit.positive}"
-            yield (
-                f"A linear model on 16x16 thumbnails reaches {reached} on {probe.on}: accuracy {tested} does not show "
-                f"that a model recognizes {finding}."
-            )
+        if probe.alarm:
+            yield _compared(probe, several=_several(audit))
     for probe in audit.probes:
         if probe.accuracy is None:
-            yield f"The shortcut baseline on {probe.on} could not be tested: {probe.note}."
+            of = f" for the label {probe.of}" if _several(audit) else ""
+            yield f"The shortcut baseline on {probe.on} could not be tested{of}: {probe.note}."
+
+
+def _compared(probe: Probe, *, several: bool) -> str:
+    """Say what the baseline reaches, which share it explains, and what a model must beat."""
+    balanced = probe.majority >= SKEWED or len(probe.classes) > 2
+    reached, interval = (
+        (probe.balanced_accuracy, probe.balanced_interval) if balanced else (probe.accuracy, probe.interval)
+    )
+    score = "balanced accuracy" if balanced else "accuracy"
+    chance = 1 / len(probe.classes) if balanced else probe.majority
+    label = f"the label {probe.of} ({', '.join(probe.classes)})" if several else " from ".join(probe.classes)
+    low, high = interval or (0.0, 1.0)
+    return (
+        f"A linear model on 16x16 thumbnails tells {label} with {percent(reached or 0)} {score} on {probe.on} "
+        f"(95 % interval {low:.0%} to {high:.0%}; {chance:.0%} without looking): coarse appearance explains "
+        f"{probe.explained or 0:.0%} of the way from chance to perfect. It may be a shortcut, or the label itself if "
+        f"that is visible at this size. A model shows that it sees more only as far as it beats {high:.0%}."
+    )
+
+
+def _suspect_sentences(audit: Audit) -> Iterator[str]:
+    if audit.wrong_labels:
+        yield (
+            f"{_count(len(audit.wrong_labels), 'source slice')} may have a wrong label: a linear model on thumbnails "
+            "of the others proposes another class. Look at them."
+        )
+    if audit.off_topic:
+        yield f"{_count(len(audit.off_topic), 'image')} may be off topic: unlike all others by their thumbnails."
+
+
+def _several(audit: Audit) -> bool:
+    return len({probe.of for probe in audit.probes}) > 1
 
 
 def _leak_sentences(audit: Audit) -> Iterator[str]:
@@ -70,10 +104,15 @@ def _confounding_sentences(audit: Audit) -> Iterator[str]:
         series = "one series" if len(item.series) == 1 else f"{len(item.series)} series"
         known = "" if item.known == 1 else f" with a known series ({item.known:.0%})"
         own = ", which no other class has: any feature of the scan identifies the class" if item.own else ""
-        yield f"Every image of the class {item.label}{known} is from {series}{own}."
+        of = f" of {item.of}" if item.of != SINGLE else ""
+        yield f"Every image of the class {item.label}{of}{known} is from {series}{own}."
     alarming = sorted((item for item in audit.properties if item.alarm), key=lambda item: -item.auc)
     if alarming:
-        named = ", ".join(f"{item.name} (AUC {item.auc:.2f}, higher in {item.higher_in})" for item in alarming)
+        several = len({item.of for item in audit.properties}) > 1
+        named = ", ".join(
+            f"{item.name} (AUC {item.auc:.2f}, higher in {f'{item.of}=' if several else ''}{item.higher_in})"
+            for item in alarming
+        )
         yield f"The label can be predicted from file properties: {named}."
 
 

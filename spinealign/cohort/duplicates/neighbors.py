@@ -36,20 +36,24 @@ def embed(descriptors: Descriptors) -> NDArray[np.float32]:
     return projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), np.float32(1e-12))
 
 
-def near_pairs(vectors: NDArray[np.float32], *, min_cosine: float) -> NDArray[np.intp]:
+def near_pairs(
+    vectors: NDArray[np.float32], *, min_cosine: float, owner: NDArray[np.intp] | None = None
+) -> NDArray[np.intp]:
     """Find pairs of near unit vectors, approximately, in O(N log N) time.
 
     Each of several random projection trees (Dasgupta and Freund, STOC 2008) halves the vectors by random hyperplanes
     down to small leaves; only vectors of one leaf are compared. Of N unit vectors, shape (N, D), the distinct pairs of
-    indices with at least this cosine are returned, the smaller index first, shape (P, 2).
+    indices with at least this cosine are returned, the smaller index first, shape (P, 2). Vectors of one owner, shape
+    (N,), are not paired; without owners, all vectors are.
     """
+    owner = np.arange(len(vectors)) if owner is None else owner
     random = np.random.default_rng(0)
     found = [np.empty((0, 2), np.intp)]
     for _ in range(_TREES):
         for leaf in _leaves(vectors, random):
             cosines = vectors[leaf] @ vectors[leaf].T
-            np.fill_diagonal(cosines, -1)
-            nearest = np.argsort(-cosines, axis=1)[:, :_NEIGHBORS]
+            cosines[owner[leaf, None] == owner[leaf]] = -1
+            nearest = np.argpartition(-cosines, min(_NEIGHBORS, len(leaf)) - 1, axis=1)[:, :_NEIGHBORS]
             rows, ranks = np.nonzero(np.take_along_axis(cosines, nearest, axis=1) >= min_cosine)
             found.append(np.sort(np.stack([leaf[rows], leaf[nearest[rows, ranks]]], axis=1), axis=1))
     return np.unique(np.concatenate(found), axis=0)

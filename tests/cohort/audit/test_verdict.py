@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling
+from spinealign.cohort.audit.findings import Audit, ClassSeries, PartCount, Probe, PropertyFinding, Straddling, Suspect
 from spinealign.cohort.audit.verdict import verdict_of
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
@@ -17,7 +17,6 @@ def clean():
     return Audit(
         name="set",
         images=40,
-        positive="fracture",
         parts=(PartCount("train", "fracture", 20, 20, 20.0), PartCount("val", "normal", 20, 20, 20.0)),
         sources=40,
         effective_sources=40.0,
@@ -54,14 +53,47 @@ def test_unknown_patients_are_said_and_not_called_free_of_leaks(clean):
     assert "no known source, series or patient is in two splits" in sentence
 
 
+SKEWED = Probe(
+    "5 folds over sources", 0.9, 0.7, 0.9, images=80, sources=40, interval=(0.8, 0.95), balanced_interval=(0.62, 0.78),
+    alarm=True, classes=("large", "small"),
+)  # fmt: skip
+
+
 def test_the_probe_alarm_comes_first(clean):
-    probe = Probe("val", accuracy=0.9775, majority=0.5, images=400, sources=20, interval=(0.81, 1.0), alarm=True)
+    probe = Probe(
+        "val", 0.82, 0.8, 0.5, images=400, sources=20, interval=(0.78, 0.86), balanced_interval=(0.76, 0.85),
+        alarm=True, classes=("large", "small"),
+    )  # fmt: skip
     sentences = verdict_of(replace(clean, probes=(probe,), images=80))
     assert sentences[0] == (
-        "A linear model on 16x16 thumbnails reaches 97.75 % on val: accuracy on this split does not show that a model "
-        "recognizes fractures."
+        "A linear model on 16x16 thumbnails tells large from small with 82.00 % accuracy on val (95 % interval 78% to "
+        "86%; 50% without looking): coarse appearance explains 60% of the way from chance to perfect. It may be a "
+        "shortcut, or the label itself if that is visible at this size. A model shows that it sees more only as far as "
+        "it beats 86%."
     )
     assert "copies of 40 source slices" in sentences[1]
+
+
+def test_a_rare_class_is_compared_by_balanced_accuracy(clean):
+    sentence = verdict_of(replace(clean, probes=(SKEWED,)))[0]
+    assert "70.00 % balanced accuracy" in sentence
+    assert "explains 40%" in sentence
+    assert sentence.endswith("beats 78%.")
+
+
+def test_several_labels_are_told_apart(clean):
+    probes = (replace(SKEWED, of="grade", classes=("1", "2", "3")), replace(SKEWED, of="bulging"))
+    first, second, *_ = verdict_of(replace(clean, probes=probes))
+    assert "tells the label grade (1, 2, 3) with" in first
+    assert "tells the label bulging (large, small) with" in second
+
+
+def test_suspects_are_counted(clean):
+    suspects = (Suspect("a.png", "label", "large", "small", 0.9), Suspect("b.png", "label", "small", "large", 0.8))
+    said = verdict_of(replace(clean, wrong_labels=suspects, off_topic=(Suspect("c.png", distance=3.0),)))
+    assert any(line.startswith("2 source slices may have a wrong label") for line in said)
+    assert any(line.startswith("1 image may be off topic") for line in said)
+    assert not any("png" in line for line in said)
 
 
 def test_a_probe_at_chance_is_not_mentioned(clean):

@@ -1,0 +1,128 @@
+"""A manifest in which no source, patient or series is in two splits."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.duplicates.neighbors import connect
+from spinealign.cohort.splitting import split_cohort
+from spinealign.config import MANIFEST_FILE
+from spinealign.errors import CohortError
+from spinealign.writing import new_folder
+
+_COLUMNS = ("path", "split", "source", "series", "patient", "size_mm", "level")
+
+
+def write_fixed_split(cohort: Cohort, folder: Path, *, seed: int = 0) -> Path:
+    """Write the manifest of `fixed_split` into a new or empty folder, and return its path.
+
+    Raises:
+        CohortError: If an image is not a file, or a class would be missing in a split.
+        FileExistsError: If the folder is not empty.
+    """
+    if not all(isinstance(sample.image, str) for sample in cohort):
+        raise CohortError(f"{cohort.name}: a manifest needs images in files; download the data set first.")
+    samples = fixed_split(cohort, seed=seed).samples
+    single = samples[0].label is not None
+    names = ("label",) if single else cohort.label_names
+    with new_folder(folder) as staging, (staging / MANIFEST_FILE).open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow((*_COLUMNS, *names))
+        for sample in samples:
+            path = os.path.relpath(str(sample.image), folder.resolve())
+            known = (getattr(sample, name) for name in _COLUMNS[1:])
+            labels = [sample.label] if single else [sample.value(name) for name in names]
+            writer.writerow([path, *("" if value is None else value for value in (*known, *labels))])
+    return folder.resolve() / MANIFEST_FILE
+
+
+def fixed_split(cohort: Cohort, *, seed: int = 0) -> Cohort:
+    """Return the cohort with every source, patient and, if possible, series in one split.
+
+    A group that is in one split already stays there. The others go, the largest first, where they change the shares of
+    the classes least. A collection without splits is split as by `split_cohort`. If keeping series together would leave
+    a split without a class, only sources and patients are kept together.
+
+    Raises:
+        CohortError: If a class would be missing in a split.
+    """
+    if not cohort.splits:
+        return split_cohort(cohort, "source", seed=seed)
+    for columns in (("source", "patient", "series"), ("source", "patient")):
+        fixed = _reassigned(cohort, _groups(cohort.samples, columns), seed=seed)
+        missing = [
+            f"{split} has no {value}"
+            for split in cohort.splits
+            for name in cohort.label_names
+            for value in cohort.counts(name)
+            if value not in fixed.part(split).counts(name)
+        ]
+        if not missing:
+            return fixed
+    raise CohortError(
+        f"{cohort.name} cannot be split without a leak: {', '.join(missing)}. Add images of other patients or sources."
+    )
+
+
+def _groups(samples: Sequence[Sample], columns: Sequence[str]) -> NDArray[np.int64]:
+    """Return a group for each sample; samples that share a value of a column are in one group."""
+    first: dict[Hashable, int] = {}
+    links = [
+        (first.setdefault((column, value), index), index)
+        for index, sample in enumerate(samples)
+        for column in columns
+        if (value := getattr(sample, column)) is not None
+    ]
+    return connect(len(samples), np.array(links, np.intp).reshape(-1, 2))
+
+
+def _reassigned(cohort: Cohort, groups: NDArray[np.int64], *, seed: int) -> Cohort:
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups.tolist()):
+        members[group].append(index)
+    classes = [
+        tuple(f"{name}={sample.value(name)}" for name in cohort.label_names if sample.value(name) is not None)
+        for sample in cohort
+    ]
+    total = Counter(value for values in classes for value in values)
+    wanted = {
+        split: Counter(value for sample, values in zip(cohort, classes) if sample.split == split for value in values)
+        for split in cohort.splits
+    }
+    splits: list[str | None] = [None] * len(cohort)
+    present = {split: Counter[str]() for split in cohort.splits}
+
+    def place(group: list[int], split: str) -> None:
+        for index in group:
+            splits[index] = split
+            present[split].update(classes[index])
+
+    torn = []
+    for group in members.values():
+        homes = {cohort.samples[index].split for index in group}
+        home = homes.pop() if len(homes) == 1 else None
+        if home is None:
+            torn.append(group)
+        else:
+            place(group, home)
+    order = np.random.default_rng(seed).permutation(len(torn))
+    for group in sorted((torn[index] for index in order), key=len, reverse=True):
+        added = Counter(value for index in group for value in classes[index])
+
+        def excess(split: str, added: Counter[str] = added) -> float:
+            """Return the change of the squared differences from the wanted counts, relative to the class."""
+            gaps = {value: present[split][value] - wanted[split][value] for value in added}
+            return sum(((gaps[value] + added[value]) ** 2 - gaps[value] ** 2) / total[value] ** 2 for value in added)
+
+        place(group, min(cohort.splits, key=excess))
+    samples = tuple(replace(sample, split=split) for sample, split in zip(cohort, splits))
+    return replace(cohort, samples=samples)
