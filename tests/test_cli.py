@@ -190,7 +190,8 @@ def test_evaluate_refuses_a_collection_without_the_finding(capsys, tmp_path, sli
         (tmp_path / name).write_bytes(slice_png.read_bytes())
     status, _, err = run(capsys, "evaluate", str(tmp_path), "--model", str(tiny_checkpoint))
     assert status == 1
-    assert "misspelled 'fracture'" in err
+    assert "has the classes fractures, and the model knows normal, fracture" in err
+    assert "--positive" in err
 
 
 def test_evaluate_names_a_missing_split(capsys, tmp_path, slice_png, tiny_checkpoint):
