@@ -33,10 +33,10 @@ def main() -> None:
         on_leakage=training.on_leakage if training else "drop",
         seed=settings.seed or 0,
     )
-    cohorts = index_collections(setup)
+    cohorts, target = index_collections(setup)
     if {cohort.name for cohort in cohorts} != set(settings.training_data):
         parser.error(f"the model was trained on {', '.join(settings.training_data)}")
-    collections, _ = read_collections(setup, cohorts, preprocessing=settings.preprocessing)
+    collections, _ = read_collections(setup, cohorts, target=target, preprocessing=settings.preprocessing)
     save_file(training_digests([item.cohort for item in collections]), options.folder / TRAINING_IMAGES_FILE)
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, fields
 from math import inf, isfinite
 from typing import Any
 
-POSITIVE_LABEL, NEGATIVE_LABEL = "fracture", "normal"
 MANIFEST_FILE = "manifest.csv"
 DISCLAIMER = "Research software, not a medical device: do not base decisions about a person on it."
 

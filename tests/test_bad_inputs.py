@@ -15,10 +15,11 @@ from PIL import Image
 from spinealign import Predictor, read_slice
 from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
-from spinealign.cohort.indexing import index_cohort, require_binary, require_parts
+from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import read_cohort, require_readable
 from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.splitting import split_images
+from spinealign.cohort.targets import require_parts, target_of
 from spinealign.errors import (
     CheckpointError,
     CohortError,
@@ -186,10 +187,13 @@ LEAKS = {
 
 def prepare(folder):
     cohort = index_cohort(folder)
-    require_binary(cohort)
+    target = target_of([cohort])
+    require_parts(cohort, target)
     loaded = read_cohort(cohort, progress=False)
     require_readable(loaded)
-    return require_parts(split_images(loaded, split="auto", on_leakage="error", progress=False).cohort)
+    parts = split_images(loaded, split="auto", on_leakage="error", progress=False).cohort
+    require_parts(parts, target)
+    return parts
 
 
 def test_the_unchanged_collection_is_accepted(slices, tmp_path):

@@ -98,7 +98,7 @@ def check_command(words, root):
         assert (root / words[1]).is_file(), words
     elif "train" in words[:2] or words[:2] == ["accelerate", "launch"]:  # the backbone is on the Hub
         options = words[words.index("train" if "train" in words else "train.py") + 1 :]
-        assert parse_training_setup(options).data.data_dir == ["cervical fracture"]
+        assert parse_training_setup(options).data.data_dir
     elif words[1] in ("app", "phantoms", "space") or ("you/my-model" in words and "--dry_run" not in words):
         assert callable(build_parser().parse_args(words[1:]).run)  # tested elsewhere
     else:

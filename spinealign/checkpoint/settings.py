@@ -53,16 +53,6 @@ class ModelSettings:
             raise ValueError(f"decisions for unknown labels: {', '.join(sorted(unknown))}")
         object.__setattr__(self, "decisions", {name: self.decisions.get(name, DecisionConfig()) for name in names})
 
-    @property
-    def decision(self) -> DecisionConfig:
-        """Calibration and operating point of the first label."""
-        return self.decisions[self.target.labels[0].name]
-
-    @property
-    def positive_class(self) -> str:
-        """Positive class of the first label; empty if it is not binary."""
-        return self.target.labels[0].positive or ""
-
     def was_trained_on(self, collection: str) -> bool:
         """Return whether a collection has the name of one of the training collections.
 

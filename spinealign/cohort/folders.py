@@ -10,13 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spinealign.cohort.manifest import SPLIT_NAMES
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.errors import CohortError
 from spinealign.labels import POSITIVE_NAMES
 from spinealign.reading.discovery import FoundFile, Listing, list_images
 from spinealign.reading.tally import Tally, counted
 
-_CLASS_NAMES = frozenset({POSITIVE_LABEL, NEGATIVE_LABEL, *POSITIVE_NAMES})
+_CLASS_NAMES = frozenset({"normal", "negative", "0", "no", *POSITIVE_NAMES})
 _NOT_PATIENTS = frozenset(
     {"image", "images", "img", "imgs", "png", "jpg", "jpeg", "dicom", "dcm", "data", "raw", "original", "originals",
      "augmented", "augmentation", "rotated", "sharpened", "processed", "cropped", "axial", "sagittal", "coronal", "ct",

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from spinealign.cohort.naming import make_sample, number_of, patients_of, source
 from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.rsna2022 import index_rsna2022, is_rsna2022
 from spinealign.cohort.targets import Column
-from spinealign.config import MANIFEST_FILE, POSITIVE_LABEL
+from spinealign.config import MANIFEST_FILE
 from spinealign.errors import CohortError, ImageError, require
 from spinealign.hub_errors import explain
 from spinealign.labels import SINGLE
@@ -54,7 +55,7 @@ def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> 
         The samples in a fixed order; `skipped` counts what was passed over, with the reason.
 
     Raises:
-        CohortError: If the collection does not exist or has no images, or its classes differ between splits.
+        CohortError: If the collection does not exist or has no images, or a class is misspelled in a split.
         ValueError: If a pattern is invalid.
     """
     options = options or CollectionOptions()
@@ -276,19 +277,11 @@ def _spelled_alike(cohort: Cohort) -> Cohort:
 
 
 def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
-    """Check that there are images and that all splits have the same classes; report names without a source."""
+    """Check that there are images; note the classes that a split lacks, and names without a source."""
     if not cohort.samples:
         seen = "; ".join(cohort.skipped) or "there are no files"
         raise CohortError(f"{cohort.name} contains no usable images: {seen}.")
-    for split in cohort.splits:
-        present = cohort.part(split).labels
-        missing = sorted(set(cohort.labels) - set(present))
-        close = [(name, near) for name in missing for near in difflib.get_close_matches(name, present, n=1)]
-        if missing:
-            raise CohortError(
-                f"{cohort.name}: split {split} has the classes {', '.join(present)} but lacks {', '.join(missing)}."
-                + "".join(f" Is {near!r} a misspelled {name!r}?" for name, near in close)
-            )
+    cohort = _with_class_notes(cohort)
     unknown = sum(sample.source == sample.name for sample in cohort)
     if not unknown:
         return cohort
@@ -301,32 +294,24 @@ def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
     return replace(cohort, skipped=(*cohort.skipped, line))
 
 
-def require_parts(cohort: Cohort) -> Cohort:
-    """Check that the splits for training and for selecting the epoch have all classes.
+def _with_class_notes(cohort: Cohort) -> Cohort:
+    """Note the classes that a split lacks.
 
     Raises:
-        CohortError: If a class is missing in one of them.
+        CohortError: If such a class and one that only this split has differ by a few letters.
     """
-    for split in ("train", cohort.selection_split or "test"):
-        missing = set(cohort.labels) - set(cohort.part(split).labels)
+    notes = []
+    for name, split in product(cohort.label_names, cohort.splits):
+        present, known = cohort.part(split).counts(name), cohort.counts(name)
+        missing = [value for value in known if value not in present]
+        elsewhere = {value for other in cohort.splits if other != split for value in cohort.part(other).counts(name)}
+        for value in filter(str.isalpha, missing):  # other names, such as grade 3, differ on purpose
+            for near in difflib.get_close_matches(value, sorted(present.keys() - elsewhere), n=1):
+                raise CohortError(
+                    f"{cohort.name}: split {split} has the classes {', '.join(present)} but lacks {value}. "
+                    f"Is {near!r} a misspelled {value!r}?"
+                )
         if missing:
-            raise CohortError(
-                f"{cohort.name}: no image of {', '.join(sorted(missing))} is left in {split}. Copies of held-out "
-                "sources may have been dropped from it; add images, or use split='source' for a new split."
-            )
-    return cohort
-
-
-def require_binary(cohort: Cohort) -> None:
-    """Check that the classes are a finding and its absence.
-
-    Raises:
-        CohortError: If there are not two classes, or none of them is `fracture`.
-    """
-    if len(cohort.labels) == 2 and POSITIVE_LABEL in cohort.labels:
-        return
-    close = difflib.get_close_matches(POSITIVE_LABEL, set(cohort.labels) - {POSITIVE_LABEL}, n=1)
-    raise CohortError(
-        f"{cohort.name} has the classes {', '.join(cohort.labels)}; training needs two, and {POSITIVE_LABEL!r} is the "
-        "positive one." + "".join(f" Is {near!r} a misspelled {POSITIVE_LABEL!r}?" for near in close)
-    )
+            label = "" if cohort.label_names == (SINGLE,) else f" of {name}"
+            notes.append(f"{cohort.name}: split {split} has no image of class {', '.join(missing)}{label}")
+    return replace(cohort, skipped=(*cohort.skipped, *notes))

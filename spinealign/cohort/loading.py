@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from spinealign.cohort.image_cache import Use, WorkFolder, fingerprint
 from spinealign.cohort.image_store import Images, StoredImages, open_rows, subset, write_rows
 from spinealign.cohort.targets import codes
 from spinealign.cohort.training_images import pixel_digest
-from spinealign.config import POSITIVE_LABEL, PreprocessingConfig
+from spinealign.config import PreprocessingConfig
 from spinealign.errors import CohortError, ImageError
 from spinealign.imaging.preprocessing import render, resize
 from spinealign.labels import Label
@@ -67,11 +68,6 @@ class LoadedCohort:
     properties: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     unreadable: tuple[tuple[Sample, str], ...] = field(default=(), repr=False)
     _groups: dict[bool, NDArray[np.int64]] = field(default_factory=dict, init=False, repr=False)
-
-    @property
-    def positive(self) -> NDArray[np.bool_]:
-        """True for each sample with the finding, shape (N,)."""
-        return np.array([(sample.label or "").lower() == POSITIVE_LABEL for sample in self.cohort])
 
     def codes(self, label: Label) -> NDArray[np.int64]:
         """Return the code of the class of each sample, and `labels.MISSING` where it is unknown, shape (N,).
@@ -149,17 +145,19 @@ def read_cohort(
 
 
 def require_readable(loaded: LoadedCohort) -> None:
-    """Check that every class of every split has a readable image.
+    """Check that every class of every label has a readable image in every split.
 
     Raises:
         CohortError: If a class has none.
     """
-    readable = {(sample.split, sample.label) for sample in loaded.cohort}
-    for sample, message in loaded.unreadable:
-        if (sample.split, sample.label) not in readable:
+    names = loaded.cohort.label_names
+    readable = {(sample.split, name, sample.value(name)) for sample in loaded.cohort for name in names}
+    for (sample, message), name in product(loaded.unreadable, names):
+        value = sample.value(name)
+        if value is not None and (sample.split, name, value) not in readable:
             where = f" of {sample.split}" if sample.split else ""
             raise CohortError(
-                f"{loaded.cohort.name}: no image of class {sample.label}{where} can be read; the first: {message}"
+                f"{loaded.cohort.name}: no image of class {value}{where} can be read; the first: {message}"
             )
 
 

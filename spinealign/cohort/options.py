@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -51,10 +52,18 @@ class CollectionOptions:
     test_fold: str | None = _option("Fold of a manifest that is the test split, if not the lowest.", "FOLD")
 
     def __post_init__(self) -> None:
-        words = [self.labels] if isinstance(self.labels, str) else self.labels
-        if words is not None:
-            names = [name.strip() for word in words for name in str(word).split(",")]
-            object.__setattr__(self, "labels", [name for name in names if name] or None)
+        object.__setattr__(self, "labels", split_names(self.labels))
+
+
+def split_names(words: str | Iterable[object] | None) -> list[str] | None:
+    """Return the names of a text with commas, or of several; None if there are none.
+
+    Example:
+        >>> split_names(["a,b", 3])
+        ['a', 'b', '3']
+    """
+    parts = [words] if isinstance(words, str) else words or ()
+    return [name for part in parts for word in str(part).split(",") if (name := word.strip())] or None
 
 
 def chosen_options(source: object) -> dict[str, Any]:

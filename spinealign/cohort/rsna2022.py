@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spinealign.cohort.cohort import Cohort, Sample
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.errors import CohortError
 
+_FRACTURE, _NORMAL = "fracture", "normal"
 STUDIES, BOXES, IMAGES = "train.csv", "train_bounding_boxes.csv", "train_images"
 LEVELS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
 _UNKNOWN = f"of studies that are not in {STUDIES}"
@@ -58,7 +58,7 @@ def index_rsna2022(folder: Path) -> Cohort:
         samples.append(
             Sample(
                 str(path),
-                POSITIVE_LABEL if fractured else NEGATIVE_LABEL,
+                _FRACTURE if fractured else _NORMAL,
                 f"{study} slice {number}",
                 study,
                 name=name,
@@ -67,7 +67,7 @@ def index_rsna2022(folder: Path) -> Cohort:
             )
         )
     counts = [f"{len(names):,} slices {reason} (for example {names[0]})" for reason, names in left_out.items()]
-    without_file = sum(map(len, boxed.values())) - sum(sample.label == POSITIVE_LABEL for sample in samples)
+    without_file = sum(map(len, boxed.values())) - sum(sample.label == _FRACTURE for sample in samples)
     if without_file:
         counts.append(f"{without_file:,} slices that have a box but are not in {IMAGES}/")
     name = folder.resolve().name
@@ -75,7 +75,7 @@ def index_rsna2022(folder: Path) -> Cohort:
         found = sum(map(len, left_out.values()))
         raise CohortError(
             f"{name}: none of {found} slices has a label: {'; '.join(counts)}. A slice is "
-            f"labeled {POSITIVE_LABEL} by a box in {BOXES}, and {NEGATIVE_LABEL} only in a study without a fracture."
+            f"labeled {_FRACTURE} by a box in {BOXES}, and {_NORMAL} only in a study without a fracture."
         )
     return Cohort(name, tuple(samples), tuple(f"no label: {line}" for line in counts))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.cohort.options import CollectionOptions
 from spinealign.errors import CohortError, LeakageError, require
+from spinealign.labels import SINGLE
 from spinealign.metrics.calibration import MIN_SOURCES
 
 LEAKAGE_POLICIES = ("drop", "error", "keep")
 SPLIT_METHODS = ("auto", "official", "source")
 FOLDS = 5
+_SPLITS = 3  # train, val and test
 
 
 def load_cohort(
@@ -132,7 +135,8 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
     Args:
         cohort: The samples.
         method: `official` keeps the splits of the collection. `source` makes a new split into about 60 % train, 20 %
-            val and 20 % test, stratified by class and grouped by patient, or by source if the patient is unknown.
+            val and 20 % test, stratified by class and grouped by patient, or by source if the patient is unknown. With
+            several labels, frequent combinations of their classes are kept in proportion.
             `auto` is `official` if the collection has splits, and `source` otherwise.
         seed: Seed of the split.
 
@@ -140,7 +144,8 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
         The same samples with splits; with `source`, no patient and no source is in two of them.
 
     Raises:
-        CohortError: If the official split lacks train or a held-out split, or a class has too few patients or sources.
+        CohortError: If the official split lacks train or a held-out split, or the classes of a label have too few
+            patients or sources.
         ValueError: If the method is unknown.
     """
     _check_choice("split", method, SPLIT_METHODS)
@@ -152,14 +157,18 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
                 "images without a split. Use split='source' to split it by source slice."
             )
         return cohort
-    per_class = Counter(label for label, _ in {(sample.label, unit) for sample, unit in zip(cohort, cohort.units)})
-    folds = min(FOLDS, *per_class.values())
-    if folds < 3:
-        rare = min(per_class, key=per_class.__getitem__)
-        raise CohortError(
-            f"{cohort.name}: class {rare} has {per_class[rare]} distinct source slice(s) or patient(s); a split into "
-            "train, val and test needs at least 3. Copies of a slice and further slices of a patient do not count."
-        )
+    folds = FOLDS
+    for name, per_class in _groups_of_classes(cohort, cohort.units).items():
+        frequent = [count for count in per_class.values() if count >= _SPLITS]
+        if len(frequent) < min(2, len(per_class)) or (len(per_class) <= 2 and min(per_class.values()) < _SPLITS):
+            rare = min(per_class, key=per_class.__getitem__)
+            label = "" if name == SINGLE else f" of label {name}"
+            raise CohortError(
+                f"{cohort.name}: class {rare}{label} has {per_class[rare]} distinct source slice(s) or patient(s); a "
+                f"split into train, val and test needs at least {_SPLITS}. Copies of a slice and further slices of a "
+                "patient do not count."
+            )
+        folds = min(folds, *frequent)
     splits = ["train"] * len(cohort)
     for split, held_out in zip(("test", "val"), _folds(cohort, folds, seed)):
         for index in held_out:
@@ -173,18 +182,29 @@ def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
     The cohort is returned unchanged if it has a split for calibration, or if a fifth of the sources is too few.
     """
     train = cohort.part("train")
-    per_class = Counter(label for label, _ in {(sample.label, sample.source) for sample in train})
-    if cohort.calibration_split or not per_class or min(per_class.values()) < FOLDS * MIN_SOURCES:
-        return cohort
-    if len(set(train.units)) < FOLDS:
+    if cohort.calibration_split or not _has_sources(train, FOLDS * MIN_SOURCES) or len(set(train.units)) < FOLDS:
         return cohort
     training = [index for index, sample in enumerate(cohort) if sample.split == "train"]
     chosen = {training[number] for number in _folds(train, FOLDS, seed)[0]}
     samples = (replace(item, split="calibration") if index in chosen else item for index, item in enumerate(cohort))
     changed = replace(cohort, samples=tuple(samples))
-    held_out = {(item.label, item.source) for item in changed.part("calibration")}
-    counts = Counter(label for label, _ in held_out)
-    return changed if min(counts[label] for label in cohort.labels) >= MIN_SOURCES else cohort
+    return changed if _has_sources(changed.part("calibration"), MIN_SOURCES) else cohort
+
+
+def _has_sources(cohort: Cohort, number: int) -> bool:
+    """Return whether two classes of a label have a number of distinct sources each."""
+    per_label = _groups_of_classes(cohort, [sample.source for sample in cohort])
+    return any(sum(count >= number for count in per_class.values()) > 1 for per_class in per_label.values())
+
+
+def _groups_of_classes(cohort: Cohort, groups: Sequence[str]) -> dict[str, Counter[str]]:
+    """Return the number of distinct groups of images, such as sources, of each class of each label."""
+    return {
+        name: Counter(
+            value for value, _ in {(sample.value(name), group) for sample, group in zip(cohort, groups)} if value
+        )
+        for name in cohort.label_names
+    }
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -193,10 +213,17 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _folds(cohort: Cohort, folds: int, seed: int) -> list[list[int]]:
-    """Return the sample indices of each fold: grouped by `cohort.units`, stratified by class."""
+    """Return the sample indices of each fold: grouped by `cohort.units`, stratified by class.
+
+    Classes, and with several labels combinations of classes, with fewer units than folds count as the most frequent.
+    """
     require("sklearn", extra="evaluate")
     from sklearn.model_selection import StratifiedGroupKFold
 
-    labels = [sample.label for sample in cohort]
-    folds_of = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, cohort.units)
+    units = cohort.units
+    values = ["/".join(str(sample.value(name)) for name in cohort.label_names) for sample in cohort]
+    frequent = Counter(value for value, _ in set(zip(values, units)))
+    usual = max(frequent, key=frequent.__getitem__)
+    strata = [value if frequent[value] >= folds else usual for value in values]
+    folds_of = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(strata, strata, units)
     return [[int(index) for index in held_out] for _, held_out in folds_of]

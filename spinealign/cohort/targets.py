@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import cast
 
 import numpy as np
@@ -114,6 +115,36 @@ def codes(cohort: Cohort, label: Label) -> NDArray[np.int64]:
             f"{remedy}"
         )
     return label.encode(None if value is None else known[value.casefold()] for value in values)
+
+
+def require_parts(cohort: Cohort, target: Target) -> None:
+    """Check that the splits for training and for selecting the epoch have images of the classes.
+
+    Without splits, the whole collection is checked. Training needs all classes of the collection, or two grades of an
+    ordinal label. The epoch is selected on both classes of a single binary label, or on one value of each other label.
+
+    Raises:
+        CohortError: If images are missing.
+    """
+    splits = ("train", cohort.selection_split or "test") if cohort.splits else (None,)
+    for label, split in product(target.labels, splits):
+        part = cohort if split is None else cohort.part(split)
+        found, known = part.counts(label.name), cohort.counts(label.name)
+        missing = sorted(known.keys() - found.keys())
+        if split in ("train", None):
+            enough = len(found) > 1 and (label.kind == "ordinal" or not missing)
+        else:
+            enough = bool(found) and (target.problem_type != "binary" or len(found) > 1)
+        if not enough:
+            wanted = ", ".join(missing) or "a second class"
+            named = f" of label {label.name}" if target.has_several else ""
+            remedy = (
+                f"is left in {split}. Copies of held-out sources may have been dropped from it; add images, or use "
+                "split='source' for a new split."
+                if split
+                else "was found. Add images."
+            )
+            raise CohortError(f"{cohort.name}: no image of {wanted}{named} {remedy}")
 
 
 def with_positive(cohort: Cohort, label: Label, *, positive: str) -> Cohort:

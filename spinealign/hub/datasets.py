@@ -17,9 +17,9 @@ from typing import Any
 from tqdm import tqdm
 
 from spinealign.cohort.cohort import SPLITS, Cohort, Sample
-from spinealign.config import POSITIVE_LABEL
 from spinealign.errors import CohortError, ImageError, require
 from spinealign.hub.repository import Commit, Content, Repository
+from spinealign.labels import SINGLE, find_positive
 from spinealign.privacy.rewriting import rewrite
 from spinealign.reading.kinds import kind_of
 from spinealign.reporting.dataset_card import ALL_SPLITS, card_after, data_files, hub_split, splits_of
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 SHARD_BYTES = 400 * 1024**2
 GROUP_ROWS = 100  # images of a Parquet row group, which readers load as a whole
 LISTED = 10  # files that a message lists
+TEXT_COLUMNS = ("source", "series", "split", "patient")
 
 
 def push_dataset(cohort: Cohort, repository: Repository, *, message: str) -> Commit:
@@ -39,6 +40,8 @@ def push_dataset(cohort: Cohort, repository: Repository, *, message: str) -> Com
     unknown = sorted({str(sample.split) for sample in cohort if sample.split not in (None, *SPLITS)})
     if unknown:
         raise CohortError(f"{cohort.name} has images in {', '.join(unknown)}; the splits are {', '.join(SPLITS)}.")
+    if taken := {"image", *TEXT_COLUMNS, "size_mm"} & {*cohort.label_names}:
+        raise CohortError(f"{cohort.name}: a label cannot be named {', '.join(sorted(taken))}; rename the column.")
     repository = repository.checked()
     salt = hashlib.blake2b(digest_size=32)  # of the original files: secret, but equal in the next push
     for sample in cohort:
@@ -67,9 +70,13 @@ def _write(samples: Sequence[Sample], folder: Path, salt: bytes) -> dict[str, Pa
     """Write the rewritten images as Parquet files, and return their paths by name in the repository."""
     from datasets import ClassLabel, Features, Image, Value
 
-    labels = sorted({sample.label for sample in samples}, key=lambda label: (label == POSITIVE_LABEL, label))
-    text = {column: Value("string") for column in ("source", "series", "split", "patient")}
-    features = Features({"image": Image(), "label": ClassLabel(names=labels), **text, "size_mm": Value("float64")})
+    names = tuple(samples[0].labels) or (SINGLE,)
+    classes = {sample.label for sample in samples if sample.label is not None}
+    positive = find_positive(classes, name=names[0])
+    single = ClassLabel(names=sorted(classes, key=lambda name: (name == positive, name)))
+    labels = {names[0]: single} if len(names) == 1 else dict.fromkeys(names, Value("string"))
+    text = dict.fromkeys(TEXT_COLUMNS, Value("string"))
+    features = Features({"image": Image(), **labels, **text, "size_mm": Value("float64")})
     problems: list[str] = []
     changed: Counter[str] = Counter()
     bar = tqdm(desc="rewriting images", total=len(samples), unit="image", disable=None)
@@ -85,9 +92,10 @@ def _write(samples: Sequence[Sample], folder: Path, salt: bytes) -> dict[str, Pa
                 continue
             changed[kind_of(content).suffix] += image != content
             columns = {name: getattr(sample, name) for name in (*text, "size_mm")}
+            columns |= {name: kind.encode_example(sample.value(name)) for name, kind in labels.items()}
             # The name of a file may contain that of a patient, so images are numbered.
             path = f"{split}-{index:06d}{kind_of(image).suffix}"
-            yield {"image": {"bytes": image, "path": path}, "label": labels.index(sample.label), **columns}
+            yield {"image": {"bytes": image, "path": path}, **columns}
 
     files: dict[str, Path] = {}
     with bar:

@@ -9,6 +9,8 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import ImageClassifierOutput
 
+MULTI_LABEL = "multi_label_classification"  # problem type of transformers: each output has a sigmoid of its own
+
 
 class ClassifierConfig(PreTrainedConfig):
     """Configuration of a `Classifier`.
@@ -21,7 +23,7 @@ class ClassifierConfig(PreTrainedConfig):
 
 
 class Classifier(PreTrainedModel):
-    """An image classifier with two classes.
+    """An image classifier.
 
     Subclasses set `classifier`, the head, and implement `states`.
     """
@@ -48,15 +50,20 @@ class Classifier(PreTrainedModel):
 
         Args:
             pixel_values: Shape (N, C, S, S).
-            labels: Class index of each image, shape (N,); None for no loss.
+            labels: Class index of each image, shape (N,), or for a multi-label network 0 or 1 for each output, shape
+                (N, outputs); None for no loss.
             output_hidden_states: Return the output of all stages as well.
 
         Returns:
-            Logits of shape (N, 2) and, if labels are given, the mean cross entropy.
+            Logits of shape (N, outputs) and, if labels are given, the mean cross entropy.
         """
         states = self.states(pixel_values)
         logits = self.classifier(states[-1])
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        loss = None
+        if labels is not None and self.config.problem_type == MULTI_LABEL:
+            loss = nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+        elif labels is not None:
+            loss = nn.functional.cross_entropy(logits, labels)
         return ImageClassifierOutput(loss=loss, logits=logits, hidden_states=states if output_hidden_states else None)
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -67,6 +74,13 @@ class Classifier(PreTrainedModel):
                 nn.init.zeros_(module.bias)
         else:
             super()._init_weights(module)
+
+
+def make_head(features: int, config: ClassifierConfig) -> nn.Module:
+    """Return a linear head: with a single logit for two classes, otherwise with one for each output."""
+    if config.num_labels == 2 and config.problem_type != MULTI_LABEL:
+        return LogOddsHead(features)
+    return nn.Linear(features, config.num_labels)
 
 
 class LogOddsHead(nn.Module):

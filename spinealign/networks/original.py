@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from spinealign.networks.classifier import Classifier, ClassifierConfig, LogOddsHead
+from spinealign.networks.classifier import Classifier, ClassifierConfig, make_head
 
 
 class CnnConfig(ClassifierConfig):
@@ -64,7 +64,7 @@ class StackedClassifier(Classifier):
         self.features = nn.Sequential(*layers)
         self.dense = nn.Linear(channels * side**2, config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
-        self.classifier = LogOddsHead(config.hidden_size)
+        self.classifier = make_head(config.hidden_size, config)
         self.post_init()
 
     def states(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from spinealign.networks.classifier import Classifier, ClassifierConfig, LogOddsHead
+from spinealign.networks.classifier import Classifier, ClassifierConfig, make_head
 
 _SIDE = 16
 
@@ -28,7 +28,7 @@ class ThumbnailClassifier(Classifier):
     def __init__(self, config: ThumbnailConfig) -> None:
         super().__init__(config)
         self.thumbnail = nn.AdaptiveAvgPool2d(_SIDE)
-        self.classifier = LogOddsHead(_SIDE**2)
+        self.classifier = make_head(_SIDE**2, config)
         self.post_init()
 
     def states(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -25,7 +25,7 @@ def describe_model(predictor: Predictor) -> str:
         ("Name", predictor.checkpoint.name),
         ("Classes", ", ".join(predictor.labels)),
         ("Trained on", trained),
-        ("Calibration", settings.decision.note),
+        ("Calibration", " ".join(decision.note for decision in settings.decisions.values())),
         ("Unknown images", novelty),
         ("Input", f"{settings.preprocessing.image_size} x {settings.preprocessing.image_size} pixels"),
     )

@@ -52,13 +52,14 @@ def finding(prediction: Prediction, predictor: Predictor, *, note: str = "") -> 
 
 
 def _bars(prediction: Prediction, predictor: Predictor) -> str:
-    decision, positive = predictor.settings.decision, predictor.target.labels[0].positive
+    (label,) = predictor.target.labels  # the page shows only models with one label
+    decision, positive = predictor.settings.decisions[label.name], label.positive
     point = decision.operating_point
     rows = []
-    for label, share in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
-        mark = f'<i class="sa-mark" style="left:{point:.2%}"></i>' if label == positive else ""
+    for name, share in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
+        mark = f'<i class="sa-mark" style="left:{point:.2%}"></i>' if name == positive else ""
         rows.append(
-            f'<li><span class="sa-name">{escape(label)}</span><span class="sa-value">{share:.1%}</span>'
+            f'<li><span class="sa-name">{escape(name)}</span><span class="sa-value">{share:.1%}</span>'
             f'<span class="sa-bar" aria-hidden="true"><i style="width:{share:.2%}"></i>{mark}</span></li>'
         )
     rule = f"Classified as {escape(positive)} from {point:.1%} (vertical line). " if positive is not None else ""

@@ -16,11 +16,19 @@ from spinealign.imaging.preprocessing import render
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.writing import new_folder
 
-COLUMNS = ("path", "split", "label", "source", "series", "size_mm", "kind", "site", "level", "seed")
+COLUMNS = (
+    "path", "split", "label", "finding", "grade", "arch", "displaced", "source", "series", "size_mm", "kind", "site",
+    "level", "seed",
+)  # fmt: skip
+GRADES_MM = (1.0, 3.0, 5.0)  # smallest break of the grades 1, 2 and 3
 
 
 def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int = 0, size: int = 256) -> Path:
     """Write phantoms as PNG in the default window, with a manifest; every second one of a split is fractured.
+
+    Besides `label`, the manifest has labels of other kinds from the drawn truth: `finding` is normal, gap or displaced;
+    `grade` is 0 for an intact neck and 1, 2 or 3 for a break from 1, 3 or 5 mm; `arch` tells whether the arch is
+    broken, and `displaced`, for breaks only, whether a fragment is displaced.
 
     Args:
         folder: Destination; must not exist, or be empty.
@@ -61,6 +69,11 @@ def _write_phantom(folder: Path, job: tuple[str, int], seed: int, size: int) -> 
     Image.fromarray(render(phantom.slice)).save(folder / path)
     name, break_ = phantom.slice.origin, phantom.fracture
     row = {"path": path, "split": split, "label": phantom.label, "source": name, "series": name}
-    if break_ is not None:
+    if break_ is None:
+        row |= {"finding": "normal", "grade": "0", "arch": "no"}
+    else:
+        grade = sum(break_.size_mm >= smallest for smallest in GRADES_MM)
+        row |= {"finding": break_.kind, "grade": str(grade), "arch": "no" if break_.site == "body" else "yes"}
+        row |= {"displaced": "yes" if break_.kind == "displaced" else "no"}
         row |= {"size_mm": f"{break_.size_mm:.3f}", "kind": break_.kind, "site": break_.site}
     return {**row, "level": phantom.level, "seed": seed}

@@ -57,8 +57,16 @@ def card_after(before: bytes | None, samples: Sequence[Sample], *, name: str, re
 
 
 def _counts(samples: Sequence[Sample]) -> str:
-    images = Counter((hub_split(item), item.label) for item in samples)
-    sources = Counter(part for part, _ in {((hub_split(item), item.label), item.source) for item in samples})
+    found = [(hub_split(item), named, item.source) for item in samples for named in _classes(item)]
+    images = Counter(found_in[:2] for found_in in found)
+    sources = Counter(found_in[:2] for found_in in set(found))
     order = sorted(images, key=lambda part: (ALL_SPLITS.index(part[0]), part[1]))
     rows = [(*part, images[part], sources[part]) for part in order]
     return Table(("split", "label", "images", "distinct sources"), rows).markdown()
+
+
+def _classes(sample: Sample) -> list[str]:
+    """Return the class of an image, or with several labels the name and class of each that is known."""
+    if len(sample.labels) < 2:
+        return [str(sample.label)]
+    return [f"{name}: {value}" for name, value in sample.labels.items() if value is not None]

@@ -7,8 +7,9 @@ from typing import Any, get_type_hints
 
 from transformers.hf_argparser import HfArg
 
-from spinealign.cohort.options import CollectionOptions
+from spinealign.cohort.options import CollectionOptions, split_names
 from spinealign.cohort.splitting import LEAKAGE_POLICIES, SPLIT_METHODS
+from spinealign.labels import PROBLEM_TYPES
 
 DEFAULT_BACKBONE = "facebook/deit-tiny-patch16-224"
 
@@ -31,7 +32,7 @@ def _check_values(options: Any) -> None:
             raise TypeError(
                 f"{item.name} must be {getattr(hints[item.name], '__name__', hints[item.name])}, got {value!r}."
             )
-        if choices and value not in choices:
+        if choices and value is not None and value not in choices:
             raise ValueError(f"{item.name} must be one of {', '.join(choices)}, got {value!r}.")
 
 
@@ -58,7 +59,24 @@ class DataArguments(CollectionOptions):
         "with an error, or keep them and say so in the card.",
         metadata={"choices": list(LEAKAGE_POLICIES)},
     )
-    balance: bool = HfArg(default=True, help="Weight the loss so that both classes count equally.")
+    problem_type: str | None = HfArg(
+        default=None,
+        help="binary, multi_class or ordinal for one label; multi_label for several binary labels, mixed for labels of "
+        "several kinds. By default, the classes and labels decide.",
+        metadata={"choices": list(PROBLEM_TYPES)},
+    )
+    positive: str | None = HfArg(
+        default=None,
+        help="Class that is the finding, of a single binary label. By default, a class such as fracture, positive, "
+        "abnormal, yes or 1 is recognized.",
+    )
+    grades: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Grades of an ordinal label in ascending order, such as 1,2,3,4,5. By default, they are numbers."
+        },
+    )
+    balance: bool = HfArg(default=True, help="Weight the loss so that all classes of a label count equally.")
     cache_dir: str | None = HfArg(
         default=None,
         help="Folder that keeps the rendered images for the next run; by default, nothing of an image is kept.",
@@ -70,6 +88,8 @@ class DataArguments(CollectionOptions):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "grades", split_names(self.grades))
         _check_values(self)
         if self.folds < 0 or self.folds == 1:
             raise ValueError(f"folds must be 0 or at least 2, got {self.folds}.")

@@ -10,20 +10,19 @@ import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 from transformers.utils import logging
 
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, EnhancementConfig, PreprocessingConfig
+from spinealign.config import EnhancementConfig, PreprocessingConfig
 from spinealign.errors import CheckpointError
+from spinealign.labels import Target
 from spinealign.networks.catalog import BACKBONES
+from spinealign.networks.classifier import MULTI_LABEL
 from spinealign.networks.pretrained import find_backbone, load_imagenet_features
 from spinealign.training.arguments import ModelArguments
 
-_LABELS = (NEGATIVE_LABEL, POSITIVE_LABEL)
-_NAMES = {"num_labels": 2, "id2label": dict(enumerate(_LABELS)), "label2id": {_LABELS[0]: 0, _LABELS[1]: 1}}
-
 
 def create_backbone(
-    model: ModelArguments, enhancement: EnhancementConfig | None = None
+    model: ModelArguments, target: Target, *, enhancement: EnhancementConfig | None = None
 ) -> tuple[Any, PreprocessingConfig]:
-    """Create a classifier of `normal` and `fracture`.
+    """Create a classifier with the outputs of a target.
 
     The auto classes and `pipeline` of transformers can load `cnn`, `vgg16`, `densenet121` and `thumbnail_ridge` after
     `import spinealign.networks`.
@@ -32,6 +31,7 @@ def create_backbone(
         model: Options of the network. `model_name_or_path` is a name in the catalog, a Hub id, or a transformers
             folder; for `vgg16` and `densenet121` also a timm folder. A name takes precedence over a folder of the same
             name. With `from_scratch`, a name of the catalog needs no download.
+        target: Labels that the network predicts.
         enhancement: Window and filters of the input; None for the defaults.
 
     Returns:
@@ -40,7 +40,7 @@ def create_backbone(
     Raises:
         CheckpointError: If the backbone cannot be loaded.
     """
-    name = model.model_name_or_path
+    name, names = model.model_name_or_path, _output_names(target)
     backbone = find_backbone(name)
     source = BACKBONES[name].hub_id if name in BACKBONES else name
     if source is None and not model.from_scratch:
@@ -50,7 +50,7 @@ def create_backbone(
             stack.callback(logging.set_verbosity, logging.get_verbosity())
             logging.set_verbosity_error()  # no warning that the head is new
             if backbone and (model.from_scratch or backbone.network):
-                config = backbone.shape(**_NAMES)
+                config = backbone.shape(**names)
                 if getattr(config, "freeze", False):
                     config.freeze = not model.from_scratch  # random convolutions must be trained
                 preprocessing = PreprocessingConfig(
@@ -58,7 +58,7 @@ def create_backbone(
                 )
             else:
                 where = {"revision": model.model_revision, "trust_remote_code": False}
-                config = AutoConfig.from_pretrained(source, **where, **_NAMES)
+                config = AutoConfig.from_pretrained(source, **where, **names)
                 processor = AutoImageProcessor.from_pretrained(source, backend="pil", **where)
                 preprocessing = PreprocessingConfig.from_preprocessor(processor.to_dict(), enhancement)
             if model.from_scratch or (backbone and backbone.network):
@@ -78,3 +78,13 @@ def create_backbone(
         ) from error
     network.config.dtype = torch.float32
     return network, preprocessing
+
+
+def _output_names(target: Target) -> dict[str, Any]:
+    """Return the fields of a configuration of transformers that describe the outputs."""
+    return {
+        "num_labels": len(target.outputs),
+        "id2label": dict(enumerate(target.outputs)),
+        "label2id": {name: index for index, name in enumerate(target.outputs)},
+        "problem_type": MULTI_LABEL if target.has_several else "single_label_classification",
+    }

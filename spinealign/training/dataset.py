@@ -15,6 +15,7 @@ from spinealign.cohort.image_store import Images
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import PreprocessingConfig
 from spinealign.imaging.preprocessing import normalize
+from spinealign.labels import MISSING, Target
 from spinealign.training.augmentation import Augmentation
 
 
@@ -64,13 +65,18 @@ class _WithImages:
         return self._images[part][index - int(self._ends[part])]  # counted from the end of its collection
 
 
-def build_dataset(parts: Sequence[LoadedCohort], transform: PixelTransform, *, balance: bool = True) -> Dataset:
+def build_dataset(
+    parts: Sequence[LoadedCohort], transform: PixelTransform, *, target: Target, balance: bool = True
+) -> Dataset:
     """Return the images of several cohorts as one dataset, which reads them when they are used.
 
-    Its columns are `pixel_values`, `labels` (1 if the finding is present), and `weights`, which with `balance` give
-    both classes the same total weight.
+    Its columns are `pixel_values`, and `labels` and `weights` with a value for each label of the target. With
+    `balance`, the weights give all classes of a label the same total weight.
     """
-    labels = [int(positive) for part in parts for positive in part.positive]
-    weights = compute_sample_weight("balanced" if balance else None, labels)
-    columns = {"index": range(len(labels)), "labels": labels, "weights": weights}
+    codes = np.stack([np.concatenate([part.codes(label) for part in parts]) for label in target.labels], axis=1)
+    weights = np.zeros(codes.shape)
+    for of_label, weight in zip(codes.T, weights.T):
+        known = of_label != MISSING
+        weight[known] = compute_sample_weight("balanced" if balance else None, of_label[known]) if known.any() else 0
+    columns = {"index": range(len(codes)), "labels": codes, "weights": weights}
     return Dataset.from_dict(columns).with_transform(_WithImages([part.gray for part in parts], transform))

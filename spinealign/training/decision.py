@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from spinealign.config import DecisionConfig, NoveltyConfig
 from spinealign.errors import CheckpointError
 from spinealign.evaluation.scoring import network_output
 from spinealign.inference.predictor import Predictor
+from spinealign.labels import MISSING, Label, Target
 from spinealign.metrics.calibration import (
     MIN_SOURCES,
     enough_sources,
@@ -24,6 +27,7 @@ from spinealign.metrics.calibration import (
 from spinealign.metrics.novelty import NoveltyStatistics, fit_novelty, rejection_limit
 
 REJECTED_SHARE = 0.05  # of the held-out images of each collection
+MIN_GROUP = 20  # images of a combination of classes
 FOLDS = 5  # over sources, to estimate the rejection rate on images that did not set the limit
 MAX_REFERENCE = 2000  # training images of each collection that describe known images
 
@@ -75,59 +79,92 @@ def measure(predictor: Predictor, loaded: LoadedCohort, *, seed: int) -> Measure
     return MeasuredCohort(loaded, logits, features, collection)
 
 
-def choose_decision(
-    predictor: Predictor, collections: Sequence[MeasuredCohort], *, sensitivity: float
-) -> DecisionConfig:
-    """Choose temperature and operating point on the calibration splits.
+def choose_decisions(
+    target: Target, collections: Sequence[MeasuredCohort], *, sensitivity: float
+) -> dict[str, DecisionConfig]:
+    """Choose the temperature of each label, and the operating point of each binary one, on the calibration splits.
 
     Args:
-        predictor: The model before calibration.
+        target: Labels of the model.
         collections: The collections; those without a calibration split, or with too few sources in it, are ignored.
-        sensitivity: Sensitivity of the operating point on these splits, in (0, 1].
+        sensitivity: Sensitivity of the operating points on these splits, in (0, 1].
 
     Returns:
-        The decision; its note says what was done and why.
+        The decision of each label by its name; its note says what was done and why.
     """
     splits = [item.loaded.cohort.calibration_split for item in collections]
     parts = [item.part(split, alone=True) for item, split in zip(collections, splits) if split]
-    used = [part for part in parts if enough_sources(part.loaded.positive.astype(int), part.sources)]
-    if not used:
-        return DecisionConfig(
-            note=f"No collection has a calibration split with {MIN_SOURCES} distinct sources of each class that is "
-            "neither trained nor reported on; the temperature stays at 1 and the operating point at 0.5."
+    logits = [target.class_logits(part.logits) for part in parts]
+    return {
+        label.name: _decide(
+            label,
+            [_known(label, part, of_part[number]) for part, of_part in zip(parts, logits)],
+            sensitivity=sensitivity,
         )
-    logits, index = (
-        np.concatenate([part.logits for part in used]).astype(float),
-        predictor.settings.target.labels[0].positive_index,
-    )
-    log_odds = logits[:, index] - logits[:, 1 - index]
-    positive = np.concatenate([part.loaded.positive for part in used])
-    sources = [source for part in used for source in part.sources]
-    weights = source_weights(sources)
-    temperature = fit_temperature(logits, np.where(positive, index, 1 - index), weights=weights)
-    if temperature is None and not ((log_odds > 0) == positive).all():
+        for number, label in enumerate(target.labels)
+    }
+
+
+class _Calibration(NamedTuple):
+    """Images of a calibration split that have a value of a label."""
+
+    name: str
+    logits: NDArray[np.float64]
+    codes: NDArray[np.int64]
+    sources: list[tuple[str, str]]
+
+
+def _known(label: Label, part: MeasuredCohort, logits: NDArray[np.float64]) -> _Calibration:
+    codes = part.loaded.codes(label)
+    known = codes != MISSING
+    name = f"{part.loaded.cohort.name} ({part.loaded.cohort.samples[0].split})" if len(part.loaded.cohort) else ""
+    sources = [source for source, has_value in zip(part.sources, known) if has_value]
+    return _Calibration(name, logits[known], codes[known], sources)
+
+
+def _decide(label: Label, parts: Sequence[_Calibration], *, sensitivity: float) -> DecisionConfig:
+    binary = label.kind == "binary"
+    used = [part for part in parts if enough_sources(part.codes, part.sources)]
+    if not used:
+        classes, rest = ("each class", " and the operating point at 0.5") if binary else ("two classes", "")
         return DecisionConfig(
-            sources=len(set(sources)),
-            note="The model does not separate the classes on the calibration split, so neither a temperature nor an "
-            "operating point was chosen.",
+            note=f"No collection has a calibration split with {MIN_SOURCES} distinct sources of {classes} that is "
+            f"neither trained nor reported on; the temperature stays at 1{rest}."
+        )
+    logits, codes = np.concatenate([part.logits for part in used]), np.concatenate([part.codes for part in used])
+    sources = [source for part in used for source in part.sources]
+    weights, count = source_weights(sources), len(set(sources))
+    temperature = fit_temperature(logits, codes, weights=weights)
+    if temperature is None and not (logits.argmax(axis=1) == codes).all():
+        chosen = "neither a temperature nor an operating point" if binary else "no temperature"
+        return DecisionConfig(
+            sources=count,
+            note=f"The model does not separate the classes on the calibration split, so {chosen} was chosen.",
         )
     scale = "" if temperature else " All predictions there are correct, so the temperature stays at 1."
-    probability = 1 / (1 + np.exp(-log_odds / (temperature or 1.0)))
-    point = operating_point(probability, positive, sensitivity=sensitivity, weights=weights)
-    names = ", ".join(f"{part.loaded.cohort.name} ({part.loaded.cohort.samples[0].split})" for part in used)
-    return DecisionConfig(
+    decision = DecisionConfig(
         temperature=temperature or 1.0,
-        operating_point=float(np.clip(point, 1e-6, 1 - 1e-6)),
-        target_sensitivity=sensitivity,
-        sources=len(set(sources)),
-        note=f"Chosen on {names}; no source of it was used for training or is reported on.{scale}",
+        sources=count,
+        note=f"Chosen on {', '.join(part.name for part in used)}; no source of it was used for training or is reported "
+        f"on.{scale}",
     )
+    if not binary:
+        return decision
+    index = label.positive_index
+    log_odds = (logits[:, index] - logits[:, 1 - index]) / decision.temperature
+    probability = 1 / (1 + np.exp(-log_odds))
+    point = operating_point(probability, codes == index, sensitivity=sensitivity, weights=weights)
+    return replace(decision, operating_point=float(np.clip(point, 1e-6, 1 - 1e-6)), target_sensitivity=sensitivity)
 
 
-def fit_rejection(collections: Sequence[MeasuredCohort], *, seed: int) -> tuple[NoveltyStatistics, NoveltyConfig]:
+def fit_rejection(
+    target: Target, collections: Sequence[MeasuredCohort], *, seed: int
+) -> tuple[NoveltyStatistics, NoveltyConfig]:
     """Fit the feature statistics of the training images and choose the limit beyond which images are rejected.
 
     Args:
+        target: Labels of the model. Each class of each collection is a group of images with a mean of its own; with
+            several labels, each combination of their classes with at least `MIN_GROUP` images.
         collections: The collections with their splits; the limit is chosen on their selection splits.
         seed: Seed of the folds that estimate the rejection of images that did not set the limit.
 
@@ -136,7 +173,7 @@ def fit_rejection(collections: Sequence[MeasuredCohort], *, seed: int) -> tuple[
         collection, with equal weight for each source.
     """
     train = [item.part("train") for item in collections]
-    groups = [f"{part.loaded.cohort.name}/{sample.label}" for part in train for sample in part.loaded.cohort]
+    groups = [f"{part.loaded.cohort.name}/{group}" for part in train for group in _groups(target, part.loaded.cohort)]
     statistics = fit_novelty(np.concatenate([part.features for part in train]), groups)
     rng = np.random.default_rng(seed)
     parts = [item.part(item.loaded.cohort.selection_split or "test") for item in collections]
@@ -160,3 +197,12 @@ def fit_rejection(collections: Sequence[MeasuredCohort], *, seed: int) -> tuple[
         rejected[name] = float(np.average(distance > threshold, weights=weight))
         rejected_unseen[name] = float(np.average(distance > unseen[fold], weights=weight))
     return statistics, NoveltyConfig(threshold, rejected, rejected_unseen, sum(len(set(number)) for number in sources))
+
+
+def _groups(target: Target, cohort: Cohort) -> list[str]:
+    """Return the group of each image: its class, or with several labels its combination of classes if frequent."""
+    values = ["/".join(str(sample.value(label.name)) for label in target.labels) for sample in cohort]
+    if not target.has_several:
+        return values
+    counts = Counter(values)
+    return [value if counts[value] >= MIN_GROUP else "" for value in values]

@@ -5,25 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from spinealign.cohort.audit.auditing import audit
 from spinealign.cohort.cohort import Cohort
-from spinealign.cohort.indexing import index_cohort, require_binary, require_parts
+from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.cohort.splitting import hold_out_calibration, split_images
+from spinealign.cohort.targets import Column, codes, require_parts, target_of
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CohortError
+from spinealign.labels import SINGLE, ProblemType, Target
 from spinealign.training.setup import TrainingSetup
 
 logger = logging.getLogger(__name__)
 
 
-def index_collections(setup: TrainingSetup) -> list[Cohort]:
-    """Index the collections of a training without opening an image.
+def index_collections(setup: TrainingSetup) -> tuple[list[Cohort], Target]:
+    """Index the collections of a training without opening an image, and return them with their target.
 
     Raises:
-        CohortError: If a collection cannot be used, two have the same name, or all are smaller than a batch that must
-            be full.
+        CohortError: If a collection cannot be used, its classes do not fit the options, two have the same name, or all
+            are smaller than a batch that must be full.
     """
     cohorts = [
         item if isinstance(item, Cohort) else index_cohort(item, setup.data)
@@ -32,14 +35,41 @@ def index_collections(setup: TrainingSetup) -> list[Cohort]:
     names = [cohort.name for cohort in cohorts]
     if len(set(names)) < len(names):
         raise CohortError(f"Two collections have the same name ({', '.join(names)}); rename a folder.")
+    target = _find_target(setup, cohorts)
     for cohort in cohorts:
-        require_binary(cohort)
+        require_parts(cohort, target)
     _require_full_batch(setup, sum(len(cohort.part("train") if cohort.splits else cohort) for cohort in cohorts))
-    return cohorts
+    return cohorts, target
+
+
+def _find_target(setup: TrainingSetup, cohorts: Sequence[Cohort]) -> Target:
+    """Return the target of the options; the columns of cohorts that were indexed before are its default."""
+    options, columns = setup.data, cohorts[0].label_names
+    labels = options.labels or ([] if columns == (SINGLE,) else list(columns))
+    wanted = {Column.parse(text).name for text in labels} or {SINGLE}
+    for cohort in cohorts:
+        if missing := wanted - set(cohort.label_names):
+            raise CohortError(f"{cohort.name} was not read with the labels {', '.join(sorted(missing))}.")
+    target = target_of(
+        cohorts,
+        problem_type=cast(ProblemType | None, options.problem_type),
+        positive=options.positive,
+        grades=options.grades or (),
+        labels=labels,
+    )
+    for cohort in cohorts:
+        for label in target.labels:
+            codes(cohort, label)
+    return target
 
 
 def read_collections(
-    setup: TrainingSetup, cohorts: Sequence[Cohort], *, preprocessing: PreprocessingConfig, folder: Path
+    setup: TrainingSetup,
+    cohorts: Sequence[Cohort],
+    *,
+    target: Target,
+    preprocessing: PreprocessingConfig,
+    folder: Path,
 ) -> tuple[list[LoadedCohort], dict[str, tuple[str, ...]]]:
     """Read each image once; audit the collections, split them, resolve leakage and hold out a calibration split.
 
@@ -68,7 +98,8 @@ def read_collections(
         images = split_images(
             loaded, split=options.split, on_leakage=options.on_leakage, seed=training.seed, progress=progress
         )
-        parts = require_parts(hold_out_calibration(images.cohort, seed=training.seed))
+        parts = hold_out_calibration(images.cohort, seed=training.seed)
+        require_parts(parts, target)
         for line in parts.skipped if main_process else ():
             logger.warning("%s", line)
         collections.append(images.matching(parts))

@@ -8,23 +8,36 @@ import datasets
 import evaluate
 import numpy as np
 
-from spinealign.metrics.scores import scores_of
-from spinealign.metrics.weighted import WeightedPredictions
+from spinealign.labels import Target
+from spinealign.metrics.scores import target_scores
 
 
-class BinaryScores(evaluate.Metric):
-    """All scores of `metrics.registry` for a finding and its absence."""
+class TargetScores(evaluate.Metric):
+    """All scores of `metrics.registry` for the labels of a target.
+
+    Args:
+        target: The labels.
+        **kwargs: Arguments of `evaluate.Metric`.
+    """
+
+    def __init__(self, target: Target, **kwargs: Any) -> None:
+        self._target = target
+        super().__init__(**kwargs)
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
-            description="Scores of a binary classifier of images.",
+            description="Scores of a classifier of images.",
             citation="",
-            inputs_description="predictions: probability of the finding; references: 1 if it is present, else 0.",
+            inputs_description="predictions: logits of each image; references: code of each label, or -1 if missing.",
             features=datasets.Features(
-                {"predictions": datasets.Value("float64"), "references": datasets.Value("int64")}
+                {
+                    "predictions": datasets.Sequence(datasets.Value("float64")),
+                    "references": datasets.Sequence(datasets.Value("int64")),
+                }
             ),
         )
 
     def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
-        scores = scores_of(WeightedPredictions.binary(np.asarray(references) == 1, np.asarray(predictions)))
+        codes = np.asarray(references).T
+        scores = target_scores(list(codes), self._target.probabilities(np.asarray(predictions)), target=self._target)
         return {name: float("nan") if value is None else value for name, value in scores.items()}

@@ -11,6 +11,7 @@ from transformers import set_seed
 
 from spinealign.cohort.image_cache import image_folder
 from spinealign.cohort.loading import LoadedCohort
+from spinealign.labels import Target
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.folds import CrossValidation
 from spinealign.training.backbone import create_backbone
@@ -65,20 +66,23 @@ def run_training(setup: TrainingSetup) -> TrainingResult:
     setup = replace(setup)  # with its own options of the Trainer
     setup.training.output_dir = str(run)
 
-    cohorts = index_collections(setup)
+    cohorts, target = index_collections(setup)
     set_seed(setup.training.seed)
-    network, preprocessing = create_backbone(setup.model, setup.enhancement)
+    network, preprocessing = create_backbone(setup.model, target, enhancement=setup.enhancement)
     network.config._name_or_path = backbone_name(setup)
-    rehearse(setup, network, preprocessing=preprocessing)
+    rehearse(setup, network, target=target, preprocessing=preprocessing)
     with image_folder(setup.data.cache_dir, run / IMAGES) as images:
-        collections, verdicts = read_collections(setup, cohorts, preprocessing=preprocessing, folder=images)
-        return _train(setup, network, collections=collections, verdicts=verdicts)
+        collections, verdicts = read_collections(
+            setup, cohorts, target=target, preprocessing=preprocessing, folder=images
+        )
+        return _train(setup, network, target=target, collections=collections, verdicts=verdicts)
 
 
 def _train(
     setup: TrainingSetup,
     network: Any,
     *,
+    target: Target,
     collections: Sequence[LoadedCohort],
     verdicts: Mapping[str, tuple[str, ...]],
 ) -> TrainingResult:
@@ -87,11 +91,11 @@ def _train(
     output = run.parent
     with setup.training.main_process_first():
         checkpoint = unfinished_run(run, describe_run(setup, collections))
-    cross_validations = cross_validate(setup, collections) if setup.data.folds else ()
+    cross_validations = cross_validate(setup, target, collections=collections) if setup.data.folds else ()
     set_seed(setup.training.seed)
     train = [item.part("train") for item in collections]
     validation = [item.part(item.cohort.selection_split or "test") for item in collections]
-    trainer = build_trainer(setup, network, train=train, validation=validation)
+    trainer = build_trainer(setup, network, target=target, train=train, validation=validation)
     trainer.run(checkpoint)
     trainer.accelerator.wait_for_everyone()
     result = TrainingResult(output, (), cross_validations, resumed=checkpoint is not None)

@@ -14,8 +14,8 @@ from transformers.integrations import get_reporting_integration_callbacks
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL, PreprocessingConfig
-from spinealign.labels import binary_target
+from spinealign.config import PreprocessingConfig
+from spinealign.labels import Target
 from spinealign.training.saving import save_network
 from spinealign.training.setup import TrainingSetup
 from spinealign.training.trainer import EpochReport, build_trainer
@@ -52,7 +52,7 @@ def check_setup(setup: TrainingSetup) -> None:
         raise ValueError(f"report_to {', '.join(setup.training.report_to)} cannot be used: {error}") from error
 
 
-def rehearse(setup: TrainingSetup, network: Any, *, preprocessing: PreprocessingConfig) -> None:
+def rehearse(setup: TrainingSetup, network: Any, *, target: Target, preprocessing: PreprocessingConfig) -> None:
     """Train a copy of the network for one step on random images, evaluate it, and save it in a temporary folder.
 
     The step runs in this process, in the requested precision and with the requested optimizer. The loader of the
@@ -63,8 +63,8 @@ def rehearse(setup: TrainingSetup, network: Any, *, preprocessing: Preprocessing
     """
     rows = 2 * setup.training.world_size
     side = preprocessing.image_size
-    labels = [POSITIVE_LABEL if row % 2 else NEGATIVE_LABEL for row in range(rows)]
-    samples = tuple(Sample("", label, str(row), name=str(row)) for row, label in enumerate(labels))
+    labels = [{label.name: label.classes[row % len(label.classes)] for label in target.labels} for row in range(rows)]
+    samples = tuple(Sample("", None, str(row), name=str(row), labels=of_row) for row, of_row in enumerate(labels))
     gray = np.random.default_rng(0).integers(0, 256, (rows, side, side), np.uint8)
     noise = LoadedCohort(Cohort("rehearsal", samples), gray, preprocessing)
     setup = replace(setup)  # with its own options of the Trainer
@@ -75,7 +75,7 @@ def rehearse(setup: TrainingSetup, network: Any, *, preprocessing: Preprocessing
     with tempfile.TemporaryDirectory() as folder:
         training.output_dir = folder
         try:
-            trainer = build_trainer(setup, deepcopy(network), train=[noise], validation=[noise])
+            trainer = build_trainer(setup, deepcopy(network), target=target, train=[noise], validation=[noise])
             trainer.remove_callback(EpochReport)
             trainer.get_train_dataloader()
             training.dataloader_num_workers, training.dataloader_persistent_workers = 0, False
@@ -85,9 +85,7 @@ def rehearse(setup: TrainingSetup, network: Any, *, preprocessing: Preprocessing
                 save_network(
                     Path(folder) / "export",
                     trainer.trained_network(),
-                    settings=ModelSettings(
-                        target=binary_target(NEGATIVE_LABEL, POSITIVE_LABEL), preprocessing=preprocessing
-                    ),
+                    settings=ModelSettings(target=target, preprocessing=preprocessing),
                     weights_dtype=setup.model.weights_dtype,
                 )
         except Exception as error:  # torch, transformers and their backends raise many types

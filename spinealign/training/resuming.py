@@ -26,7 +26,9 @@ def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> d
     for item in collections:
         for sample in item.cohort:
             digest.update(
-                f"{item.cohort.name}/{sample.name}/{sample.label}/{sample.split}".encode(errors="surrogateescape")
+                f"{item.cohort.name}/{sample.name}/{sample.label or dict(sample.labels)}/{sample.split}".encode(
+                    errors="surrogateescape"
+                )
             )
         for image in item.gray:
             digest.update(image.tobytes())

@@ -23,15 +23,14 @@ from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.splitting import find_leaks
 from spinealign.cohort.training_images import training_digests
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.evaluation.scoring import score
 from spinealign.inference.predictor import Predictor
-from spinealign.labels import SINGLE, binary_target
+from spinealign.labels import Target
 from spinealign.metrics.folds import CrossValidation
 from spinealign.reporting.case_sheet import draw_worst_cases
 from spinealign.reporting.figures import plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
 from spinealign.reporting.model_card import render_card
-from spinealign.training.decision import MeasuredCohort, choose_decision, fit_rejection, measure
+from spinealign.training.decision import MeasuredCohort, choose_decisions, fit_rejection, measure
 from spinealign.training.describing import describe_training
 from spinealign.training.export import export_onnx
 from spinealign.training.setup import TrainingSetup
@@ -66,7 +65,9 @@ def save_checkpoint(
     """
     name, network, history = output.resolve().name, trainer.trained_network(), trainer.state.log_history
     with replaced_together(output, key=files.CONFIG_FILE, owned=files.CHECKPOINT_FILES) as folder:
-        predictor, measured = _save_with_decision(folder, setup, network, collections=collections)
+        predictor, measured = _save_with_decision(
+            folder, setup, network, target=trainer.target, collections=collections
+        )
         reported = [item.part(item.loaded.cohort.report_split) for item in measured]
         outputs = [Output(part.logits, part.features) for part in reported]
         evaluations = tuple(score(predictor, item, output=output) for item, output in zip(collections, outputs))
@@ -96,12 +97,12 @@ def save_checkpoint(
 
 
 def _save_with_decision(
-    folder: Path, setup: TrainingSetup, network: Any, *, collections: Sequence[LoadedCohort]
+    folder: Path, setup: TrainingSetup, network: Any, *, target: Target, collections: Sequence[LoadedCohort]
 ) -> tuple[Predictor, list[MeasuredCohort]]:
     """Save the network, choose its decision on held-out images, and return the predictor and what it computed."""
     seed = setup.training.seed
     settings = ModelSettings(
-        target=binary_target(NEGATIVE_LABEL, POSITIVE_LABEL),
+        target=target,
         preprocessing=collections[0].config,
         takes=setup.takes,
         training_data=tuple(item.cohort.name for item in collections),
@@ -112,9 +113,9 @@ def _save_with_decision(
     save_network(folder, network, settings=settings, weights_dtype=setup.model.weights_dtype)
     raw = Predictor.from_pretrained(folder)
     measured = [measure(raw, item, seed=seed) for item in collections]
-    decision = choose_decision(raw, measured, sensitivity=setup.model.target_sensitivity)
-    statistics, novelty = fit_rejection(measured, seed=seed)
-    settings = replace(settings, decisions={SINGLE: decision}, novelty=novelty)
+    decisions = choose_decisions(target, measured, sensitivity=setup.model.target_sensitivity)
+    statistics, novelty = fit_rejection(target, measured, seed=seed)
+    settings = replace(settings, decisions=decisions, novelty=novelty)
     (folder / files.SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
     save_file({"means": statistics.means, "whitening": statistics.whitening}, folder / files.NOVELTY_FILE)
     save_file(training_digests([item.cohort for item in collections]), folder / files.TRAINING_IMAGES_FILE)

@@ -98,7 +98,7 @@ def make_setup(
     cohorts = tuple(item for item in items if isinstance(item, Cohort))
     if cohorts and len(cohorts) < len(items):
         raise TypeError("data must be either paths and Hub ids, or Cohorts, not a mixture; use load_cohort.")
-    reading = [item.name for item in fields(CollectionOptions) if options.get(item.name) is not None]
+    reading = [item.name for item in fields(CollectionOptions) if options.get(item.name) and item.name != "labels"]
     if cohorts and reading:
         raise TypeError(f"{reading[0]} does not apply to a Cohort; pass it to load_cohort.")
     options["data_dir"] = [item.name if isinstance(item, Cohort) else os.fspath(item) for item in items]

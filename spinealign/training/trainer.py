@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,20 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from spinealign.checkpoint.engines import load_network
 from spinealign.cohort.loading import LoadedCohort
-from spinealign.config import NEGATIVE_LABEL, POSITIVE_LABEL
 from spinealign.evaluation.scoring import shortcut_calls
-from spinealign.labels import binary_target
+from spinealign.labels import MISSING, Target
 from spinealign.metrics.intervals import wilson_interval
+from spinealign.metrics.registry import format_score, score_title
 from spinealign.training.augmentation import Augmentation
 from spinealign.training.dataset import PixelTransform, build_dataset
-from spinealign.training.metric import BinaryScores
+from spinealign.training.loss import target_loss
+from spinealign.training.metric import TargetScores
 from spinealign.training.setup import TrainingSetup
+
+_REPORTED = (
+    "sensitivity", "specificity", "auroc", "balanced_accuracy", "macro_f1", "macro_auroc", "quadratic_kappa",
+    "mean_absolute_error",
+)  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +56,13 @@ class StrictTrainer(Trainer):
 
     Args:
         transform: Transform of the training images, which is told the epoch.
+        target: Labels that the network predicts.
         **kwargs: Arguments of the Trainer of transformers.
     """
 
-    def __init__(self, transform: PixelTransform, **kwargs: Any) -> None:
+    def __init__(self, transform: PixelTransform, target: Target, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.target = target
         self.model_accepts_loss_kwargs = False  # so that the Trainer averages over accumulated batches
         for stock in (PrinterCallback, ProgressCallback):  # a notebook keeps its own progress callback
             self.remove_callback(stock)
@@ -65,15 +74,15 @@ class StrictTrainer(Trainer):
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Return the cross entropy, weighted by image."""
+        """Return the loss of the target, weighted by image."""
         outputs = model(pixel_values=inputs["pixel_values"])
-        losses = nn.functional.cross_entropy(
-            outputs.logits.float(),
+        loss = target_loss(
+            outputs.logits,
             inputs["labels"],
-            reduction="none",
-            label_smoothing=self.args.label_smoothing_factor,
+            weights=inputs["weights"],
+            target=self.target,
+            smoothing=self.args.label_smoothing_factor,
         )
-        loss = (losses * inputs["weights"]).mean()
         return (loss, outputs) if return_outputs else loss
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
@@ -88,10 +97,9 @@ class StrictTrainer(Trainer):
         """Return the network without the wrappers for several processes and mixed precision."""
         return self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
 
-    def predicted_probabilities(self) -> NDArray[np.float64]:
-        """Return the uncalibrated probability of the finding for the images of the evaluation, shape (N,)."""
-        predicted = self.evaluation_loop(self.get_eval_dataloader(), "Prediction")
-        return probabilities(predicted.predictions)
+    def predicted_logits(self) -> NDArray[np.float64]:
+        """Return the logits for the images of the evaluation, shape (N, outputs)."""
+        return np.asarray(self.evaluation_loop(self.get_eval_dataloader(), "Prediction").predictions, np.float64)
 
     def run(self, checkpoint: str | None) -> None:
         """Train from the start, or continue from a checkpoint of a killed run.
@@ -125,7 +133,7 @@ class StepBar(ProgressCallback):
 
 
 class EpochReport(TrainerCallback):
-    """One log line per epoch: accuracy with its sources, interval and shortcut baseline."""
+    """One log line per epoch: accuracy with its sources, interval and shortcut baseline, and other scores."""
 
     def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Log the line."""
@@ -133,9 +141,10 @@ class EpochReport(TrainerCallback):
             line = (
                 "epoch {epoch:.3g}/{epochs:g}: validation loss {eval_loss:.4f}, accuracy {eval_accuracy:.2%} "
                 "({eval_sources:.0f} sources: {eval_accuracy_low:.1%} to {eval_accuracy_high:.1%}; thumbnail ridge "
-                "{eval_thumbnail_ridge:.2%}), sensitivity {eval_sensitivity:.2%}, specificity "
-                "{eval_specificity:.2%}, AUROC {eval_auroc:.4f}"
+                "{eval_thumbnail_ridge:.2%})"
             )
+            shown = (name for name in _REPORTED if f"eval_{name}" in logs)
+            line += "".join(f", {score_title(name)} {format_score(name, logs[f'eval_{name}'])}" for name in shown)
             with tqdm.external_write_mode(sys.stderr):  # so that the line does not break the bar
                 logger.info("%s", line.format(epochs=args.num_train_epochs, **logs))
 
@@ -159,43 +168,51 @@ class SeedCallback(TrainerCallback):
         torch.manual_seed(int(place.generate_state(1)[0]))
 
 
-def probabilities(logits: Any) -> NDArray[np.float64]:
-    """Return the uncalibrated probability of the finding, shape (N,), for logits of shape (N, 2)."""
-    return torch.softmax(torch.as_tensor(logits, dtype=torch.float64), dim=1)[:, 1].numpy()
-
-
 def build_trainer(
-    setup: TrainingSetup, network: Any, *, train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort]
+    setup: TrainingSetup,
+    network: Any,
+    *,
+    target: Target,
+    train: Sequence[LoadedCohort],
+    validation: Sequence[LoadedCohort],
 ) -> StrictTrainer:
     """Return a Trainer that is ready to run, and scores each epoch on the validation images."""
     training, preprocessing = setup.training, train[0].config
     augmentation = Augmentation(setup.augmentation, preprocessing.image_size)
     transform = PixelTransform(preprocessing, augmentation, seed=training.seed)
     stopping = [EarlyStoppingCallback(setup.model.early_stopping_patience)] if training.load_best_model_at_end else []
+    build = partial(build_dataset, target=target, balance=setup.data.balance)
     return StrictTrainer(
         transform,
+        target,
         model=network,
         args=training,
-        train_dataset=build_dataset(train, transform, balance=setup.data.balance),
-        eval_dataset=build_dataset(validation, PixelTransform(preprocessing), balance=setup.data.balance),
-        compute_metrics=_epoch_scores(train, validation, folder=training.output_dir),
+        train_dataset=build(train, transform),
+        eval_dataset=build(validation, PixelTransform(preprocessing)),
+        compute_metrics=_epoch_scores(target, train, validation, folder=training.output_dir),
         callbacks=stopping,
     )
 
 
 def _epoch_scores(
-    train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort], *, folder: str
+    target: Target, train: Sequence[LoadedCohort], validation: Sequence[LoadedCohort], *, folder: str
 ) -> Callable[[EvalPrediction], dict[str, float]]:
-    """Return a function that scores an epoch, with sources, interval and shortcut baseline of its accuracy."""
-    metric = BinaryScores(keep_in_memory=True, cache_dir=folder)  # by default, it needs a folder in HOME
+    """Return a function that scores an epoch, with sources, interval and shortcut baseline of its accuracy.
+
+    Over several labels, the accuracies are means.
+    """
+    metric = TargetScores(target, keep_in_memory=True, cache_dir=folder)  # by default, it needs a folder in HOME
     distinct = sum(len(part.cohort.sources) for part in validation)
-    positive = np.concatenate([part.positive for part in validation])
-    target = binary_target(NEGATIVE_LABEL, POSITIVE_LABEL)
-    ridge = float(np.mean(shortcut_calls(train, validation, target=target)[0] == positive))
+    shares = []
+    for label, called in zip(target.labels, shortcut_calls(train, validation, target=target)):
+        codes = np.concatenate([part.codes(label) for part in validation])
+        known = codes != MISSING
+        shares += [(called == codes)[known].mean()] if called is not None and known.any() else []
+    ridge = float(np.mean(shares)) if shares else float("nan")
 
     def scores(predicted: EvalPrediction) -> dict[str, float]:
         computed = metric.compute(
-            predictions=probabilities(predicted.predictions), references=np.asarray(predicted.label_ids)
+            predictions=np.asarray(predicted.predictions, np.float64), references=np.asarray(predicted.label_ids)
         )
         low, high = wilson_interval(computed["accuracy"], distinct)
         return {**computed, "sources": distinct, "accuracy_low": low, "accuracy_high": high, "thumbnail_ridge": ridge}

@@ -12,6 +12,7 @@ from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CohortError
+from spinealign.labels import binary_target
 
 CONFIG = PreprocessingConfig(image_size=32)
 
@@ -30,7 +31,9 @@ def test_images_are_in_the_order_of_the_samples(phantom_folder):
     loaded = read_cohort(index_cohort(phantom_folder), CONFIG, progress=False)
     assert loaded.gray.shape == (44, 32, 32)
     assert loaded.looks.shape == (44, 224, 224)
-    assert loaded.positive.tolist() == [sample.label == "fracture" for sample in loaded.cohort]
+    assert loaded.codes(binary_target("normal", "fracture").labels[0]).tolist() == [
+        sample.label == "fracture" for sample in loaded.cohort
+    ]
     assert len(loaded.part("val").gray) == len(loaded.part("val").cohort) == 8
     assert {len(column) for column in loaded.properties.values()} == {44}
     assert list(loaded.properties) == list(PROPERTIES)

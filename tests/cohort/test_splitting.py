@@ -218,3 +218,29 @@ def test_an_unknown_method_is_refused_before_reading(unsplit, monkeypatch):
     monkeypatch.setattr("spinealign.cohort.loading.read_slice", lambda content: pytest.fail("an image was read"))
     with pytest.raises(ValueError, match="must be one of"):
         load_cohort(unsplit, split="magic")
+
+
+def labeled(*rows):
+    """Return samples of one source each, with a column for each of `grade` and `arch`."""
+    columns = (dict(zip(("grade", "arch"), row)) for row in rows)
+    return Cohort("set", tuple(Sample("", None, f"s{n}", name=f"{n}", labels=row) for n, row in enumerate(columns)))
+
+
+def test_frequent_combinations_of_labels_are_kept_in_proportion():
+    cohort = split_cohort(labeled(*[("0", "no")] * 50, *[("1", "yes")] * 25, *[("2", None)] * 2), "source", seed=1)
+    for split, share in (("train", 0.6), ("val", 0.2), ("test", 0.2)):
+        counts = cohort.part(split).counts("grade")
+        assert (counts["0"], counts["1"]) == pytest.approx((50 * share, 25 * share), abs=1)
+
+
+def test_a_rare_grade_does_not_prevent_a_split():
+    assert split_cohort(labeled(*[("0", "no")] * 9, *[("1", "yes")] * 9, ("2", "no")), "source").splits
+    with pytest.raises(CohortError, match="class yes of label arch has 2 distinct source"):
+        split_cohort(labeled(*[("0", "no")] * 9, *[("1", "yes")] * 2, ("1", "no")), "source")
+
+
+def test_images_are_held_out_for_the_label_that_has_enough_of_them():
+    many = 2 * FOLDS * MIN_SOURCES
+    rows = labeled(*[("0", "no")] * many, *[("1", "no")] * many, *[("1", "yes")] * 3)
+    train = replace(rows, samples=tuple(replace(sample, split="train") for sample in rows))
+    assert hold_out_calibration(train).part("calibration").counts("grade") == pytest.approx({"0": 40, "1": 40}, abs=1)

@@ -6,7 +6,7 @@ import pytest
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.options import CollectionOptions
-from spinealign.cohort.targets import codes, target_of, with_positive
+from spinealign.cohort.targets import codes, require_parts, target_of, with_positive
 from spinealign.errors import CohortError
 from spinealign.labels import MISSING, Label, Target
 
@@ -138,7 +138,8 @@ def test_the_columns_of_a_hub_dataset_become_labels(tmp_path):
     from datasets import ClassLabel, Dataset, Features, Image, Value
     from PIL import Image as Pillow
 
-    from spinealign.cohort.indexing import COPY_PATTERN, hub_samples
+    from spinealign.cohort.indexing import hub_samples
+    from spinealign.cohort.naming import COPY_PATTERN
 
     Pillow.new("L", (4, 4)).save(tmp_path / "a.png")
     kinds = {"image": Image(), "side": ClassLabel(names=["left", "right"]), "grade": Value("float64")}
@@ -147,7 +148,7 @@ def test_the_columns_of_a_hub_dataset_become_labels(tmp_path):
     )
     samples, skipped = hub_samples(rows, "train", pattern=re.compile(COPY_PATTERN), labels=["side", "grade"])
     assert [sample.labels for sample in samples] == [{"side": "right", "grade": "2"}, {"side": None, "grade": "1"}]
-    assert skipped == ["train row 2: no label"]
+    assert "1 row without a label (train row 2)" in skipped[0]
 
 
 @pytest.mark.parametrize("spelling", ["C1 arch", "c1 ARCH"])
@@ -156,3 +157,36 @@ def test_class_names_keep_their_spelling(tmp_path, spelling):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.png").touch()
     assert index_cohort(tmp_path).labels == (*sorted(["Dens", spelling]),)
+
+
+def in_splits(train, val):
+    """Return a cohort with classes in two splits."""
+    rows = [("train", value) for value in train] + [("val", value) for value in val]
+    return Cohort("set", tuple(Sample("", value, str(n), split=split) for n, (split, value) in enumerate(rows)))
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "words"),
+    [
+        (["normal"], ["normal", "fracture"], "no image of fracture is left in train"),
+        (["normal", "fracture"], ["normal"], "no image of fracture is left in val"),
+        (["a", "b"], ["a", "b", "c"], "no image of c is left in train"),
+    ],
+)
+def test_classes_missing_from_a_split_are_refused(train, val, words):
+    cohort = in_splits(train, val)
+    with pytest.raises(CohortError, match=words):
+        require_parts(cohort, target_of([cohort]))
+
+
+def test_a_rare_class_may_be_missing_from_the_validation_split():
+    cohort = in_splits(["1", "2", "3"], ["1"])
+    require_parts(cohort, target_of([cohort]))
+    grades = in_splits(["1", "2"], ["3"])
+    require_parts(grades, target_of([grades], grades=["1", "2", "3"]))
+
+
+def test_one_class_is_refused_for_training():
+    one = single("fracture", "fracture")
+    with pytest.raises(CohortError, match="no image of a second class was found"):
+        require_parts(one, target_of([one, single("normal", "fracture")]))

@@ -57,7 +57,7 @@ def test_the_predictions_of_the_images_are_kept(predictor, loaded):
     part, found = loaded.part("test"), score(predictor, loaded).predictions
     logits = network_output(predictor, part, progress=False).logits
     np.testing.assert_array_equal(found.probabilities, predictor.probabilities(logits)[0])
-    np.testing.assert_array_equal(found.codes, part.positive)
+    np.testing.assert_array_equal(found.codes, part.codes(TARGET.labels[0]))
     for index, gray in found.gray.items():
         np.testing.assert_array_equal(gray, part.gray[index])
     named = [(sample.name, sample.source) for sample in part.cohort]
@@ -103,7 +103,7 @@ def test_a_collection_without_splits_is_scored_whole():
 def evaluated(loaded, split):
     count = len(loaded.cohort)
     evidence = evidence_of(loaded, split, target=TARGET)
-    return evaluate_finding(loaded.positive, np.linspace(0, 1, count), evidence=evidence, draws=20)
+    return evaluate_finding(loaded.codes(TARGET.labels[0]) == 1, np.linspace(0, 1, count), evidence=evidence, draws=20)
 
 
 def test_intervals_draw_the_patients_of_a_manifest(phantom_folder):

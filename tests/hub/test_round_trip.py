@@ -56,7 +56,7 @@ def test_a_pushed_model_works_in_a_transformers_pipeline(hub, tiny_checkpoint, p
     out, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     expected = Predictor.from_pretrained(tiny_checkpoint)
-    assert expected.settings.decision.temperature == 1, "transformers does not calibrate"
+    assert expected.settings.decisions["label"].temperature == 1, "transformers does not calibrate"
     assert json.loads(out.splitlines()[-1]) == pytest.approx(dict(expected(image).probabilities), abs=1e-3)
 
 
@@ -86,7 +86,7 @@ def test_a_pushed_model_predicts_as_its_folder(local_hub, any_checkpoint, gray):
     predictor = Predictor.from_pretrained(repo_id)
     assert predictor(gray).probabilities == Predictor.from_pretrained(any_checkpoint)(gray).probabilities
     assert predictor(gray).model == f"{repo_id}@{commit.oid}"
-    assert predictor.settings.positive_class == "fracture"
+    assert predictor.checkpoint.target.labels[0].positive == "fracture"
 
 
 def test_the_card_on_the_hub_has_the_measured_scores(hub, tiny_checkpoint):

@@ -135,3 +135,21 @@ def test_thumbnail_network_uses_the_shortcut_thumbnail():
     pixel_values = torch.from_numpy(gray / np.float32(255)).expand(1, 3, SIDE, SIDE)
     (features,) = random_network("thumbnail_ridge").states(pixel_values)
     np.testing.assert_allclose(features[0].numpy(), thumbnail(gray), atol=1 / 255)  # Pillow rounds to integers
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_networks_have_an_output_for_each_class_or_label(name):
+    with torch.device("meta"):
+        for outputs, kind in ((3, "single_label_classification"), (2, "multi_label_classification")):
+            config = BACKBONES[name].shape(**SMALL[name], num_labels=outputs, problem_type=kind)
+            network = AutoModelForImageClassification.from_config(config).eval()
+            assert network(pixel_values=torch.zeros(4, 3, SIDE, SIDE)).logits.shape == (4, outputs)
+
+
+def test_the_loss_of_a_multi_label_network_has_a_term_for_each_output():
+    config = BACKBONES["thumbnail_ridge"].shape(num_labels=2, problem_type="multi_label_classification")
+    network = AutoModelForImageClassification.from_config(config)
+    labels = torch.tensor([[1, 1], [0, 1]])
+    output = network(pixel_values=torch.randn(2, 3, SIDE, SIDE), labels=labels)
+    expected = -(torch.where(labels == 1, 1, -1) * output.logits).sigmoid().log().mean()
+    torch.testing.assert_close(output.loss, expected)

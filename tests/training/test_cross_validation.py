@@ -7,10 +7,13 @@ import pytest
 from conftest import training_words
 
 from spinealign.errors import CohortError
+from spinealign.labels import binary_target
 from spinealign.training import pipeline
 from spinealign.training.cross_validation import cross_validate
 from spinealign.training.pipeline import run_training
 from spinealign.training.setup import make_setup, parse_training_setup
+
+TARGET = binary_target("normal", "fracture")
 
 
 def words(data, backbone, output, *more):
@@ -41,10 +44,10 @@ def test_a_killed_run_keeps_its_finished_folds(phantom_folder, tiny_backbone, tm
         patch.setattr(pipeline, "save_checkpoint", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_training(setup)
-    kept = sorted((tmp_path / "out" / "training").glob("fold-*/probabilities.json"))
+    kept = sorted((tmp_path / "out" / "training").glob("fold-*/logits.json"))
     assert len(kept) == 3
     content = json.loads(kept[0].read_text())
-    content["probabilities"] = [np.linspace(0.2, 0.3, len(content["probabilities"][0])).tolist()]
+    content["logits"] = [np.tile([1.0, 0.0], (len(content["logits"][0]), 1)).tolist()]
     kept[0].write_text(json.dumps(content))
     (crossed,) = run_training(setup).cross_validations
     assert crossed.folds[0].scores["sensitivity"] == 0, "the stored fold is used"
@@ -52,4 +55,4 @@ def test_a_killed_run_keeps_its_finished_folds(phantom_folder, tiny_backbone, tm
 
 def test_more_folds_than_sources_are_refused(noise, tmp_path):
     with pytest.raises(CohortError, match="5 folds"):
-        cross_validate(make_setup("noise", tmp_path / "out", folds=5), [noise])
+        cross_validate(make_setup("noise", tmp_path / "out", folds=5), TARGET, collections=[noise])

@@ -14,11 +14,13 @@ from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
-from spinealign.labels import binary_target
+from spinealign.labels import Label, Target, binary_target
 from spinealign.metrics.calibration import MIN_SOURCES
 from spinealign.metrics.novelty import NoveltyStatistics
 from spinealign.training import decision
-from spinealign.training.decision import REJECTED_SHARE, choose_decision, fit_rejection, measure
+from spinealign.training.decision import REJECTED_SHARE, MeasuredCohort, choose_decisions, fit_rejection, measure
+
+TARGET = binary_target("normal", "fracture")
 
 SIDE = 16
 
@@ -60,7 +62,7 @@ def collection(count, *, splits=("train", "val", "test"), name="set", noise=0.15
 
 def decide(predictor, collections, *, sensitivity=0.95):
     measured = [measure(predictor, item, seed=0) for item in collections]
-    return choose_decision(predictor, measured, sensitivity=sensitivity)
+    return choose_decisions(TARGET, measured, sensitivity=sensitivity)["label"]
 
 
 def test_the_operating_point_reaches_the_target_sensitivity(predictor):
@@ -69,7 +71,7 @@ def test_the_operating_point_reaches_the_target_sensitivity(predictor):
     part = loaded.part("val")
     raw = 20 * part.gray.mean(axis=(1, 2)) / 255 - 10
     called = 1 / (1 + np.exp(-raw / chosen.temperature)) >= chosen.operating_point
-    assert 0.9 <= called[part.positive].mean() <= 0.96
+    assert 0.9 <= called[part.codes(TARGET.labels[0]) == 1].mean() <= 0.96
     assert chosen.temperature > 1.2, "the network is overconfident"
     assert (chosen.target_sensitivity, chosen.sources) == (0.9, 4 * MIN_SOURCES)
     assert "set (val)" in chosen.note
@@ -102,9 +104,47 @@ def test_a_source_of_an_unmeasured_training_image_is_not_used(predictor, monkeyp
     assert decide(predictor, [leaking]).sources == 0
 
 
+GRADES = Label("grade", "ordinal", ("0", "1", "2"))
+TWO_LABELS = Target("mixed", (GRADES, Label("arch", "binary", ("no", "yes"), "yes")))
+
+
+def test_each_label_has_a_decision_of_its_own_values():
+    rng = np.random.default_rng(0)
+    samples, logits = [], []
+    for number in range(200):
+        grade, arch = number % 3, number % 2
+        logits.append([*(3 * np.eye(3)[grade] + rng.normal(0, 3, 3)), 3 * arch - 1.5 + rng.normal(0, 3)])
+        labels = {"grade": str(grade), "arch": ("no", "yes")[arch] if number < 30 else None}
+        samples.append(Sample("", None, f"s{number}", split="val", name=str(number), labels=labels))
+    others = [Sample("", None, name, split=name, name=name, labels={"grade": "0"}) for name in ("train", "test")]
+    cohort = Cohort("set", (*samples, *others))
+    loaded = LoadedCohort(cohort, np.zeros((202, 1, 1), np.uint8), PreprocessingConfig())
+    logits = np.array([*logits, [0] * 4, [0] * 4], np.float32)
+    measured = MeasuredCohort(loaded, logits, logits, cohort)
+    decisions = choose_decisions(TWO_LABELS, [measured], sensitivity=0.9)
+    assert decisions["grade"].temperature > 1.2, "the network is overconfident"
+    assert (decisions["grade"].sources, decisions["grade"].operating_point) == (200, 0.5)
+    assert decisions["arch"].temperature == 1
+    assert f"{MIN_SOURCES} distinct sources of each class" in decisions["arch"].note
+
+
+def test_rare_combinations_of_labels_are_one_known_group():
+    rng = np.random.default_rng(0)
+    values = [{"grade": str(n % 2), "arch": "no"} for n in range(60)] + [{"grade": "2", "arch": None}] * 3
+    samples = [
+        Sample("", None, f"s{n}", split=("train", "val")[n % 3 == 0], name=str(n), labels=labels)
+        for n, labels in enumerate(values)
+    ]
+    cohort = Cohort("set", tuple(samples))
+    loaded = LoadedCohort(cohort, np.zeros((63, 1, 1), np.uint8), PreprocessingConfig())
+    features = rng.normal(size=(63, 3)).astype(np.float32)
+    statistics, _ = fit_rejection(TWO_LABELS, [MeasuredCohort(loaded, features, features, cohort)], seed=0)
+    assert len(statistics.means) == 3
+
+
 def test_novelty_rejects_at_most_its_share_of_each_collection(predictor):
     collections = [collection(200), collection(100, name="other", splits=("train", "val"), noise=0.05)]
-    statistics, novelty = fit_rejection([measure(predictor, item, seed=0) for item in collections], seed=0)
+    statistics, novelty = fit_rejection(TARGET, [measure(predictor, item, seed=0) for item in collections], seed=0)
     assert all(share <= REJECTED_SHARE for share in novelty.rejected.values())
     assert max(novelty.rejected.values()) > 0
     assert novelty.rejected_unseen.keys() == novelty.rejected.keys()

@@ -7,16 +7,19 @@ import pytest
 import torch
 
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
+from spinealign.labels import binary_target
 from spinealign.training.arguments import ModelArguments
 from spinealign.training.backbone import create_backbone
 from spinealign.training.export import export_onnx
+
+TARGET = binary_target("normal", "fracture")
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, tiny_backbone):
     """A network in training mode, and its ONNX file."""
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    network, _ = create_backbone(ModelArguments(str(tiny_backbone)))
+    network, _ = create_backbone(ModelArguments(str(tiny_backbone)), TARGET)
     network.train()
     export_onnx(network, path, image_size=64)
     return network, path
@@ -48,7 +51,7 @@ def test_an_export_leaves_the_network_in_training_mode(exported):
 
 @pytest.mark.slow
 def test_bfloat16_storage_computes_in_float32(tmp_path, tiny_backbone):
-    network, _ = create_backbone(ModelArguments(str(tiny_backbone)))
+    network, _ = create_backbone(ModelArguments(str(tiny_backbone)), TARGET)
     network.to(torch.bfloat16).to(torch.float32).eval()
     export_onnx(network, tmp_path / "small.onnx", image_size=64, weights_dtype="bfloat16")
     export_onnx(network, tmp_path / "full.onnx", image_size=64)

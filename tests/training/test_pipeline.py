@@ -25,6 +25,7 @@ from spinealign.config import PreprocessingConfig
 from spinealign.errors import CohortError, LeakageError
 from spinealign.evaluation.scoring import score
 from spinealign.imaging.preprocessing import preprocess, render
+from spinealign.labels import binary_target
 from spinealign.metrics.scores import scores_of
 from spinealign.metrics.weighted import WeightedPredictions
 from spinealign.phantoms.axial_neck import draw_phantom
@@ -35,6 +36,8 @@ from spinealign.training.loading import index_collections, read_collections
 from spinealign.training.pipeline import run_training
 from spinealign.training.setup import make_setup, parse_training_setup
 from spinealign.training.trainer import build_trainer
+
+TARGET = binary_target("normal", "fracture")
 
 FILES = {
     "config.json", "model.safetensors", "preprocessor_config.json", "spinealign.json", "model.onnx", "metrics.json",
@@ -77,13 +80,14 @@ def test_one_seed_gives_the_same_metrics_again(tmp_path, tiny_checkpoint, phanto
 
 def read(setup, config):
     folder = Path(setup.training.output_dir) / "images"
-    return read_collections(setup, index_collections(setup), preprocessing=config, folder=folder)[0]
+    cohorts, target = index_collections(setup)
+    return read_collections(setup, cohorts, target=target, preprocessing=config, folder=folder)[0]
 
 
 def trainer_of(setup, network, config):
     collections = read(setup, config)
     train, validation = ([item.part(split) for item in collections] for split in ("train", "val"))
-    return build_trainer(setup, network, train=train, validation=validation)
+    return build_trainer(setup, network, target=TARGET, train=train, validation=validation)
 
 
 class Snapshots(TrainerCallback):
@@ -105,7 +109,7 @@ def test_every_tensor_of_the_best_epoch_is_restored(tmp_path, phantom_folder, ti
         "--greater_is_better", "True", "--save_total_limit", "3",
     )  # fmt: skip
     setup = parse_training_setup(words)
-    network, config = create_backbone(ModelArguments(str(tiny_backbone), from_scratch=True))
+    network, config = create_backbone(ModelArguments(str(tiny_backbone), from_scratch=True), TARGET)
     trainer = trainer_of(setup, network, config)
     snapshots = Snapshots()
     trainer.add_callback(snapshots)
@@ -241,7 +245,7 @@ def test_a_resumed_run_keeps_its_early_stopping_count(tmp_path, phantom_folder, 
         )  # fmt: skip
         setup = parse_training_setup(words)
         torch.manual_seed(0)
-        network, config = create_backbone(ModelArguments(str(tiny_backbone), from_scratch=True))
+        network, config = create_backbone(ModelArguments(str(tiny_backbone), from_scratch=True), TARGET)
         return trainer_of(setup, network, config)
 
     straight = trainer_in(tmp_path / "straight")

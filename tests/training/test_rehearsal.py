@@ -11,9 +11,12 @@ from conftest import ROOT, training_options, training_words
 
 import spinealign
 from spinealign.errors import CohortError
+from spinealign.labels import binary_target
 from spinealign.training.backbone import create_backbone
 from spinealign.training.rehearsal import check_setup, rehearse
 from spinealign.training.setup import make_setup
+
+TARGET = binary_target("normal", "fracture")
 
 
 @pytest.fixture
@@ -48,14 +51,14 @@ def test_an_output_folder_that_cannot_be_written_is_named(tmp_path):
 )
 def test_a_setting_that_cannot_work_is_found_by_the_rehearsal(setup_of, options, message):
     setup = setup_of(**options)
-    network, preprocessing = create_backbone(setup.model, setup.enhancement)
+    network, preprocessing = create_backbone(setup.model, TARGET, enhancement=setup.enhancement)
     with pytest.raises(ValueError, match=rf"A step of the training fails with these options .*{message}"):
-        rehearse(setup, network, preprocessing=preprocessing)
+        rehearse(setup, network, target=TARGET, preprocessing=preprocessing)
 
 
 def test_a_network_that_cannot_be_exported_fails_before_reading(setup_of):
     setup = setup_of()
-    network, preprocessing = create_backbone(setup.model, setup.enhancement)
+    network, preprocessing = create_backbone(setup.model, TARGET, enhancement=setup.enhancement)
 
     class Branching(type(network)):
         def forward(self, pixel_values, **options):
@@ -63,14 +66,14 @@ def test_a_network_that_cannot_be_exported_fails_before_reading(setup_of):
 
     network.__class__ = Branching
     with pytest.raises(ValueError, match="A step of the training fails"):
-        rehearse(setup, network, preprocessing=preprocessing)
+        rehearse(setup, network, target=TARGET, preprocessing=preprocessing)
 
 
 def test_a_rehearsal_changes_neither_the_network_nor_the_setup(setup_of, tmp_path):
     setup = setup_of(bf16=True, weights_dtype="bfloat16")
-    network, preprocessing = create_backbone(setup.model, setup.enhancement)
+    network, preprocessing = create_backbone(setup.model, TARGET, enhancement=setup.enhancement)
     before, options = {name: value.clone() for name, value in network.state_dict().items()}, setup.training.to_dict()
-    rehearse(setup, network, preprocessing=preprocessing)
+    rehearse(setup, network, target=TARGET, preprocessing=preprocessing)
     assert setup.training.to_dict() == options
     assert not (tmp_path / "out").exists()
     for name, value in network.state_dict().items():

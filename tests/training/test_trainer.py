@@ -4,9 +4,12 @@ import pytest
 import torch
 from conftest import training_options
 
+from spinealign.labels import binary_target
 from spinealign.training.backbone import create_backbone
 from spinealign.training.setup import make_setup
 from spinealign.training.trainer import build_trainer
+
+TARGET = binary_target("normal", "fracture")
 
 
 @pytest.fixture
@@ -14,8 +17,8 @@ def trainer_of(tmp_path, tiny_backbone, noise):
     def build(**options):
         setup = make_setup("noise", tmp_path / "out", **{**training_options(tiny_backbone), **options})
         torch.manual_seed(0)
-        network, _ = create_backbone(setup.model, setup.enhancement)
-        return build_trainer(setup, network, train=[noise], validation=[noise])
+        network, _ = create_backbone(setup.model, TARGET, enhancement=setup.enhancement)
+        return build_trainer(setup, network, target=TARGET, train=[noise], validation=[noise])
 
     return build
 
@@ -28,8 +31,9 @@ def test_a_rare_class_has_the_weight_of_the_common_one(trainer_of):
     trainer = trainer_of()
     batch = batch_of(trainer)
     logits = trainer.model(pixel_values=batch["pixel_values"]).logits
-    losses = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="none")
-    expected = (losses[batch["labels"] == 1].mean() + losses[batch["labels"] == 0].mean()) / 2
+    codes = batch["labels"][:, 0]
+    losses = torch.nn.functional.cross_entropy(logits, codes, reduction="none")
+    expected = (losses[codes == 1].mean() + losses[codes == 0].mean()) / 2
     torch.testing.assert_close(trainer.compute_loss(trainer.model, batch), expected)
 
 
@@ -49,7 +53,7 @@ def test_every_image_is_evaluated_if_the_last_batch_is_dropped(trainer_of):
     trainer = trainer_of(dataloader_drop_last=True, per_device_train_batch_size=4, per_device_eval_batch_size=4)
     assert len(trainer.get_train_dataloader()) == 1
     assert len(trainer.get_eval_dataloader()) == 2
-    assert trainer.predicted_probabilities().shape == (6,)
+    assert trainer.predicted_logits().shape == (6, 2)
 
 
 def test_accumulated_batches_count_as_one(trainer_of):
