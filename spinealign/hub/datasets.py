@@ -92,7 +92,9 @@ def _write(samples: Sequence[Sample], folder: Path, salt: bytes) -> dict[str, Pa
                 continue
             changed[kind_of(content).suffix] += image != content
             columns = {name: getattr(sample, name) for name in (*text, "size_mm")}
-            columns |= {name: kind.encode_example(sample.value(name)) for name, kind in labels.items()}
+            for name, kind in labels.items():
+                value = sample.value(name)
+                columns[name] = None if value is None else kind.encode_example(value)
             # The name of a file may contain that of a patient, so images are numbered.
             path = f"{split}-{index:06d}{kind_of(image).suffix}"
             yield {"image": {"bytes": image, "path": path}, **columns}
