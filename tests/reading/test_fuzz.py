@@ -7,7 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from test_dicom import STORED, ct_slice, enhanced
+
+from reading.test_dicom import STORED, ct_slice, enhanced
 
 
 def test_damaged_files_end_in_an_image_or_a_typed_error(root, monkeypatch):

@@ -9,8 +9,8 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from test_dicom import ct_slice, enhanced
 
+from reading.test_dicom import ct_slice, enhanced
 from spinealign import read_slice, read_volume
 from spinealign.config import ReadingLimits
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
