@@ -23,7 +23,7 @@ from spinealign.training.trainer import build_trainer
 PIPELINE = """
 import json, sys
 from transformers import pipeline
-classify = pipeline("image-classification", model=sys.argv[1], top_k=None)
+classify = pipeline("image-classification", model=sys.argv[1], top_k=99)
 print(json.dumps({row["label"]: row["score"] for row in classify(sys.argv[2])}))
 """
 READ = """
