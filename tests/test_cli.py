@@ -240,6 +240,7 @@ def test_phantoms_never_overwrite_a_folder(capsys, tmp_path):
     assert "not empty" in err
 
 
+@pytest.mark.slow
 def test_train_prints_the_scores_and_the_folder(capsys, tmp_path, phantom_folder, tiny_backbone):
     words = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1")
     status, out, _ = run(capsys, "train", *words)

@@ -111,6 +111,7 @@ def test_options_beside_ready_arguments_are_refused(tmp_path):
         spinealign.train("nowhere", args=TrainingArguments(str(tmp_path)), learning_rate=1.0)
 
 
+@pytest.mark.slow
 def test_ready_arguments_train_with_their_values(tmp_path, phantom_folder, tiny_backbone):
     args = TrainingArguments(str(tmp_path / "out"), num_train_epochs=1, use_cpu=True, disable_tqdm=True)
     result = spinealign.train(phantom_folder, args=args, backbone=tiny_backbone, from_scratch=True)

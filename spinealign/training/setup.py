@@ -7,7 +7,7 @@ import difflib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -42,9 +42,9 @@ class TrainingSetup:
         model: Options of the network.
         augmentation: Random changes of the training images.
         enhancement: Window and filters of the input.
-        takes: Kind of images that the model takes.
         training: Options of the Trainer. They are copied, and `checked_arguments` sets what the training requires.
         cohorts: Collections that were indexed before, in place of `data.data_dir`; empty if there are none.
+        takes: Kind of images that the model takes.
 
     Raises:
         ValueError: If an option of the Trainer is not supported.
@@ -54,9 +54,9 @@ class TrainingSetup:
     model: ModelArguments
     augmentation: AugmentationConfig
     enhancement: EnhancementConfig
-    takes: InputConfig
     training: TrainingArguments
     cohorts: tuple[Cohort, ...] = ()
+    takes: InputConfig = field(default_factory=InputConfig)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "training", checked_arguments(self.training))
@@ -169,7 +169,7 @@ def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -
         parsed = parser.parse_args_into_dataclasses(args=list(arguments), look_for_args_file=False)
     except (ValueError, ImportError) as error:  # an option of the Trainer may need a package
         parser.error(" ".join(str(error).split()))
-    return TrainingSetup(*parsed)
+    return TrainingSetup(**dict(zip((*_GROUPS, "training"), parsed)))
 
 
 def _settings_words(path: Path) -> list[str]:

@@ -243,4 +243,4 @@ def test_images_are_held_out_for_the_label_that_has_enough_of_them():
     many = 2 * FOLDS * MIN_SOURCES
     rows = labeled(*[("0", "no")] * many, *[("1", "no")] * many, *[("1", "yes")] * 3)
     train = replace(rows, samples=tuple(replace(sample, split="train") for sample in rows))
-    assert hold_out_calibration(train).part("calibration").counts("grade") == pytest.approx({"0": 40, "1": 40}, abs=1)
+    assert hold_out_calibration(train).part("calibration").counts("grade") == pytest.approx({"0": 40, "1": 40}, abs=3)

@@ -144,10 +144,10 @@ def test_an_incomplete_record_is_refused(checkpoint, name):
         check_checkpoint(checkpoint)
 
 
-@pytest.mark.parametrize(("section", "changed"), [("decision", {"temperature": 9.0}), ("novelty", {"threshold": 9.0})])
-def test_a_card_that_contradicts_the_settings_is_refused(checkpoint, section, changed):
+@pytest.mark.parametrize("name", ["temperature", "threshold"])
+def test_a_card_that_contradicts_the_settings_is_refused(checkpoint, name):
     content = json.loads((checkpoint / "spinealign.json").read_text())
-    content[section] |= changed
+    (content["decisions"]["label"] if name == "temperature" else content["novelty"])[name] = 9.0
     (checkpoint / "spinealign.json").write_text(json.dumps(content))
     with pytest.raises(CheckpointError, match=r"lacks 1 headings, table rows or numbers, such as '\*\*9\.0"):
         check_checkpoint(checkpoint)

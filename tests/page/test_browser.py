@@ -145,7 +145,7 @@ def test_unsupported_and_too_large_files_show_the_reason(visit, page, tmp_path):
     tab.set_input_files(UPLOAD, pdf)
     alert = tab.locator("#sa-finding [role=alert]")
     alert.wait_for()
-    assert "This file is a PDF document; save the slice as PNG, JPEG or DICOM." in alert.inner_text()
+    assert "This file is a PDF document; save the slice as PNG, TIFF or DICOM." in alert.inner_text()
     tab.set_input_files(UPLOAD, big)
     tab.get_by_text("maximum allowed size", exact=False).first.wait_for()
     assert page.files() == []

@@ -65,6 +65,7 @@ def test_epoch_scores_have_sources_interval_and_baseline(tiny_checkpoint):
         assert 0 <= row["eval_thumbnail_ridge"] <= 1
 
 
+@pytest.mark.slow
 def test_one_seed_gives_the_same_metrics_again(tmp_path, tiny_checkpoint, phantom_folder, tiny_backbone):
     words = training_words(phantom_folder, tiny_backbone, tmp_path / "again", "--num_train_epochs", "2")
     run_training(parse_training_setup(words))
