@@ -157,7 +157,7 @@ def test_the_findings_on_the_real_collection(real):
     sources = [item.name for item in real.straddling if item.kind == "source"]
     assert sources == ["CSFDV1B10 (109)", "CSFDV1B10 (18)"]
     assert {probe.on: probe.accuracy for probe in real.probes}["val"] == pytest.approx(0.9775, abs=0.005)
-    assert "thumbnails reaches" in real.verdict[0]
+    assert "thumbnails tells fracture from normal with 97.50 % accuracy on val" in real.verdict[0]
     assert any("normal" in item.label and item.series == ("CSFDV1B10",) for item in real.class_series)
 
 
