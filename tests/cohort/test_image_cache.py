@@ -142,13 +142,13 @@ def test_an_interrupted_rendering_leaves_no_entry(folder, tmp_path, monkeypatch)
 
 
 RENDER = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from spinealign.cohort import loading
 from spinealign.cohort.indexing import index_cohort
 if sys.argv[3] == "slow":
     read = loading.read_slice
-    loading.read_slice = lambda content: (print("reading", flush=True), time.sleep(60), read(content))[2]
+    loading.read_slice = lambda content: (os.write(1, b"reading\\n"), time.sleep(60), read(content))[2]
 found = loading.read_cohort(index_cohort(sys.argv[1]), progress=False, folder=Path(sys.argv[2]))
 print(len(found.gray), flush=True)
 """
