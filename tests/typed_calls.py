@@ -44,7 +44,7 @@ def check_functions(predictor: Predictor) -> None:
     score: float | None = evaluation.scores["accuracy"]
     evaluation.save_plots(Path("evaluation.png"))
     spinealign.audit("folder").save_html("audit.html")
-    labels: list[str] = [sample.label for sample in spinealign.load_cohort("folder", split="source")]
+    labels: list[str | None] = [sample.label for sample in spinealign.load_cohort("folder", split="source")]
     results: tuple[Evaluation, ...] = spinealign.train("folder", "out", num_train_epochs=1).evaluations
     spinealign.push_to_hub("out", "you/model")
     image: Slice = spinealign.read_slice("a.png")
