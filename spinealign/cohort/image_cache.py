@@ -84,8 +84,8 @@ def _state(image: str | bytes) -> tuple[str | int | bool, ...]:
 class Use:
     """Entry of a cache folder, in use by this process until this object is garbage collected.
 
-    If there is no such entry, `write` fills an empty folder, which then becomes the entry: it appears only when it is
-    complete. Several processes may use and write one entry.
+    A missing entry is created: `write` fills a temporary folder, which is renamed when it is complete. Several
+    processes may use and write one entry.
 
     Args:
         folder: The cache folder; it is created if missing.

@@ -145,7 +145,7 @@ def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOpti
     columns = {key: find_column(manifest.columns, names) for key, names in _COLUMNS.items()}
     root, passed, sizes = Path(options.root or file.parent), manifest.passed, Tally()
     if not os.path.exists(root) and in_archive(file) is None:
-        raise CohortError(f"There is no folder {root}; check the option root.")
+        raise CohortError(f"The folder {root} does not exist; check the option root.")
     places, moved_note = _places(manifest, root)
     rows = []
     for row in manifest.rows:

@@ -33,20 +33,8 @@ _PATIENT_NAMES = (
     "participant", "participantid", "person", "personid", "case", "caseid", "study", "studyid", "studyinstanceuid",
     "studyuid", "exam", "examid", "accession", "accessionnumber",
 )  # fmt: skip
-_SPLIT_COLUMNS = (
-    "split",
-    "datasplit",
-    "set",
-    "subset",
-    "partition",
-    "phase",
-    "usage",
-    "fold",
-    "folds",
-    "kfold",
-    "cvfold",
-)
 _FOLD_COLUMNS = ("split", "fold", "folds", "kfold", "cvfold")
+_SPLIT_COLUMNS = ("split", "datasplit", "set", "subset", "partition", "phase", "usage", *_FOLD_COLUMNS[1:])
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "<na>", "null"})
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _PARQUET = b"PAR1"

@@ -12,7 +12,7 @@ from PIL import Image
 from spinealign.errors import require
 from spinealign.labels import MISSING
 from spinealign.metrics.intervals import Intervals, cluster_bootstrap
-from spinealign.metrics.registry import METRICS, percent
+from spinealign.metrics.registry import METRICS
 from spinealign.metrics.scores import Scores, scores_of
 from spinealign.metrics.weighted import WeightedPredictions
 
@@ -113,7 +113,7 @@ class Baseline:
 
     @property
     def tells_the_classes(self) -> bool:
-        """Whether the interval of the balanced accuracy is above chance; for thumbnails it never should be."""
+        """Whether the interval of the balanced accuracy is above chance by more than `SHORTCUT_MARGIN`."""
         interval = self.intervals.get("balanced_accuracy")
         return interval is not None and interval[0] > self.chance + SHORTCUT_MARGIN
 
@@ -128,11 +128,3 @@ def require_same_scores(scores: Scores, *intervals: Intervals) -> None:
     """Raise a ValueError if scores and intervals have different names, or lack the accuracy."""
     if "accuracy" not in scores or any(item.keys() != scores.keys() for item in intervals):
         raise ValueError("scores and intervals have different names, or lack the accuracy")
-
-
-def reached_by_ridge(accuracy: float, balanced: float | None, *, majority: float) -> str:
-    """Format the accuracy of the thumbnail ridge, or its balanced accuracy if it has one and one class is frequent.
-
-    `majority` is the share of the most frequent class.
-    """
-    return percent(accuracy) if balanced is None or majority < SKEWED else f"a balanced accuracy of {percent(balanced)}"
