@@ -62,9 +62,9 @@ def _compared(probe: Probe, *, several: bool) -> str:
     low, high = interval or (0.0, 1.0)
     return (
         f"A linear model on 16x16 thumbnails tells {label} with {percent(reached or 0)} {score} on {probe.on} "
-        f"(95 % interval {low:.0%} to {high:.0%}; {chance:.0%} without looking): coarse appearance explains "
+        f"(95 % interval {low:.0%} to {high:.0%}; {chance:.0%} by chance): coarse appearance explains "
         f"{probe.explained or 0:.0%} of the way from chance to perfect. It may be a shortcut, or the label itself if "
-        f"that is visible at this size. A model shows that it sees more only as far as it beats {high:.0%}."
+        f"that is visible at this size. A model must exceed {high:.0%} to show that it sees more."
     )
 
 

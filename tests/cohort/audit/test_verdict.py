@@ -67,9 +67,9 @@ def test_the_probe_alarm_comes_first(clean):
     sentences = verdict_of(replace(clean, probes=(probe,), images=80))
     assert sentences[0] == (
         "A linear model on 16x16 thumbnails tells large from small with 82.00 % accuracy on val (95 % interval 78% to "
-        "86%; 50% without looking): coarse appearance explains 60% of the way from chance to perfect. It may be a "
-        "shortcut, or the label itself if that is visible at this size. A model shows that it sees more only as far as "
-        "it beats 86%."
+        "86%; 50% by chance): coarse appearance explains 60% of the way from chance to perfect. It may be a "
+        "shortcut, or the label itself if that is visible at this size. A model must exceed 86% to show that it sees "
+        "more."
     )
     assert "copies of 40 source slices" in sentences[1]
 
@@ -78,7 +78,7 @@ def test_a_rare_class_is_compared_by_balanced_accuracy(clean):
     sentence = verdict_of(replace(clean, probes=(SKEWED,)))[0]
     assert "70.00 % balanced accuracy" in sentence
     assert "explains 40%" in sentence
-    assert sentence.endswith("beats 78%.")
+    assert "must exceed 78%" in sentence
 
 
 def test_several_labels_are_told_apart(clean):
