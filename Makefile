@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 DATA ?= $(or $(SPINEALIGN_DATA),../shared/data)
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 DEFAULT := spinealign/assets/default
+PARALLEL := --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo app test test-slow check docs default-model default-card default-training-images default-figures conformance screenshots wheel clean
@@ -18,10 +19,10 @@ app: $(VENV)/app  ## Install, then open the page
 	@$(BIN)/spinealign app
 
 test: $(VENV)/dev  ## Install, then run the tests, without the slow ones
-	@$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term --durations=10
+	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL) --cov --cov-report=term --durations=10
 
 test-slow: $(VENV)/dev  ## Install, then run the slow tests
-	@$(BIN)/python -m pytest -m slow --durations=10
+	@$(BIN)/python -m pytest -m slow $(PARALLEL) --durations=10
 
 check: $(VENV)/dev  ## Lint, formatting and types, of the Dockerfile too
 	@$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -15,12 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read by packages at their import, so set before them
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # arrays are small, so threads would wait for each other
+
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
-
-os.environ["HF_HUB_OFFLINE"] = "1"  # before any Hugging Face package is imported
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 ROOT = Path(__file__).parent.parent
 pytest_plugins = ["loopback.fixtures"]
@@ -87,11 +90,15 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, phantom_folder: Path, tiny_backbone: Path) -> Path:
-    """Checkpoint of a training on phantoms, from random weights."""
+    """Checkpoint of a training on phantoms, from random weights; trained by the first worker that needs it."""
     from spinealign import train
 
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    train(phantom_folder, folder, num_train_epochs=2, **training_options(tiny_backbone))
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny checkpoint" / "tiny"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_name("lock")):
+        if not (folder / "config.json").exists():
+            train(phantom_folder, folder, num_train_epochs=2, **training_options(tiny_backbone))
     return folder
 
 
@@ -199,14 +206,21 @@ class ServedPage:
         return sorted(path.name for path in self.folder.glob("spinealign-page-*/**/*") if path.is_file())
 
 
+def free_port() -> int:
+    """Return a port below those that the system gives to connections, so that no test takes it in between."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))  # not `random`, which trainings seed
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 @contextlib.contextmanager
 def serve_page(
     folder: Path, *words: str, script: str | None = None, cwd: Path | None = None, **changes: str
 ) -> Iterator[ServedPage]:
     """Run `spinealign app`, or a script, until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     own = {"TMPDIR": str(folder), "GRADIO_SERVER_PORT": str(port), "PYTHONPATH": str(ROOT), **changes}
     log, url = folder.parent / f"{folder.name}.log", f"http://127.0.0.1:{port}"

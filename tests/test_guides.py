@@ -17,7 +17,7 @@ PYTHON = ["README.md", "docs/predict.md", "docs/images.md", "docs/audit.md", "do
           pytest.param("docs/quickstart.md", marks=SLOW), pytest.param("docs/train.md", marks=SLOW)]  # fmt: skip
 COMMANDS = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("quickstart", "predict", "train", "audit", "evaluate", "serve", "hosting")),
+    *(f"docs/{name}.md" for name in ("quickstart", "predict", "train", "audit", "evaluate", "hub", "serve", "hosting")),
 ]
 NOT_OURS = {"docker", "hf"}
 

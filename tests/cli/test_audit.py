@@ -44,10 +44,6 @@ def test_a_full_folder_for_the_split_is_refused_first(leaking, capsys):
     assert "is not empty; choose another folder" in capsys.readouterr().err
 
 
-def test_strict_accepts_phantoms(phantom_folder):
-    assert run(phantom_folder, "--strict") == 0
-
-
 def test_json_is_one_object_and_the_page_is_written(leaking, tmp_path, capsys):
     assert run(leaking, "--json", "--html", tmp_path / "audit.html") == 0
     output = capsys.readouterr()

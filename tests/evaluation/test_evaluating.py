@@ -47,7 +47,7 @@ def test_path_cohort_and_predictor_give_the_same(predictor, tiny_checkpoint, pha
     assert evaluate(predictor, index_cohort(phantom_folder), progress=False) == Evaluation.from_dict(stored)
 
 
-@pytest.mark.parametrize(("split", "left_out"), [("test", 32), ("val", 24), ("train", 8)])
+@pytest.mark.parametrize(("split", "left_out"), [("test", 32), ("train", 8)])
 def test_training_images_are_only_scored_on_request(predictor, phantom_folder, caplog, split, left_out):
     evaluation = evaluate(predictor, phantom_folder, split=split, progress=False)
     assert (evaluation.split, evaluation.training_overlap) == (split, TrainingOverlap(32, left_out))
@@ -119,15 +119,6 @@ def test_an_unsplit_training_collection_is_scored_as_in_the_training(without_lis
     assert by_pixels.training_overlap == TrainingOverlap(44 - by_name.images, 44 - by_name.images)
 
 
-def test_skipped_files_are_logged(predictor, tmp_path, slice_png, caplog):
-    for name in ("fracture/a.png", "normal/b.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(slice_png.read_bytes())
-    (tmp_path / "normal/c.txt").write_text("not an image")
-    assert evaluate(predictor, tmp_path, progress=False).images == 2
-    assert any("normal/c.txt" in message for message in caplog.messages)
-
-
 def test_leaks_are_resolved_as_asked(predictor, phantom_folder, tmp_path):
     for split in ("train", "test"):
         flat_copy(phantom_folder, tmp_path / "set" / split, "test")
@@ -136,17 +127,6 @@ def test_leaks_are_resolved_as_asked(predictor, phantom_folder, tmp_path):
     assert evaluate(predictor, tmp_path / "set", progress=False).images == 12
 
 
-def test_a_collection_without_the_finding_is_refused(predictor, tmp_path):
-    for label in ("a", "b"):
-        (tmp_path / label).mkdir()
-        Image.new("L", (64, 64)).save(tmp_path / label / "x.png")
-    with pytest.raises(CohortError, match="fracture"):
-        evaluate(predictor, tmp_path, progress=False)
-
-
-def test_a_model_is_evaluated_fold_by_fold(predictor, phantom_folder, caplog):
-    result = cross_evaluate(predictor, phantom_folder, folds=4, progress=False)
-    assert (len(result.folds), result.pooled.images) == (4, 12)
-    assert "32 images of the same sources are not scored" in caplog.text
+def test_more_folds_than_sources_are_refused(predictor, phantom_folder):
     with pytest.raises(CohortError, match="90 folds"):
         cross_evaluate(predictor, phantom_folder, folds=90, progress=False)

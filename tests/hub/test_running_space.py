@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import urllib.request
 
 import pytest
-from conftest import serve_page
+from conftest import free_port, serve_page
 from gradio_client import Client, handle_file
 
 from spinealign import Predictor
@@ -46,9 +45,7 @@ def test_a_space_fetches_its_model_once(local_hub, loopback, any_checkpoint, sli
 
 def footprint(root, *words, **variables):
     """Return the result of `benchmarks/space_footprint.py`."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    command = [sys.executable, "benchmarks/space_footprint.py", "--json", "--port", str(port), *words]
+    command = [sys.executable, "benchmarks/space_footprint.py", "--json", "--port", str(free_port()), *words]
     process = subprocess.run(command, cwd=root, env=variables or None, capture_output=True, text=True, timeout=580)
     assert process.stdout, process.stderr
     return json.loads(process.stdout.splitlines()[-1])

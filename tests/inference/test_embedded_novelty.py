@@ -39,6 +39,6 @@ def test_other_images_are_rejected_and_known_ones_are_not(predictor, data):
 
 
 def test_phantoms_of_any_size_are_known(predictor):
-    for size in (192, 256, 384):
-        predictions = predictor([draw_phantom(12_000_000 + n, size=size).slice for n in range(10)])
-        assert sum(prediction.accepted for prediction in predictions) >= 8, size
+    for size in (192, 384):
+        predictions = predictor([draw_phantom(12_000_000 + n, size=size).slice for n in range(5)])
+        assert sum(prediction.accepted for prediction in predictions) >= 4, size

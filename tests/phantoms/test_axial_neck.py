@@ -31,7 +31,7 @@ def test_about_half_of_the_phantoms_are_fractured():
     assert 75 <= labels.count("fracture") <= 125
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_fractured_phantom_differs_only_at_the_break(seed):
     intact, broken = draw_phantom(seed, fractured=False), draw_phantom(seed, fractured=True, break_mm=4.0)
     assert intact.fracture is None
@@ -61,7 +61,7 @@ def test_breaks_have_all_sizes_kinds_and_sites():
 def test_wider_break_has_a_larger_mask():
     areas = {
         size: np.mean([
-            draw_phantom(seed, fractured=True, break_mm=size).fracture.mask.sum() for seed in range(12)
+            draw_phantom(seed, fractured=True, break_mm=size, size=192).fracture.mask.sum() for seed in range(6)
         ])
         for size in (1.0, 4.0, 8.0)
     }  # fmt: skip
@@ -78,7 +78,7 @@ def test_arguments_out_of_range_raise(arguments, words):
 
 @pytest.mark.slow
 def test_linear_model_on_thumbnails_cannot_detect_fractures():
-    phantoms = [draw_phantom(4_000_000 + index, fractured=index % 2 == 0, size=128) for index in range(1200)]
+    phantoms = [draw_phantom(4_000_000 + index, fractured=index % 2 == 0, size=64) for index in range(1200)]
     features = np.stack([thumbnail(render(phantom.slice)) for phantom in phantoms])
     positive = np.array([phantom.label == "fracture" for phantom in phantoms])
     calls = thumbnail_ridge_calls(features[:800], positive[:800], test=features[800:])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 import torch
@@ -47,20 +46,3 @@ def test_the_file_contains_no_paths_of_the_machine(exported):
 
 def test_an_export_leaves_the_network_in_training_mode(exported):
     assert all(module.training for module in exported[0].modules())
-
-
-@pytest.mark.slow
-def test_bfloat16_storage_computes_in_float32(tmp_path, tiny_backbone):
-    network, _ = create_backbone(ModelArguments(str(tiny_backbone)), TARGET)
-    network.to(torch.bfloat16).to(torch.float32).eval()
-    export_onnx(network, tmp_path / "small.onnx", image_size=64, weights_dtype="bfloat16")
-    export_onnx(network, tmp_path / "full.onnx", image_size=64)
-    assert (tmp_path / "small.onnx").stat().st_size < 0.85 * (tmp_path / "full.onnx").stat().st_size
-    stored = {tensor.data_type for tensor in onnx.load(tmp_path / "small.onnx").graph.initializer}
-    assert onnx.TensorProto.BFLOAT16 in stored
-    inputs = {"pixel_values": np.random.default_rng(0).normal(size=(2, 3, 64, 64)).astype(np.float32)}
-    small, full = (
-        onnxruntime.InferenceSession(tmp_path / name).run(None, inputs) for name in ("small.onnx", "full.onnx")
-    )
-    for left, right in zip(small, full):
-        np.testing.assert_allclose(left, right, atol=1e-5)

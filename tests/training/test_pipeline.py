@@ -65,20 +65,6 @@ def test_epoch_scores_have_sources_interval_and_baseline(tiny_checkpoint):
         assert 0 <= row["eval_thumbnail_ridge"] <= 1
 
 
-@pytest.mark.slow
-def test_one_seed_gives_the_same_metrics_again(tmp_path, tiny_checkpoint, phantom_folder, tiny_backbone):
-    words = training_words(phantom_folder, tiny_backbone, tmp_path / "again", "--num_train_epochs", "2")
-    run_training(parse_training_setup(words))
-    first, second = (
-        json.loads((folder / "metrics.json").read_text()) for folder in (tiny_checkpoint, tmp_path / "again")
-    )
-    assert first["evaluations"] == second["evaluations"]
-    for left, right in zip(first["training"]["history"], second["training"]["history"]):
-        assert {key: value for key, value in left.items() if "second" not in key and "runtime" not in key} == {
-            key: value for key, value in right.items() if "second" not in key and "runtime" not in key
-        }
-
-
 def read(setup, config):
     folder = Path(setup.training.output_dir) / "images"
     cohorts, target = index_collections(setup)
@@ -337,27 +323,19 @@ def test_the_trainers_own_push_is_refused(phantom_folder, tiny_backbone, tmp_pat
 
 
 @pytest.mark.slow
-def test_bfloat16_halves_the_files_and_engines_agree(tmp_path, phantom_folder, tiny_backbone, tiny_checkpoint):
-    more = ("--num_train_epochs", "1", "--weights_dtype", "bfloat16")
-    run_training(parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", *more)))
-    assert (tmp_path / "out/model.safetensors").stat().st_size < 0.6 * (
-        tiny_checkpoint / "model.safetensors"
-    ).stat().st_size
-    image = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
-    onnx, torch_engine = (Predictor.from_pretrained(tmp_path / "out", engine=name)(image) for name in ("onnx", "torch"))
-    assert onnx.probabilities == pytest.approx(dict(torch_engine.probabilities), abs=1e-5)
-
-
-@pytest.mark.slow
-def test_a_training_loads_its_onnx_file_once(tmp_path, phantom_folder, tiny_backbone, monkeypatch):
-    loaded = []
-    load = OnnxEngine.__init__
+def test_a_training_in_bfloat16_halves_the_files(tmp_path, phantom_folder, tiny_backbone, tiny_checkpoint, monkeypatch):
+    loaded, load = [], OnnxEngine.__init__
 
     def counted(engine, checkpoint, *arguments, **options):
         loaded.append(checkpoint.folder)
         load(engine, checkpoint, *arguments, **options)
 
     monkeypatch.setattr(OnnxEngine, "__init__", counted)
-    words = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1")
-    run_training(parse_training_setup(words))
-    assert len(loaded) == 1
+    more = ("--num_train_epochs", "1", "--bf16", "True", "--weights_dtype", "bfloat16")
+    run_training(parse_training_setup(training_words(phantom_folder, tiny_backbone, tmp_path / "out", *more)))
+    assert len(loaded) == 1, "the decision and the evaluation share the engine"
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (tmp_path / "out", tiny_checkpoint)]
+    assert sizes[0] < 0.6 * sizes[1]
+    image = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+    onnx, torch_engine = (Predictor.from_pretrained(tmp_path / "out", engine=name)(image) for name in ("onnx", "torch"))
+    assert onnx.probabilities == pytest.approx(dict(torch_engine.probabilities), abs=1e-5)

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
 import torch
-from conftest import ROOT, training_options, training_words
+from conftest import training_options
 
 import spinealign
 from spinealign.errors import CohortError
@@ -84,38 +81,3 @@ def test_too_few_images_for_a_full_batch_are_reported_at_once(phantom_folder, ti
     options = {**training_options(tiny_backbone), "per_device_train_batch_size": 32, "dataloader_drop_last": True}
     with pytest.raises(CohortError, match="24 training images and a batch has 32"):
         spinealign.train(phantom_folder, tmp_path / "out", **options)
-
-
-@pytest.mark.slow
-def test_a_training_needs_no_home_folder(phantom_folder, tiny_backbone, tmp_path):
-    caches = ("XDG_CACHE_HOME", "HF_HOME", "HF_EVALUATE_CACHE", "HF_METRICS_CACHE")
-    environment = {name: value for name, value in os.environ.items() if name not in caches}
-    environment |= {"HOME": "/proc/nowhere", "PYTHONPATH": str(ROOT)}
-    words = training_words(phantom_folder, tiny_backbone, tmp_path / "out", "--num_train_epochs", "1")
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *words], capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out" / "model.onnx").is_file()
-
-
-@pytest.mark.slow
-def test_training_in_bfloat16_gives_a_working_checkpoint(phantom_folder, tiny_backbone, tmp_path):
-    options = {**training_options(tiny_backbone), "num_train_epochs": 1, "bf16": True}
-    result = spinealign.train(phantom_folder, tmp_path / "out", **options)
-    image = next((phantom_folder / "test").rglob("*.png"))
-    onnx, network = (
-        spinealign.Predictor.from_pretrained(result.folder, engine=name)(image) for name in ("onnx", "torch")
-    )
-    assert onnx.probabilities == pytest.approx(dict(network.probabilities), abs=1e-4)
-
-
-@pytest.mark.slow
-def test_spawned_workers_do_not_change_the_training(phantom_folder, tiny_backbone, tiny_checkpoint, tmp_path):
-    options = {
-        **training_options(tiny_backbone), "num_train_epochs": 2, "dataloader_num_workers": 2,
-        "dataloader_persistent_workers": True, "dataloader_multiprocessing_context": "spawn",
-    }  # fmt: skip
-    result = spinealign.train(phantom_folder, tmp_path / "out", **options)
-    stored = spinealign.Predictor.from_pretrained(tiny_checkpoint).checkpoint.record.evaluations
-    assert [item.to_dict() for item in result.evaluations] == [item.to_dict() for item in stored]
