@@ -32,6 +32,7 @@ class ModelSettings:
         training_data: Names of the collections of the training.
         split: Method by which they were split; with the same pattern and seed, the same files get the same splits.
         source_pattern: Regular expression for source names, if it was not the default.
+        patient_pattern: Regular expression for the patients in relative paths, if there was one.
         seed: Seed of the training.
     """
 
@@ -45,6 +46,7 @@ class ModelSettings:
     training_data: tuple[str, ...] = ()
     split: str = "auto"
     source_pattern: str | None = None
+    patient_pattern: str | None = None
     seed: int | None = None
 
     def __post_init__(self) -> None:

@@ -78,6 +78,7 @@ class Cohort:
         split_method: Method by which `load_cohort` split it, `official` or `source`; None if it did not.
         split_seed: Seed of that split.
         source_pattern: Pattern for source names, if it was not the default.
+        patient_pattern: Pattern for patients, if there was one.
         patients_by_folder: Whether the patients are the folders below the classes, which is a guess.
     """
 
@@ -88,6 +89,7 @@ class Cohort:
     split_method: str | None = None
     split_seed: int | None = None
     source_pattern: str | None = None
+    patient_pattern: str | None = None
     patients_by_folder: bool = False
 
     @classmethod

@@ -7,7 +7,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spinealign.cohort.manifest import SPLIT_NAMES
 from spinealign.errors import CohortError
@@ -21,6 +21,7 @@ _NOT_PATIENTS = frozenset(
      "augmented", "augmentation", "rotated", "sharpened", "processed", "cropped", "axial", "sagittal", "coronal", "ct",
      "mr", "mri", "xray", "ap", "pa", "lateral", "left", "right", *SPLIT_NAMES}
 )  # fmt: skip
+_MASK = re.compile(r"[ _-](mask|seg|segmentation)([ _-]?\d+)?\.\w+$", re.IGNORECASE)
 ARCHIVE_SUFFIX = re.compile(r"\.(zip|tar|tgz|tar\.gz)$", re.IGNORECASE)
 
 
@@ -57,8 +58,10 @@ class Layout:
 def read_layout(listing: Listing, root: str) -> Layout:
     """Find split and class of each image below a folder or in an archive.
 
-    The layouts are `{split}/{class}/`, `{class}/{split}/` and `{class}/`, with any folders below. A single folder
-    around them, as in the archives of Kaggle, is entered. A class of a held-out split that `train` lacks is ignored.
+    The layouts are `{split}/{class}/`, `{class}/{split}/` and `{class}/`, with any folders below, and
+    `{patient}/{class}/` and `{split}/{patient}/{class}/` for common names of classes. A single folder around them, as
+    in the archives of Kaggle, is entered. A class of a held-out split that `train` lacks is ignored, and so are masks
+    beside their images.
 
     Args:
         listing: The files, as `list_images` returns them.
@@ -68,9 +71,10 @@ def read_layout(listing: Listing, root: str) -> Layout:
         CohortError: If there are no class folders, or a class folder has no images.
     """
     notes = [listing.note] if listing.note else []
-    parts = [
-        (file, tuple(ARCHIVE_SUFFIX.sub("", part) for part in file.name.split("/")[:-1])) for file in listing.images
-    ]
+    images, masks = _without_masks(listing.images)
+    if masks.total():
+        notes.append(f"{masks.total():,} of {len(listing.images):,} images passed over: {masks}")
+    parts = [(file, tuple(ARCHIVE_SUFFIX.sub("", part) for part in file.name.split("/")[:-1])) for file in images]
     outer: tuple[str, ...] = ()
     while (top := _around(folders for _, folders in parts)) is not None:
         parts = [(file, folders[1:]) for file, folders in parts if folders]
@@ -81,11 +85,14 @@ def read_layout(listing: Listing, root: str) -> Layout:
     placed, loose = _placed(parts, by_split=by_split)
     if loose.total():
         notes.append(f"{loose.total():,} of {len(parts):,} images passed over: {loose}")
-    if not placed:
+    if {item.label.lower() for item in placed} <= _NOT_PATIENTS:  # or there are none
         raise CohortError(
-            f"{root} has no class folders with images; expected one folder for each class."
-            + (f" {notes[0][:1].upper()}{notes[0][1:]}." if notes else "")
+            f"{root} has no class folders with images; expected one folder for each class, or a table that names the "
+            "images and their classes." + (f" {notes[0][:1].upper()}{notes[0][1:]}." if notes else "")
         )
+    if by_patient := _classes_last(placed):
+        placed = by_patient
+        notes.append("each last folder is taken as the class, and the folders above as patients")
     expected = [folder for folder in sorted(listing.folders) if _is_class_folder(folder, outer, by_split=by_split)]
     notes += _without_images(root, expected, placed)
     kept, ignored = _in_train(placed)
@@ -123,6 +130,28 @@ def _placed(parts: list[tuple[FoundFile, tuple[str, ...]]], *, by_split: bool) -
         else:
             placed.append(PlacedFile(file, None, folders[0].strip(), folders[1:]))
     return placed, loose
+
+
+def _classes_last(placed: list[PlacedFile]) -> list[PlacedFile]:
+    """Return the images of the layout `{patient}/{class}/`, with folders between them; empty for other layouts."""
+    patients = {item.label.lower() for item in placed}
+    classes = {item.below[-1].lower() if item.below else "" for item in placed}
+    if len(classes) < 2 or not classes <= _CLASS_NAMES or patients & (_CLASS_NAMES | _NOT_PATIENTS):
+        return []
+    return [replace(item, label=item.below[-1].strip(), below=(item.label, *item.below[:-1])) for item in placed]
+
+
+def _without_masks(images: list[FoundFile]) -> tuple[list[FoundFile], Tally]:
+    """Return the images that are not a mask of another one beside it, such as `1_mask.png` of `1.png`."""
+    stems = {file.name.rsplit(".", 1)[0] for file in images}
+    kept, masks = [], Tally()
+    for file in images:
+        image = _MASK.sub("", file.name)
+        if image != file.name and image in stems:
+            masks.add("mask of an image beside it", file.name)
+        else:
+            kept.append(file)
+    return kept, masks
 
 
 def _is_class_folder(folder: str, outer: tuple[str, ...], *, by_split: bool) -> bool:

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.folders import ARCHIVE_SUFFIX, read_layout
-from spinealign.cohort.manifest import LABEL_NAMES, SPLIT_NAMES, Manifest, find_column, image_rows, read_manifest
+from spinealign.cohort.manifest import LABEL_NAMES, SPLIT_NAMES, Manifest, Row, find_column, image_rows, read_manifest
 from spinealign.cohort.moved import find_moved
 from spinealign.cohort.naming import make_sample, number_of, patients_of, source_pattern_of
 from spinealign.cohort.options import CollectionOptions
@@ -36,6 +36,7 @@ _COLUMNS = {
     "size_mm": ("sizemm",),
     "level": ("level", "vertebra"),
 }  # of a manifest, without case, spaces and punctuation
+_OF_MANIFESTS = ("path_column", "label_column", "root", "test_fold")  # options
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -61,11 +62,11 @@ def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> 
     options = options or CollectionOptions()
     pattern = source_pattern_of(options.source_pattern)
     path = Path(data)
+    if path.suffix.lower() in (".xlsx", ".xls", ".ods") and path.is_file():
+        raise CohortError(f"{path} is a workbook; save the sheet as CSV.")
     try:
         if is_file(path / MANIFEST_FILE):
             cohort = _from_manifest(path / MANIFEST_FILE, pattern, options)
-        elif options.labels and os.path.isdir(path):
-            raise CohortError(f"{path} has no columns {', '.join(options.labels)}: it has no {MANIFEST_FILE}.")
         elif is_rsna2022(path):
             cohort = index_rsna2022(path)
         elif os.path.isdir(path) or (os.path.isfile(path) and kind_of(read_head(path)).role == "archive"):
@@ -82,6 +83,8 @@ def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> 
 
 
 def _from_folder(root: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
+    if options.labels:
+        raise CohortError(f"{root} has no columns {', '.join(options.labels)}: it has no {MANIFEST_FILE}.")
     layout = read_layout(list_images(root), str(root))
     files = layout.files
     patients, notes = patients_of([placed.file.name for placed in files], options.patient_pattern)
@@ -100,6 +103,8 @@ def _from_folder(root: Path, pattern: re.Pattern[str], options: CollectionOption
         )
         for placed, patient in zip(files, patients)
     ]
+    if ignored := [name for name in _OF_MANIFESTS if getattr(options, name) is not None]:
+        notes.append(f"{', '.join(ignored)} ignored, because {root} is not a manifest")
     name = ARCHIVE_SUFFIX.sub("", root.resolve().name)
     return Cohort(name, tuple(samples), (*layout.notes, *notes), patients_by_folder=bool(guessed))
 
@@ -134,8 +139,6 @@ def _label_columns(manifest: Manifest, options: CollectionOptions) -> dict[str, 
 
 
 def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
-    if file.suffix.lower() in (".xlsx", ".xls", ".ods"):
-        raise CohortError(f"{file} is a workbook; save the sheet as CSV.")
     content = read_file(file)
     if (images := image_rows(content)) is not None:
         found, remarks = hub_samples(images, file.name, pattern=pattern, labels=label_names(options))
@@ -143,7 +146,7 @@ def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOpti
     manifest = read_manifest(content, options, file=file.name)
     labels = _label_columns(manifest, options)
     columns = {key: find_column(manifest.columns, names) for key, names in _COLUMNS.items()}
-    root, passed, sizes = Path(options.root or file.parent), manifest.passed, Tally()
+    root, passed, remarks = Path(options.root or file.parent), manifest.passed, Tally()
     if not os.path.exists(root) and in_archive(file) is None:
         raise CohortError(f"The folder {root} does not exist; check the option root.")
     places, moved_note = _places(manifest, root)
@@ -155,13 +158,14 @@ def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOpti
             passed.add("row whose file is missing", f"{row.where}: {row.path}")
         else:
             rows.append(row)
+    rows = _distinct(rows, labels.values(), passed=passed, remarks=remarks)
     patients, lines = patients_of([row.path for row in rows], options.patient_pattern)
     samples: dict[str, Sample] = {}
     for row, patient in zip(rows, patients):
         values = {name: row.values[column] for name, column in labels.items()}
         known: dict[str, Any] = {key: row.values.get(column) for key, column in columns.items() if column}
         known |= {SINGLE: values.get(SINGLE), "split": row.split, "patient": patient or row.patient}
-        known["size_mm"] = number_of(known.get("size_mm"), row.where, wrong=sizes)
+        known["size_mm"] = number_of(known.get("size_mm"), row.where, wrong=remarks)
         name = row.path if row.path not in samples else f"{row.path} ({row.where})"
         sample = make_sample(places[row.path], name, pattern=pattern, known=known, file=row.path)
         samples[name] = _with_labels(sample, values if options.labels else {})
@@ -169,13 +173,30 @@ def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOpti
     if passed.total():
         total = passed.total() + len(samples)
         lines.append(f"{passed.total():,} of {total:,} rows passed over: {passed}")
-    if sizes.total():
-        lines.append(f"not read: {sizes}")
+    if remarks.total():
+        lines.append(str(remarks))
     if unread:
         lines.append(f"columns not read: {', '.join(unread)}")
     notes = (*manifest.notes, *moved_note, *(f"{file.name}: {line}" for line in lines))
     name = ARCHIVE_SUFFIX.sub("", file.resolve().parent.name) if file.name == MANIFEST_FILE else file.stem
     return Cohort(name, tuple(samples.values()), notes)
+
+
+def _distinct(rows: Sequence[Row], labels: Collection[str], *, passed: Tally, remarks: Tally) -> list[Row]:
+    """Return the rows without repetitions; contradictions between rows of one file are counted in `remarks`."""
+    kept: list[Row] = []
+    known: dict[str, list[tuple[str | None, ...]]] = defaultdict(list)
+    for row in rows:
+        where, values = f"{row.where}: {row.path}", tuple(row.values[column] for column in labels)
+        earlier = known[row.path]
+        if (row.split, *values) in earlier:
+            passed.add("repeated row", where)
+            continue
+        if any(other[1:] != values for other in earlier):
+            remarks.add("row with other labels than an earlier one of its file", where)
+        earlier.append((row.split, *values))
+        kept.append(row)
+    return kept
 
 
 def _places(manifest: Manifest, root: Path) -> tuple[dict[str, str], list[str]]:
@@ -187,7 +208,8 @@ def _places(manifest: Manifest, root: Path) -> tuple[dict[str, str], list[str]]:
     if not moved:
         return places, []
     old, new = next(iter(moved.items()))
-    line = f"{manifest.file}: {counted(len(moved), 'path')} moved, found below {root} (for example {old} in {new})"
+    what = "without suffix" if new.startswith(f"{root / old}.") else "moved"
+    line = f"{manifest.file}: {counted(len(moved), 'path')} {what}, found below {root} (for example {old} in {new})"
     return {**places, **moved}, [line]
 
 

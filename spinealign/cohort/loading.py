@@ -35,13 +35,15 @@ from spinealign.imaging.preprocessing import render, resize
 from spinealign.labels import Label
 from spinealign.privacy.pseudonyms import numbered, read_identity
 from spinealign.reading.slices import read_slice
+from spinealign.reading.tally import Tally
 
 STANDARD = PreprocessingConfig()  # for the duplicate search and the audit, with any network
 _CAUSES = 3  # that a message lists
 _READ_AHEAD = 64  # images
 _VALUES = {
     **dict.fromkeys(PROPERTIES, "float64"),
-    "patient": "string", "series": "string", "digest": "string", "error": "string",
+    "patient": "string", "series": "string", "digest": "string", "modality": "string", "notes": "string",
+    "error": "string",
 }  # fmt: skip
 
 
@@ -49,7 +51,7 @@ _VALUES = {
 class LoadedCohort:
     """A cohort with its images.
 
-    `read_cohort` fills all fields. Parts and split cohorts have only the first three.
+    `read_cohort` fills all fields. Parts have only the first three, and split cohorts also the modality.
 
     Attributes:
         cohort: The samples that could be read.
@@ -58,7 +60,8 @@ class LoadedCohort:
         config: Preprocessing of `gray`.
         standard: Images by the default preprocessing, uint8 of shape (N, 224, 224); None if `gray` is the same.
         properties: Values of each of `PROPERTIES`, of shape (N,).
-        unreadable: Samples that could not be read, each with a message `name: reason`.
+        unreadable: Samples that could not be read, each with a message that starts with its name.
+        modality: DICOM modality, if all images have the same one.
     """
 
     cohort: Cohort
@@ -67,6 +70,7 @@ class LoadedCohort:
     standard: Images | None = field(default=None, repr=False)
     properties: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     unreadable: tuple[tuple[Sample, str], ...] = field(default=(), repr=False)
+    modality: str | None = None
     _groups: dict[bool, NDArray[np.int64]] = field(default_factory=dict, init=False, repr=False)
 
     def codes(self, label: Label) -> NDArray[np.int64]:
@@ -105,7 +109,8 @@ class LoadedCohort:
     def matching(self, cohort: Cohort) -> LoadedCohort:
         """Return the images of the samples that a changed cohort still has, matched by name."""
         index = {sample.name: number for number, sample in enumerate(self.cohort)}
-        return LoadedCohort(cohort, subset(self.gray, [index[sample.name] for sample in cohort]), self.config)
+        gray = subset(self.gray, [index[sample.name] for sample in cohort])
+        return LoadedCohort(cohort, gray, self.config, modality=self.modality)
 
 
 def read_cohort(
@@ -215,6 +220,8 @@ class _Rendering:
             **dict(zip(PROPERTIES, map(float, measure_file(content, rendered)))),
             **read_identity(content, salt)._asdict(),
             "digest": f"{pixel_digest(image):x}",  # `datasets` takes no integer above 2**63
+            "modality": image.modality,
+            "notes": "\n".join(image.notes),
             "error": None,
         }
 
@@ -244,7 +251,7 @@ def _stored(rendering: _Rendering, folder: Path | None) -> tuple[Mapping[str, li
 
     # The normalization follows the rendering.
     config = replace(rendering.config, image_mean=STANDARD.image_mean, image_std=STANDARD.image_std)
-    settings = json.dumps([__version__, asdict(config)])
+    settings = json.dumps([__version__, asdict(config), list(_VALUES)])
     owner: WorkFolder | Use
     if folder is None:
         owner = WorkFolder()
@@ -261,7 +268,9 @@ def _stored(rendering: _Rendering, folder: Path | None) -> tuple[Mapping[str, li
 def _loaded(rendering: _Rendering, values: Mapping[str, list[Any]], images: Mapping[str, Images]) -> LoadedCohort:
     cohort, errors = rendering.cohort, values["error"]
     unreadable = tuple(
-        (sample, f"{sample.name}: {error}") for sample, error in zip(cohort, errors) if error is not None
+        (sample, f"{sample.name}: {error}".replace(": bytes ", " ", 1))  # the name that `read_slice` gives a content
+        for sample, error in zip(cohort, errors)
+        if error is not None
     )
     if len(unreadable) == len(cohort):
         causes = (
@@ -271,17 +280,26 @@ def _loaded(rendering: _Rendering, values: Mapping[str, list[Any]], images: Mapp
     readable = [place for place, error in enumerate(errors) if error is None]
     samples = [cohort.samples[place] for place in readable]
     known = {name: [column[place] for place in readable] for name, column in values.items()}
+    notes, modalities = Tally(), set(known["modality"])
+    for sample, lines in zip(samples, known["notes"]):
+        for line in lines.splitlines():
+            notes.add(f"image with the note {line!r}", sample.name)
     return LoadedCohort(
         replace(
             cohort,
             samples=_identified(samples, known, by_folder=cohort.patients_by_folder),
-            skipped=(*cohort.skipped, *(message for _, message in unreadable)),
+            skipped=(
+                *cohort.skipped,
+                *(message for _, message in unreadable),
+                *([str(notes)] if notes.total() else []),
+            ),
         ),
         images["gray"],
         rendering.config,
         standard=images.get("standard"),
         properties={name: np.array(known[name], float) for name in PROPERTIES},
         unreadable=unreadable,
+        modality=modalities.pop() if len(modalities) == 1 else None,
     )
 
 

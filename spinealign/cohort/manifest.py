@@ -25,7 +25,7 @@ SPLIT_NAMES = {
 # Names of columns without case, spaces and punctuation; the first that is present is read.
 PATH_NAMES = (
     "path", "filepath", "imagepath", "imgpath", "file", "filename", "imagefile", "imagefilename", "image", "imagename",
-    "img", "imgname", "dicom", "dicompath", "dicomfile", "relativepath",
+    "img", "imgname", "dicom", "dicompath", "dicomfile", "relativepath", "imageid", "imgid", "dicomid", "imageindex",
 )  # fmt: skip
 LABEL_NAMES = ("label", "labels", "class", "classname", "classlabel", "category", "target", "diagnosis", "finding")
 _PATIENT_NAMES = (
@@ -100,7 +100,9 @@ def read_manifest(content: bytes, options: CollectionOptions, *, file: str) -> M
     else:
         columns, table = _text_rows(_decoded(content, file), file, passed)
     path_column = find_column(columns, PATH_NAMES, chosen=options.path_column, file=file)
-    if path_column is None or not table:
+    if not table:
+        raise CohortError(f"{file} has {'a header and no rows' if columns else 'no content'}; write it again.")
+    if path_column is None:
         raise CohortError(
             f"{file} needs a header with the columns path and label, and one row per image; it has the columns "
             f"{', '.join(columns)}. Name others with --path_column and --label_column."
@@ -119,6 +121,8 @@ def read_manifest(content: bytes, options: CollectionOptions, *, file: str) -> M
             passed.add("row with an unknown split", f"{where}: {split}")
         else:
             patient = values[patient_column] if patient_column else None
+            if patient and patient.isdecimal():  # one table writes 0012 and another 12
+                patient = patient.lstrip("0") or "0"
             remaining = {column: values[column] for column in rest}
             slashes = path.replace("\\", "/")
             rows.append(Row(where, slashes, patient, split_of.get(split or ""), remaining))
@@ -206,12 +210,12 @@ def _row(pairs: Iterable[tuple[str, str]]) -> dict[str, str | None]:
 
 
 def _without_decimals(table: _Table) -> _Table:
-    """Return integers without `.0`, which pandas writes in a column with missing values."""
+    """Return integers without `.0`, which pandas writes in a column with missing values, and Excel as `,0`."""
     for column in table[0][1] if table else ():
         values = [row[column] for _, row in table if row[column] is not None]
-        if values and all(value and re.fullmatch(r"-?\d+\.0", value) for value in values):
+        if values and all(value and re.fullmatch(r"-?\d+([.,]0)?", value) for value in values):
             for _, row in table:
-                row[column] = (row[column] or "")[:-2] or None
+                row[column] = re.sub("[.,]0$", "", row[column] or "") or None
     return table
 
 

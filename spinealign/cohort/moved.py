@@ -1,4 +1,4 @@
-"""Search for files of a manifest that are now in another folder."""
+"""Search for files of a manifest that are now in another folder, or that it names without their suffix."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from spinealign.reading.discovery import list_files
+from spinealign.reading.discovery import IMAGE_SUFFIXES, list_files
 
 
 def find_moved(paths: Iterable[str], root: Path) -> dict[str, str]:
     """Find files by the end of their paths, in any case.
 
     A path is found if one file below the root has more of its last folders than any other, and no second path leads to
-    this file. By its name only, it is not found if its folder exists below the root and lacks the file.
+    this file. By its name only, it is not found if its folder exists below the root and lacks the file. The suffix of
+    an image may be missing in the path.
 
     Args:
         paths: Paths of missing files, with forward slashes.
@@ -27,7 +28,9 @@ def find_moved(paths: Iterable[str], root: Path) -> dict[str, str]:
     for file in list_files(root):
         parts = file.name.casefold().split("/")
         folders |= set(parts[:-1])
-        for end in _ends(parts):
+        stem, dot, suffix = parts[-1].rpartition(".")
+        names = [parts[-1], stem] if dot + suffix in IMAGE_SUFFIXES else [parts[-1]]
+        for end in (end for name in names for end in _ends([*parts[:-1], name])):
             by_end[end] = None if end in by_end else file.path
     found: dict[str, tuple[str, int]] = {}
     for path in paths:

@@ -79,9 +79,9 @@ def make_sample(
 def number_of(text: str | None, where: str, *, wrong: Tally) -> float | None:
     """Return a size, or None for a missing one and for other text, which is counted in `wrong`."""
     try:
-        number = float(text or "nan")
+        number = float((text or "nan").replace(",", "."))
     except ValueError:
         number = math.nan
     if text and not math.isfinite(number):
-        wrong.add("size that is not a number", f"{where}: {text}")
+        wrong.add("size without a number", f"{where}: {text}")
     return number if math.isfinite(number) else None

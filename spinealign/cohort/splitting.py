@@ -53,7 +53,8 @@ def load_cohort(
         ValueError: If a pattern or the method is invalid.
     """
     reading = CollectionOptions(**options)
-    cohort = replace(index_cohort(data, reading), source_pattern=reading.source_pattern)
+    patterns = {name: getattr(reading, name) for name in ("source_pattern", "patient_pattern")}
+    cohort = replace(index_cohort(data, reading), **patterns)
     if split is None:
         return cohort
     _check_choice("split", split, SPLIT_METHODS)

@@ -20,6 +20,7 @@ from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.splitting import hold_out_calibration, split_images
 from spinealign.cohort.targets import codes, with_positive
 from spinealign.cohort.training_images import spread, training_splits
+from spinealign.config import MANIFEST_FILE
 from spinealign.errors import CohortError, require
 from spinealign.evaluation.scoring import cross_score, folds_of, network_output, score
 from spinealign.inference.predictor import Predictor
@@ -27,6 +28,7 @@ from spinealign.labels import SINGLE
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.evidence import TrainingOverlap
 from spinealign.metrics.folds import CrossValidation
+from spinealign.reading.files import is_file
 
 Model = str | os.PathLike[str] | Predictor | None
 Data = str | os.PathLike[str] | Cohort
@@ -64,8 +66,8 @@ def evaluate(
         progress: Show progress bars.
         cache_dir: Folder that keeps the rendered images for the next run; None keeps nothing.
         **options: `positive`, the positive class of the collection if a model with one binary label has another name
-            for it; and fields of `CollectionOptions`, such as `label_column`, which are ignored for a `Cohort`. Without
-            `source_pattern`, that of the training is used for a collection with training images.
+            for it; and fields of `CollectionOptions`, such as `label_column`, which are ignored for a `Cohort`. Missing
+            patterns are those of the training for a collection with training images.
 
     Returns:
         Scores with intervals, the shortcut baseline, the evaluation of the accepted images, and the predictions.
@@ -153,9 +155,16 @@ def _prepare(
     settings, digests = predictor.settings, predictor.checkpoint.training_images
     labels = predictor.target.labels
     columns = [label.name for label in labels if label.name != SINGLE]
-    positive = options.pop("positive", None)
-    reading = CollectionOptions(**{**options, "labels": options.get("labels") or columns or None})
+    positive, label_column = options.pop("positive", None), options.get("label_column")
+    if label_column and len(labels) > 1:
+        raise ValueError(f"label_column applies to a model with one label; this one has {', '.join(columns)}.")
+    renamed = len(labels) == 1 and (label_column or _has_class_folders(data))
+    names = None if renamed else options.get("labels") or columns or None
+    reading = CollectionOptions(**{**options, "labels": names})
     cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), reading)
+    if renamed and columns:
+        samples = (replace(sample, labels={columns[0]: sample.label}) for sample in cohort)
+        cohort = replace(cohort, samples=tuple(samples))
     if positive is not None:
         cohort = with_positive(cohort, labels[0], positive=positive)
     for label in labels:  # before an image is read
@@ -165,8 +174,13 @@ def _prepare(
     cohort = images.cohort
     found = None if digests is None else len(cohort) - training_splits(cohort, digests).count(None)
     trained_on = settings.was_trained_on(cohort.name) if found is None else found > 0
-    if trained_on and settings.source_pattern and not reading.source_pattern and not isinstance(data, Cohort):
-        cohort = _with_sources(cohort, os.fspath(data), replace(reading, source_pattern=settings.source_pattern))
+    patterns = {
+        name: pattern
+        for name in ("source_pattern", "patient_pattern")
+        if (pattern := getattr(settings, name)) and not getattr(reading, name)
+    }
+    if trained_on and patterns and not isinstance(data, Cohort):
+        cohort = _with_names(cohort, os.fspath(data), replace(reading, **patterns))
     given = isinstance(data, Cohort) and bool(cohort.splits)
     split_again = trained_on and not given and (settings.split == "source" or not cohort.splits)
     if split_again:
@@ -194,12 +208,21 @@ def _prepare(
     return _Task(predictor, loaded, found, np.array([split is not None for split in seen]))
 
 
-def _with_sources(cohort: Cohort, data: str, options: CollectionOptions) -> Cohort:
-    """Return the samples with the sources and series that a pattern finds, if their names still match it."""
+def _has_class_folders(data: Data) -> bool:
+    return not isinstance(data, Cohort) and os.path.isdir(data) and not is_file(Path(data) / MANIFEST_FILE)
+
+
+def _with_names(cohort: Cohort, data: str, options: CollectionOptions) -> Cohort:
+    """Return the samples with what patterns find in their names, if these still match them."""
     with suppress(CohortError):
         named = {sample.name: sample for sample in index_cohort(data, options)}
         samples = (
-            replace(sample, source=named[sample.name].source, series=named[sample.name].series or sample.series)
+            replace(
+                sample,
+                source=named[sample.name].source,
+                series=named[sample.name].series or sample.series,
+                patient=named[sample.name].patient or sample.patient,
+            )
             for sample in cohort
         )
         return replace(cohort, samples=tuple(samples))

@@ -18,7 +18,7 @@ from spinealign.reading.kinds import DICOMDIR, NO_DICOM_IMAGE, UNKNOWN, kind_of
 from spinealign.reading.tally import Tally
 
 # Files with these suffixes are listed whatever they contain, so that reading them tells what is wrong.
-_IMAGE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".dcm", ".dicom", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".npy"}
 )
 _ARCHIVE_SUFFIXES = ("", ".zip", ".tar", ".gz", ".tgz")  # others, such as .docx, are documents
@@ -152,7 +152,7 @@ def _sort(files: Iterable[tuple[str, str]], listing: Listing, *, enter: bool = T
         if name.rsplit("/", 1)[-1] == "DICOMDIR":
             kind = DICOMDIR
         suffix = os.path.splitext(name)[1].lower()
-        named = kind.role == "other" and kind not in (DICOMDIR, NO_DICOM_IMAGE) and suffix in _IMAGE_SUFFIXES
+        named = kind.role == "other" and kind not in (DICOMDIR, NO_DICOM_IMAGE) and suffix in IMAGE_SUFFIXES
         if kind.role == "image" or named:
             listing.images.append(FoundFile(path, name))
         elif enter and kind.role == "archive" and suffix in _ARCHIVE_SUFFIXES:

@@ -39,7 +39,7 @@ def read_head(path: str | os.PathLike[str], size: int = HEAD_BYTES) -> bytes:
     try:
         kind = os.stat(path).st_mode
         if stat.S_ISDIR(kind):
-            raise UnreadableImageError(f"{path} is a folder; pass an image file in it.")
+            raise UnreadableImageError(f"{path} is a folder; pass an image file, or a folder of images to a command.")
         if not stat.S_ISREG(kind):
             raise UnreadableImageError(f"{path} is a device or a pipe; pass an image file.")
         with open(path, "rb") as stream:

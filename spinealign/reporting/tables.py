@@ -11,6 +11,8 @@ from spinealign.reporting.html import escape as escape_html
 from spinealign.reporting.markdown import Markdown
 from spinealign.reporting.markdown import escape as escape_markdown
 
+_ESCAPES = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}  # control characters, as in names of files
+
 
 @dataclass(frozen=True)
 class Table:
@@ -35,7 +37,7 @@ class Table:
             a.csv      12
             b.csv is damaged
         """
-        lines = [[str(cell) for cell in row] for row in (self.head, *self.rows) if row]
+        lines = [[str(cell).translate(_ESCAPES) for cell in row] for row in (self.head, *self.rows) if row]
         columns = max(map(len, lines), default=0)
         counted = [line if len(line) == columns else line[:-1] for line in lines]
         widths = [max([len(line[place]) for line in counted if place < len(line)] or [0]) for place in range(columns)]

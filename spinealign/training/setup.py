@@ -120,10 +120,11 @@ def _cohort_options(cohorts: Sequence[Cohort]) -> dict[str, Any]:
     Raises:
         ValueError: If they were loaded with different options.
     """
-    made = {(cohort.split_method, cohort.split_seed, cohort.source_pattern) for cohort in cohorts}
+    attributes = ("split_method", "split_seed", "source_pattern", "patient_pattern")
+    made = {tuple(getattr(cohort, name) for name in attributes) for cohort in cohorts}
     if len(made) > 1:
-        raise ValueError("The cohorts were loaded with different splits, seeds or source patterns; load them alike.")
-    values = dict(zip(("split", "seed", "source_pattern"), next(iter(made), ())))
+        raise ValueError("The cohorts were loaded with different splits, seeds or patterns; load them alike.")
+    values = dict(zip(("split", "seed", "source_pattern", "patient_pattern"), next(iter(made), ())))
     return {name: value for name, value in values.items() if value is not None}
 
 

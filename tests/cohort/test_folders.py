@@ -67,6 +67,22 @@ def test_folders_below_the_classes_are_patients(tmp_path):
     assert without.unknown_patients.startswith("The patients are not known")
 
 
+@pytest.mark.parametrize("outer", ["", "train/", "set/"])
+def test_classes_below_the_patients_are_recognized(tmp_path, outer):
+    names = ("P1/fracture/1.png", "P1/normal/2.png", "P2/s1/fracture/3.png", "P3/Normal/4.png")
+    cohort = index_cohort(write(tmp_path / "data", *(outer + name for name in names)))
+    assert [(sample.patient, sample.label) for sample in cohort] == [
+        ("P1", "fracture"), ("P1", "normal"), ("P2", "fracture"), ("P3", "normal"),
+    ]  # fmt: skip
+    assert "each last folder is taken as the class, and the folders above as patients" in cohort.skipped
+
+
+def test_a_mask_beside_its_image_is_passed_over(tmp_path):
+    cohort = index_cohort(write(tmp_path, "a/1.png", "a/1_mask.png", "a/1_mask_1.png", "a/2_mask.png", "b/3 seg.png"))
+    assert [sample.name for sample in cohort] == ["a/1.png", "a/2_mask.png", "b/3 seg.png"]
+    assert "2 of 5 images passed over: 2 masks of an image beside it (a/1_mask.png)" in cohort.skipped
+
+
 @pytest.mark.parametrize("names", [
     ("a/images/1.png", "b/images/2.png"), ("a/axial/1.png", "a/sagittal/1.png", "b/axial/1.png"),
     ("a/P1/1.png", "a/2.png", "b/P3/1.png"), ("a/x/1.png", "b/x/1.png"),

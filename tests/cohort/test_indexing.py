@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import cProfile
 import re
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ def write(root, *names):
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(GRAY).save(path)
+        Image.fromarray(GRAY).save(path, format="PNG")
     return root
 
 
@@ -162,7 +164,8 @@ BAD_COHORTS = {
         ((root / "normal" / "a.csv").write_text("text") and None), "normal contains no images: it contains 1 text file",
     ),
     "manifest without label column": (make_text("path,verdict\na.png,fracture\n"), "--label_column"),
-    "manifest without rows": (make_text("path,label\n"), "columns path and label"),
+    "manifest without rows": (make_text("path,label\n"), "a header and no rows"),
+    "tables beside a folder of images": (lambda root: write(root, "images/a.png", "labels.csv"), "or a table that"),
     "manifest with an unknown split": (make_text("path,label,split\na.png,fracture,holdout\n"), "unknown split"),
     "manifest of missing files": (make_text("path,label\nb.png,fracture\n"), "line 2: b.png"),
     "manifest that is not text": (
@@ -190,6 +193,37 @@ def test_moved_paths_and_unread_columns_are_reported(tmp_path):
     with pytest.raises(CohortError, match="check the option root"):
         index_cohort(moved, CollectionOptions(root=str(tmp_path / "new" / "scans" / "none")))
     assert len(index_cohort(moved, CollectionOptions(root=str(tmp_path / "new")))) == 2
+
+
+def test_names_without_the_suffix_are_found(tmp_path):
+    table = "image_id,label\n1_t1,x\nscans/1.2.3,y\n4,x\n"
+    cohort = index_cohort(manifest(tmp_path, table, "scans/1_t1.png", "scans/1.2.3.dcm", "4.png", "4_t2.png"))
+    assert [Path(sample.image).name for sample in cohort] == ["1_t1.png", "1.2.3.dcm", "4.png"]
+    assert any("3 paths" in line for line in cohort.skipped)
+
+
+def test_repeated_and_contradicting_rows_are_counted(tmp_path):
+    table = "path;label;size mm\na.png;x;3,5\na.png;x;4,5\nb.png;y;\nb.png;x;\n"
+    cohort = index_cohort(manifest(tmp_path, table, "a.png", "b.png"))
+    assert [(sample.label, sample.size_mm) for sample in cohort] == [("x", 3.5), ("y", None), ("x", None)]
+    notes = "\n".join(cohort.skipped)
+    assert "1 of 4 rows passed over: 1 repeated row (line 3: a.png)" in notes
+    assert "1 row with other labels than an earlier one of its file (line 5: b.png)" in notes
+
+
+def test_options_of_manifests_are_named_where_they_do_nothing(tmp_path):
+    folder = write(tmp_path, "x/a.png", "y/b.png")
+    cohort = index_cohort(folder, CollectionOptions(label_column="x", root="y"))
+    assert any(line.startswith("label_column, root ignored") for line in cohort.skipped)
+    with pytest.raises(CohortError, match="no columns grade"):
+        index_cohort(folder, CollectionOptions(labels=["grade"]))
+
+
+def test_a_workbook_is_named_as_such(tmp_path):
+    with zipfile.ZipFile(tmp_path / "labels.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "")
+    with pytest.raises(CohortError, match="save the sheet as CSV"):
+        index_cohort(tmp_path / "labels.xlsx")
 
 
 def test_a_parquet_file_of_images_is_a_collection(tmp_path):

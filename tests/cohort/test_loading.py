@@ -64,7 +64,16 @@ def test_an_unreadable_image_is_skipped_by_name(tmp_path):
     assert [sample.name for sample in loaded.cohort] == ["good.png"]
     assert len(loaded.gray) == len(loaded.looks) == 1
     assert [sample.name for sample, _ in loaded.unreadable] == ["bad.png", "gone.png"]
-    assert [line.split(":")[0] for line in loaded.cohort.skipped] == ["bad.png", "gone.png"]
+    assert [line.split()[0].rstrip(":") for line in loaded.cohort.skipped] == ["bad.png", "gone.png"]
+
+
+def test_remarks_on_images_are_counted(tmp_path):
+    frames = [Image.fromarray(np.full((24, 24), value, np.uint8)) for value in (0, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    good = saved(tmp_path / "good.png", np.eye(24) * 255)
+    loaded = read_cohort(cohort(tmp_path / "a.gif", good), CONFIG, progress=False)
+    assert loaded.cohort.skipped == ("1 image with the note 'The first of several frames.' (a.gif)",)
+    assert loaded.modality is None
 
 
 def test_only_bad_files_are_an_error(tmp_path):

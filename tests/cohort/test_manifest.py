@@ -62,6 +62,22 @@ def test_missing_values_are_none_and_integers_stay_integers():
     assert {row.patient for row in read(text).rows} == {None}
 
 
+def test_integers_are_read_alike_with_and_without_decimals():
+    for text in ("path,grade\na.png,1.0\nb.png,2\n", "path;grade\na.png;1,0\nb.png;2\n"):
+        assert [row.values["grade"] for row in read(text).rows] == ["1", "2"]
+
+
+def test_zeros_before_a_patient_number_do_not_count():
+    rows = read("path,label,patient\na.png,x,0012\nb.png,x,12\nc.png,x,000\nd.png,x,P01\n").rows
+    assert [row.patient for row in rows] == ["12", "12", "0", "P01"]
+
+
+@pytest.mark.parametrize(("text", "words"), [("", "no content"), ("path,label\n\n", "a header and no rows")])
+def test_an_empty_table_is_refused(text, words):
+    with pytest.raises(CohortError, match=words):
+        read(text)
+
+
 def test_unusable_rows_are_counted_with_an_example():
     manifest = read("path,label,split\na.png,x,train\n,x,train\nb.png,x,holdout\nc.png,x,val,extra\nd.png,x,other\n")
     assert [row.path for row in manifest.rows] == ["a.png"]

@@ -54,6 +54,7 @@ def test_a_header_joins_two_folders_of_one_patient(tmp_path):
     loaded = read_cohort(index_cohort(tmp_path), CONFIG, progress=False)
     by_study = {sample.name.split("/")[1]: sample.patient for sample in loaded.cohort}
     assert by_study == {"S1": "S1", "S2": "S1", "S3": "S3", "S4": "S4"}
+    assert loaded.modality == "CT"
 
 
 def test_a_split_says_that_patients_are_not_known(images):

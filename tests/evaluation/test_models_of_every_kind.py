@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -90,6 +91,19 @@ def test_scores_are_those_of_the_predictions(models_of_every_kind, manifests, pi
     truth = np.array([int(value) for value in cycle(*"12345")])
     assert measured.scores["accuracy"] == pytest.approx(np.mean(grades == truth))
     assert measured.scores["mean_absolute_error"] == pytest.approx(np.abs(grades - truth).mean())
+
+
+def test_the_column_of_a_single_label_may_have_another_name(models_of_every_kind, pictures, tmp_path):
+    model = shutil.copytree(models_of_every_kind["ordinal"], tmp_path / "model")
+    settings = (model / "spinealign.json").read_text().replace('"label":', '"grade":')
+    (model / "spinealign.json").write_text(settings.replace('"name": "label"', '"name": "grade"'))
+    usual = manifest(pictures, "grade.csv", {"grade": cycle(*"12345")})
+    renamed = manifest(pictures, "severity.csv", {"label": cycle("x"), "severity": cycle(*"12345")})
+    predictor = Predictor.from_pretrained(model)
+    expected = evaluate(predictor, usual, progress=False).scores
+    assert evaluate(predictor, renamed, label_column="severity", progress=False).scores == expected
+    with pytest.raises(ValueError, match="a model with one label"):
+        evaluate(models_of_every_kind["mixed"], renamed, label_column="severity", progress=False)
 
 
 def test_a_text_lists_labels_classes_and_what_is_missing(models_of_every_kind, manifests, capsys):

@@ -129,7 +129,7 @@ class Classes:
 def shortcut_probes(classes: Classes, fold: NDArray[np.intp] | None) -> tuple[Probe, ...]:
     """Test the shortcut baseline on each held-out split as it is, copies included, and cross-validated over sources."""
     if len(classes.names) < 2:
-        return (Probe("anything", note="it needs two classes", of=classes.label),)
+        return (Probe("the collection", note="it needs two classes", of=classes.label),)
     splits = np.array([sample.split or "" for sample in classes.samples])
     train = splits == "train"
     probes = []

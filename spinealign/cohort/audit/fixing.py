@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
@@ -18,6 +19,8 @@ from spinealign.cohort.splitting import split_cohort
 from spinealign.config import MANIFEST_FILE
 from spinealign.errors import CohortError
 from spinealign.writing import new_folder
+
+logger = logging.getLogger(__name__)
 
 _COLUMNS = ("path", "split", "source", "series", "patient", "size_mm", "level")
 
@@ -50,7 +53,7 @@ def fixed_split(cohort: Cohort, *, seed: int = 0) -> Cohort:
 
     A group that is in one split already stays there. The others go, the largest first, where they change the shares of
     the classes least. A collection without splits is split as by `split_cohort`. If keeping series together would leave
-    a split without a class, only sources and patients are kept together.
+    a split without a class, only sources and patients are kept together, and a warning is logged.
 
     Raises:
         CohortError: If a class would be missing in a split.
@@ -67,6 +70,15 @@ def fixed_split(cohort: Cohort, *, seed: int = 0) -> Cohort:
             if value not in fixed.part(split).counts(name)
         ]
         if not missing:
+            splits = defaultdict(set)
+            for sample in fixed:
+                splits[sample.series].add(sample.split)
+            divided = sum(len(found) > 1 for series, found in splits.items() if series is not None)
+            if divided:
+                logger.warning(
+                    "%s: %s of %s series are in two splits: keeping them together would leave a split without a class.",
+                    cohort.name, f"{divided:,}", f"{len(splits.keys() - {None}):,}",
+                )  # fmt: skip
             return fixed
     raise CohortError(
         f"{cohort.name} cannot be split without a leak: {', '.join(missing)}. Add images of other patients or sources."

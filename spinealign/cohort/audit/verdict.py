@@ -28,7 +28,8 @@ def verdict_of(audit: Audit) -> tuple[str, ...]:
             f"The {audit.images:,} images are copies of {_count(audit.sources, 'source slice')}{series}{effective}: "
             "confidence intervals must be computed over sources, not images."
         )
-    if not audit.alarms:
+    untested = not audit.properties and {probe.accuracy for probe in audit.probes} == {None}
+    if not audit.alarms and not untested:
         has_splits = len({part.split for part in audit.parts}) > 1
         known = "source, series or patient" if audit.patients is not None else "source or series"
         leaks = f"no known {known} is in two splits and " if has_splits else ""

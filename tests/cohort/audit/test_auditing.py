@@ -103,7 +103,7 @@ def test_images_and_sources_are_counted(leaking):
 
 
 def test_a_file_that_cannot_be_read_is_a_finding(leaking):
-    assert [line.split(":")[0] for line in leaking.unreadable] == ["train/normal/broken.png"]
+    assert [line.split()[0] for line in leaking.unreadable] == ["train/normal/broken.png"]
     assert any("1 file could not be read" in sentence for sentence in leaking.verdict)
 
 

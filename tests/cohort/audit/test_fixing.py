@@ -56,12 +56,14 @@ def test_the_split_depends_on_the_seed_only():
     assert fixed_split(leaking(), seed=3) != fixed_split(leaking(), seed=4)
 
 
-def test_series_are_kept_together_if_possible():
+def test_series_are_kept_together_if_possible(caplog):
     rows = [(number, "small" if number % 2 else "large", "train" if number % 3 else "val") for number in range(60)]
     cohort = Cohort("set", tuple(sample(*row, series=f"scan {row[0] // 10}") for row in rows))
     assert max(map(len, homes(fixed_split(cohort), "series"))) == 1
+    assert not caplog.messages
     one_scan = Cohort("set", tuple(sample(*row, series="scan") for row in rows))
     assert fixed_split(one_scan) == one_scan
+    assert "set: 1 of 1 series are in two splits" in caplog.text
 
 
 def test_a_class_that_would_be_missing_is_an_error():
