@@ -107,7 +107,7 @@ def codes(cohort: Cohort, label: Label) -> NDArray[np.int64]:
     other = sorted({value for value in values if value is not None and value.casefold() not in known})
     if other:
         named = "" if label.name == SINGLE else f" of label {label.name}"
-        remedy = "Rename them, or leave their images out."
+        remedy = "Rename them, leave their images out, or name the column of the classes (label_column)."
         if label.kind == "binary" and len({*values} - {None}) <= 2:
             remedy = "Name the positive class of the collection (--positive, or positive in Python)."
         raise CohortError(

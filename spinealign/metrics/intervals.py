@@ -158,9 +158,13 @@ def bootstrap_of_means(
             deviations.setdefault(name, []).append(_mean_of_defined(np.array(columns)))
     intervals: Intervals = {name: None for name in METRICS if any(name in part for part in observed)}
     for name, chunks in deviations.items():
-        defined = [found for part in observed if (found := part.get(name)) is not None]
-        value, low, high = (float(np.mean(items)) for items in zip(*((value, *ends) for value, ends in defined)))
-        ends = np.nanpercentile(value + np.concatenate(chunks), (2.5, 97.5))
+        defined = [
+            (found[0], *found[1], *METRICS[name].limits_of(part.classes))
+            for part, values in zip(parts, observed)
+            if (found := values.get(name)) is not None
+        ]
+        value, low, high, *limits = np.mean(defined, axis=0).tolist()
+        ends = np.nanpercentile(np.clip(value + np.concatenate(chunks), *limits), (2.5, 97.5))
         intervals[name] = _including(value, (low, high), ends)
     return intervals
 

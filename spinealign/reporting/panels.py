@@ -36,7 +36,7 @@ def plot_roc(axes: Any, item: Evaluation) -> None:
         axes.plot(false_positive, sensitivity, color=color, lw=2, label=_curve_label("auroc", part, item))
     for scores, label, style in _operating_points(item):
         axes.plot(1 - (scores["specificity"] or 0.0), scores["sensitivity"], label=label, **style)
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    axes.legend(loc="lower right", fontsize=8, edgecolor="none", framealpha=0.8)
 
 
 def plot_precision(axes: Any, item: Evaluation) -> None:
@@ -57,7 +57,7 @@ def plot_precision(axes: Any, item: Evaluation) -> None:
     for scores, _, style in _operating_points(item):
         if scores["ppv"] is not None:
             axes.plot(scores["sensitivity"], scores["ppv"], **style)
-    axes.legend(loc="lower left", fontsize=8, frameon=False)
+    axes.legend(loc="lower left", fontsize=8, edgecolor="none", framealpha=0.8)
 
 
 def plot_reliability(axes: Any, item: Evaluation) -> None:
@@ -84,7 +84,7 @@ def plot_reliability(axes: Any, item: Evaluation) -> None:
     mean, observed = predicted[filled] / count[filled], share[filled] / count[filled]
     axes.scatter(mean, observed, sizes, color=MODEL, alpha=0.75, edgecolor="none", clip_on=False)
     for name in scores:
-        axes.plot([], [], " ", label=with_interval(name, item))
+        axes.plot([], [], " ", label=with_interval(name, item).replace(" of the top class", ""))
     axes.legend(loc="best", fontsize=8, edgecolor="none", framealpha=0.8, handlelength=0)
 
 

@@ -234,3 +234,13 @@ def test_the_ridge_separates_several_classes_and_ignores_missing_ones():
     assert (calls == codes).mean() > 0.9
     assert MISSING not in calls
     assert (thumbnail_ridge_calls(features[:3], np.array([2, 2, MISSING]), test=features) == 2).all()
+
+
+def test_the_interval_of_a_mean_stays_within_the_limits():
+    parts = [
+        WeightedPredictions.binary(np.arange(size) < positives, np.where(np.arange(size)[::-1] < called, 0.9, 0.1))
+        for size, positives, called in ((24, 12, 16), (12, 1, 2))
+    ]
+    intervals = bootstrap_of_means(parts, groups=[range(24), range(12)], draws=200)
+    for name, (low, high) in intervals.items():
+        assert METRICS[name].limits[0] <= low <= high <= METRICS[name].limits[1], name
