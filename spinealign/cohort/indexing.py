@@ -141,8 +141,8 @@ def _label_columns(manifest: Manifest, options: CollectionOptions) -> dict[str, 
 def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
     content = read_file(file)
     if (images := image_rows(content)) is not None:
-        found, remarks = hub_samples(images, file.name, pattern=pattern, labels=label_names(options))
-        return Cohort(file.stem, tuple(found), tuple(remarks))
+        found, lines = hub_samples(images, file.name, pattern=pattern, labels=label_names(options))
+        return Cohort(file.stem, tuple(found), tuple(lines))
     manifest = read_manifest(content, options, file=file.name)
     labels = _label_columns(manifest, options)
     columns = {key: find_column(manifest.columns, names) for key, names in _COLUMNS.items()}

@@ -110,7 +110,8 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     scores.set(xlabel="epoch", ylabel="score on the validation split", ylim=(0, 1.02))
     for axes in (losses, scores):
         axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     _save(figure, path)
 
 
