@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_LOGGERS = ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils", "PIL.TiffImagePlugin")  # reads Exif
+_LOGGERS = (
+    "pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils", "nibabel.global",
+    "PIL.TiffImagePlugin",  # reads Exif
+)  # fmt: skip
 _muted: ContextVar[bool] = ContextVar("muted", default=False)
 
 

@@ -61,7 +61,8 @@ class Slice:
             raise UnsupportedFormatError(f"Pixels must be real numbers, got {pixels.dtype}; convert the array.")
         if self.unit not in ("HU", "display"):
             raise ValueError(f"unit must be 'HU' or 'display', got {self.unit!r}.")
-        pixels = pixels.astype(np.float32, copy=pixels.flags.writeable)  # a plane of a volume is a view
+        with np.errstate(over="ignore"):  # a number that is too large becomes infinite
+            pixels = pixels.astype(np.float32, copy=pixels.flags.writeable)  # a plane of a volume is a view
         if not np.isfinite(pixels).all():
             raise UnreadableImageError("The image contains NaN or infinite pixels; replace them first.")
         pixels.setflags(write=False)

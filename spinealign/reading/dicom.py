@@ -29,6 +29,8 @@ _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."  # transfer syntaxes of JPEG, JPEG-LS and JPEG 2000
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _BLACK_HU = -1000.0  # air
+_REQUIRED = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel", "PhotometricInterpretation")
+_REQUIRED_WHOLE = ("BitsStored", "PixelRepresentation")  # of PixelData, which are whole numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,10 @@ class Frame:
     window: Window
     assumed: bool
     header: FrameHeader
+
+    def filled(self, black: float) -> NDArray[np.float32]:
+        """Return the values with padding at `black`."""
+        return self.values if self.padding is None else np.where(self.padding, np.float32(black), self.values)
 
 
 def is_dataset(source: object) -> bool:
@@ -114,6 +120,7 @@ def decode_frame(dataset: Dataset, request: Request) -> NDArray[Any]:
     from pydicom.pixels import pixel_array
 
     frame = request.frame_of(frame_count(dataset))
+    _check_elements(dataset, request)
     request.check_size(int(dataset.Rows), int(dataset.Columns))
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_coded(dataset, get_frame(dataset.PixelData, frame, number_of_frames=frame_count(dataset)), request)
@@ -125,16 +132,47 @@ def frame_count(dataset: Dataset) -> int:
     return int(dataset.get("NumberOfFrames") or 1)
 
 
+def check_frames(dataset: Dataset, request: Request) -> None:
+    """Compare the number of frames with the pixel data, because each missing frame takes time to fail.
+
+    Raises:
+        UnreadableImageError: If an element that an image needs is missing, or if there are fewer frames than stated.
+    """
+    from pydicom.encaps import parse_fragments
+    from pydicom.pixels.utils import get_expected_length
+
+    _check_elements(dataset, request)
+    content = next(dataset[name].value for name in _PIXELS if name in dataset)
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        short = parse_fragments(content)[0] < frame_count(dataset)
+    else:
+        short = len(content) < get_expected_length(dataset)
+    if short:
+        raise UnreadableImageError(
+            f"{request.origin} has less pixel data than its header states; copy or export it again."
+        )
+
+
+def is_hounsfield(dataset: Dataset, header: FrameHeader) -> bool:
+    """Return whether the rescaled values of a frame are HU."""
+    return header.is_hounsfield(header.rescale, _bits(dataset))
+
+
+def _bits(dataset: Dataset) -> int:
+    """Return the number of bits of the values before the window."""
+    table = dataset.get("ModalityLUTSequence")
+    return int(table[0].LUTDescriptor[2]) if table else int(dataset.get("BitsStored") or 32)
+
+
 def read_frame(dataset: Dataset, stored: NDArray[Any], *, frame: int = 0) -> Frame:
     """Rescale the stored values of a gray frame, of shape (H, W)."""
     from pydicom.pixels import apply_modality_lut
 
     header = FrameHeader(dataset, frame)
-    rescale, table = header.rescale, dataset.get("ModalityLUTSequence")
-    bits = int(table[0].LUTDescriptor[2]) if table else int(dataset.get("BitsStored") or 32)
+    rescale, bits = header.rescale, _bits(dataset)
     hounsfield = header.is_hounsfield(rescale, bits)
     ignored = not hounsfield and header.is_capture(bits)
-    if table:
+    if dataset.get("ModalityLUTSequence"):
         values, ends = apply_modality_lut(stored, dataset), np.array([0, 2**bits - 1])
     else:
         ends = np.array([0, 2 ** (bits - int(dataset.get("PixelRepresentation") or 0)) - 1])
@@ -220,6 +258,23 @@ def _check_coded(dataset: Dataset, content: bytes, request: Request) -> None:
     stated = int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel)
     if coded is None or coded[:3] != stated or coded.bits > int(dataset.BitsAllocated):
         raise UnreadableImageError(f"{request.origin} has coded pixels that differ from its header; export it again.")
+
+
+def _check_elements(dataset: Dataset, request: Request) -> None:
+    """Check that no element is missing without which pixels have no meaning."""
+    needed = _REQUIRED + (_REQUIRED_WHOLE if "PixelData" in dataset else ())
+    missing = [name for name in needed if dataset.get(name) is None]
+    if "TransferSyntaxUID" not in getattr(dataset, "file_meta", ()):
+        missing.append("TransferSyntaxUID")
+    if missing:
+        raise UnreadableImageError(
+            f"{request.origin} lacks {', '.join(missing)}, which an image needs; export it again."
+        )
+    if "PixelData" in dataset and int(dataset.get("HighBit") or 0) >= int(dataset.BitsStored) > 0:
+        raise UnreadableImageError(
+            f"{request.origin} has values of {dataset.BitsStored} bits that end at bit {dataset.HighBit}, which is not "
+            "read; export it again."
+        )
 
 
 def _check_image(dataset: Dataset, request: Request) -> None:

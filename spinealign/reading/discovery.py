@@ -42,11 +42,13 @@ class Listing:
 
     Attributes:
         images: The images, in natural order of their names.
+        volumes: The NIfTI volumes, which count as passed over.
         folders: Names of all folders that are not hidden, relative to the root.
         passed: The other files.
     """
 
     images: list[FoundFile] = field(default_factory=list)
+    volumes: list[FoundFile] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
     passed: Tally = field(default_factory=Tally)
 
@@ -161,6 +163,7 @@ def _sort(files: Iterable[tuple[str, str]], listing: Listing, *, enter: bool = T
             except ImageError as error:
                 listing.passed.add("archive that cannot be read", str(error).replace(path, name))
         else:
+            listing.volumes += [FoundFile(path, name)] if kind.role == "volume" else []
             listing.passed.add(kind.name, name)
 
 

@@ -21,8 +21,7 @@ def read_file(path: str | os.PathLike[str], limits: ReadingLimits | None = None)
     """
     limits = limits or ReadingLimits()
     content = read_head(path, limits.max_bytes + 1)
-    if len(content) > limits.max_bytes:
-        raise UnreadableImageError(f"{path} is larger than {limits.max_bytes / 1024**2:.4g} MiB; pass a single image.")
+    check_bytes(content, origin=os.fspath(path), limits=limits)
     if not in_archive(path) and kind_of(content[:HEAD_BYTES]).role == "archive":
         files = open_archive(os.fspath(path), limits).sizes
         example = f", such as {path}/{next(iter(files))}" if files else ""
@@ -50,6 +49,17 @@ def read_head(path: str | os.PathLike[str], size: int = HEAD_BYTES) -> bytes:
         raise UnreadableImageError(f"There is no file {path}; check the path.") from error
     except (OSError, ValueError) as error:
         raise UnreadableImageError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def check_bytes(content: bytes, *, origin: str, limits: ReadingLimits) -> None:
+    """Check the size of a file.
+
+    Raises:
+        UnreadableImageError: If it is larger than `limits.max_bytes`.
+    """
+    if len(content) > limits.max_bytes:
+        size = limits.max_bytes / 1024**2
+        raise UnreadableImageError(f"{origin} is larger than {size:.4g} MiB; pass a single image.")
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:

@@ -22,6 +22,7 @@ MODALITIES = frozenset({"CR", "CT", "DX", "IO", "MG", "MR", "NM", "OT", "PT", "P
 _GROUPS = (
     "PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence", "PixelValueTransformationSequence",
     "FrameVOILUTSequence", "FrameContentSequence", "CTImageFrameTypeSequence", "MRImageFrameTypeSequence",
+    "MREchoSequence", "MRDiffusionSequence", "TemporalPositionSequence", "CardiacSynchronizationSequence",
 )  # fmt: skip
 _CT_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.2{end}" for end in ("", ".1", ".2"))
 _BINARY = ("FD", "FL", "SL", "SS", "UL", "US", "US or SS")

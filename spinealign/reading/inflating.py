@@ -8,6 +8,7 @@ from spinealign.errors import UnreadableImageError
 from spinealign.reading.request import Request
 
 _FREE_BYTES, _RATIO = 64 * 1024**2, 100  # data that grow beyond both are a decompression bomb
+_MEMBER = b"\x1f\x8b"  # start of a gzip file, of which several may follow each other
 GZIP, RAW = 16 + zlib.MAX_WBITS, -zlib.MAX_WBITS  # with and without a header
 
 
@@ -18,9 +19,12 @@ def inflate(packed: bytes, request: Request, *, form: int) -> bytes:
         UnreadableImageError: If the data are damaged, truncated, or a decompression bomb.
     """
     limit = max(_FREE_BYTES, _RATIO * len(packed))
-    inflater = zlib.decompressobj(form)
+    inflater, content = zlib.decompressobj(form), b""
     try:
         content = inflater.decompress(packed, limit + 1)
+        while form == GZIP and inflater.unused_data.startswith(_MEMBER) and len(content) <= limit:
+            rest, inflater = inflater.unused_data, zlib.decompressobj(form)
+            content += inflater.decompress(rest, limit + 1 - len(content))
     except zlib.error:
         raise UnreadableImageError(f"{request.origin} is damaged; copy or export it again.") from None
     if len(content) > limit:

@@ -43,6 +43,7 @@ NPY = Kind("NumPy array", "image", ".npy")
 DICOM = Kind("DICOM file", "image", ".dcm")
 NIFTI = Kind("NIfTI volume", "volume", ".nii", "pass it to read_volume")
 NIFTI_GZ = Kind("compressed NIfTI volume", "volume", ".nii.gz", "pass it to read_volume")
+NIFTI_PAIR = Kind("NIfTI header without voxels", "other", ".hdr", "save it with its .img file as one .nii file")
 ZIP = Kind("zip archive", "archive", ".zip", _EXTRACT)
 TAR = Kind("tar archive", "archive", ".tar", _EXTRACT)
 TAR_GZ = Kind("compressed tar archive", "archive", ".tar.gz", _EXTRACT)
@@ -88,6 +89,8 @@ _SIGNATURES = (  # offset, bytes, kind
     (257, b"ustar", TAR),
     (344, b"n+1\0", NIFTI),
     (4, b"n+2\0", NIFTI),
+    (344, b"ni1\0", NIFTI_PAIR),
+    (4, b"ni2\0", NIFTI_PAIR),
     *((4, b"ftyp" + brand, AVIF) for brand in (b"avif", b"avis")),
     *((4, b"ftyp" + brand, HEIC) for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")),
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import NDArray
 
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.muting import muted
@@ -11,6 +14,9 @@ from spinealign.reading.inflating import GZIP, inflate
 from spinealign.reading.kinds import NIFTI_GZ, kind_of
 from spinealign.reading.request import Request
 from spinealign.reading.values import scaled
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Header
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MILLIMETERS = {"meter": 1000.0, "micron": 0.001}
@@ -35,24 +41,35 @@ def read_nifti(content: bytes, request: Request) -> Volume:
         with muted():
             kind = nibabel.Nifti2Image if content[4:7] == b"n+2" else nibabel.Nifti1Image
             image = kind.from_bytes(content)
-            shape = (*image.shape, 1, 1, 1)[:3]
+            shape, repeats = (*image.shape, 1, 1, 1)[:3], int(np.prod(image.shape[3:]))
             request.check_volume(shape)
+            if 0 in image.shape or image.dataobj.offset < image.header.single_vox_offset:
+                raise UnreadableImageError(f"{request.origin} has no voxels; copy or export it again.")
             if image.get_data_dtype().kind not in "buif":
                 raise UnsupportedFormatError(f"{request.origin} has voxels that are not real numbers; export it again.")
             first = (..., *(0,) * (len(image.shape) - 3)) if len(image.shape) > 3 else ...
-            values = np.asarray(image.dataobj[first]).reshape(shape)
+            values = np.asarray(image.dataobj[first]).reshape(shape).transpose(2, 1, 0)
             unit = _MILLIMETERS.get(image.header.get_xyzt_units()[0], 1.0)
-            placed = int(image.header["qform_code"]) > 0 or int(image.header["sform_code"]) > 0
+            affine, notes = _affine(image.header)
             shown = float(image.header["cal_min"]), float(image.header["cal_max"])
-            affine = _LPS_FROM_RAS @ np.diag([unit, unit, unit, 1.0]) @ image.affine
+            affine = _LPS_FROM_RAS @ np.diag([unit, unit, unit, 1.0]) @ affine
     except ImageError:
         raise
     except Exception as error:  # nibabel raises many types for damaged files, whose text may quote the header
         raise UnreadableImageError(
             f"{request.origin} is damaged or truncated ({type(error).__name__}); copy or export it again."
         ) from None
-    notes = [] if placed else ["The orientation is unknown and was taken from the order of the axes."]
-    if len(image.shape) > 3:
-        notes.append(f"The first of {int(np.prod(image.shape[3:]))} volumes (time points or channels).")
-    values = values.transpose(2, 1, 0)
+    if repeats > 1:
+        notes.append(f"The first of {repeats} volumes (time points or channels).")
     return scaled(values, affine[:, [2, 1, 0, 3]], request=request, notes=notes, shown=shown, air=_AIR_HU)
+
+
+def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[str]]:
+    """Return the first usable matrix to RAS, and notes on what was assumed or ignored."""
+    notes: list[str] = []
+    for name, form in (("sform", header.get_sform(coded=True)), ("qform", header.get_qform(coded=True))):
+        if form[1]:
+            if np.isfinite(form[0]).all() and abs(np.linalg.det(form[0])) > 0:
+                return form[0], notes
+            notes.append(f"The {name} is not an invertible matrix and was ignored.")
+    return header.get_base_affine(), [*notes, "The orientation is unknown and was taken from the order of the axes."]

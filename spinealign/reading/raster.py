@@ -83,8 +83,6 @@ def read_array(array: NDArray[Any], request: Request) -> Slice:
         return read_pillow(Image.fromarray(array), request)
     pixels, white = Slice(array).pixels, request.white
     if request.unit == "HU" or (request.unit is None and white is None and pixels.min() < 0):
-        if white is not None:
-            raise ValueError("white applies to gray levels; omit it for Hounsfield units.")
         return Slice(pixels, unit="HU", origin=request.origin)
     assumed = white
     if white is None:
@@ -104,11 +102,18 @@ def read_array(array: NDArray[Any], request: Request) -> Slice:
 
 
 def as_array(values: Any) -> NDArray[Any]:
-    """Return an array of another library, such as a tensor of torch on any device, as an array of NumPy."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        values = values.float() if values.is_floating_point() else values  # NumPy has no bfloat16
-    return np.asarray(values)
+    """Return an array of another library, such as a tensor of torch on any device, as an array of NumPy.
+
+    Raises:
+        UnsupportedFormatError: If it cannot be converted.
+    """
+    try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu()
+            values = values.float() if values.is_floating_point() else values  # NumPy has no bfloat16
+        return np.asarray(values)
+    except Exception as error:  # of several types, for sparse tensors and those without data
+        raise UnsupportedFormatError(f"The array cannot be converted to NumPy: {error}") from error
 
 
 def as_plane(array: NDArray[Any]) -> NDArray[Any]:
@@ -124,7 +129,9 @@ def as_plane(array: NDArray[Any]) -> NDArray[Any]:
     if array.shape[0] == 1:
         return array[0]
     if array.shape[2] != 3 or array.size == 0:
-        return array[..., None]  # of rank 4, which no slice accepts
+        raise UnsupportedFormatError(
+            f"Expected an array of shape (H, W), (H, W, 1), (1, H, W) or (H, W, 3), got {array.shape}; pass one image."
+        )
     if array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1:
         array = np.round(array * 255).astype(np.uint8)
     if array.dtype != np.uint8:
@@ -143,12 +150,16 @@ def _opened(content: bytes, request: Request) -> Iterator[Image.Image]:
         with _typed_errors(request):
             if request.frame is not None or image.format == "TIFF":
                 image.seek(request.frame_of(getattr(image, "n_frames", 1)))
-            if deep or (len(image.getbands()) > 1 and max(_tag(image, _BITS_PER_SAMPLE), default=8) > 8):
-                raise UnsupportedFormatError(
-                    f"{request.origin} has 16 bits per color channel; save it as gray with 16 bits or as color with 8 "
-                    "bits."
-                )
+            _check_depth(image, request, deep=deep)
         yield image
+
+
+def _check_depth(image: Image.Image, request: Request, *, deep: bool = False) -> None:
+    """Check that colors have 8 bits; `deep` says that the file has more, which Pillow reduces without a word."""
+    if deep or (len(image.getbands()) > 1 and max(_tag(image, _BITS_PER_SAMPLE), default=8) > 8):
+        raise UnsupportedFormatError(
+            f"{request.origin} has 16 bits per color channel; save it as gray with 16 bits or as color with 8 bits."
+        )
 
 
 def _tag(image: Image.Image, number: int) -> tuple[int, ...]:
@@ -175,10 +186,24 @@ def _typed_errors(request: Request) -> Iterator[None]:
         raise UnreadableImageError(f"{request.origin} is damaged or truncated; copy or export it again.") from error
 
 
-def page_count(content: bytes, request: Request) -> int:
-    """Return the number of pages of an image file, or of frames of an animation."""
-    with _typed_errors(request), Image.open(BytesIO(content), formats=_FORMATS) as image:
-        return getattr(image, "n_frames", 1)
+def read_pages(content: bytes, request: Request) -> list[Slice]:
+    """Read the pages of an image file, or the frames of an animation.
+
+    Raises:
+        UnsupportedFormatError: If there is only one.
+    """
+    with _opened(content, replace(request, frame=0)) as image:
+        count = getattr(image, "n_frames", 1)
+        if count == 1:
+            raise UnsupportedFormatError(f"{request.origin} is a single image; use read_slice.")
+        request.check_volume((count, 1, 1))
+        pages = []
+        for page in range(count):
+            with _typed_errors(request):
+                image.seek(page)
+            _check_depth(image, request)
+            pages.append(read_pillow(image, request))
+    return pages
 
 
 def load_npy(content: bytes, request: Request) -> NDArray[Any]:

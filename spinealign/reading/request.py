@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 
 from spinealign.config import ReadingLimits
 from spinealign.errors import UnreadableImageError, UnsupportedFormatError
@@ -27,6 +27,14 @@ class Request:
     white: float | None = None
     frame: int | None = None
     limits: ReadingLimits = field(default_factory=ReadingLimits)
+
+    def __post_init__(self) -> None:
+        if self.unit not in (None, "HU", "display"):
+            raise ValueError(f"unit must be 'HU' or 'display', got {self.unit!r}.")
+        if self.white is not None and not 0 < self.white < inf:
+            raise ValueError(f"white must be positive, got {self.white}.")
+        if self.unit == "HU" and self.white is not None:
+            raise ValueError("white applies to gray levels; omit it for Hounsfield units.")
 
     def check_size(self, height: int, width: int) -> None:
         """Check the size of an image before its pixels are decoded.

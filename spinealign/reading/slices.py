@@ -14,7 +14,7 @@ from spinealign.config import ReadingLimits
 from spinealign.errors import UnreadableImageError
 from spinealign.imaging.slice import Slice, Unit
 from spinealign.reading.dicom import is_dataset, read_dataset, read_dicom
-from spinealign.reading.files import read_file
+from spinealign.reading.files import check_bytes, read_file
 from spinealign.reading.kinds import DICOM, accepted_kind
 from spinealign.reading.raster import as_array, read_array, read_pillow, read_raster
 from spinealign.reading.request import Request
@@ -82,10 +82,6 @@ def read_slice(
         >>> read_slice(np.zeros((64, 64), np.uint8)).unit
         'display'
     """
-    if unit not in (None, "HU", "display"):
-        raise ValueError(f"unit must be 'HU' or 'display', got {unit!r}.")
-    if white is not None and not white > 0:
-        raise ValueError(f"white must be positive, got {white}.")
     image = _read(source, Request("", unit, white, frame, limits or ReadingLimits()))
     if unit is not None and image.unit != unit:
         raise ValueError("unit applies to arrays and plain numbers only; omit it for other sources.")
@@ -117,19 +113,27 @@ def _read(source: SliceSource, request: Request) -> Slice:  # noqa: PLR0911 - on
         return read_dataset(source, replace(request, origin="dataset"))
     if hasattr(source, "__array__"):
         return read_array(as_array(source), replace(request, origin="array"))
+    return _read_content(read_stream(source, request.limits), replace(request, origin="file object"))
+
+
+def read_stream(source: Any, limits: ReadingLimits) -> bytes:
+    """Return the content of an open binary file.
+
+    Raises:
+        UnreadableImageError: If it cannot be read or is larger than `limits.max_bytes`.
+        TypeError: If `source` is not an open binary file.
+    """
     try:
-        content = source.read(request.limits.max_bytes + 1) if hasattr(source, "read") else None
+        content = source.read(limits.max_bytes + 1) if hasattr(source, "read") else None
     except Exception as error:  # of any type, such as zipfile.BadZipFile, whose text names the file
         raise UnreadableImageError(f"The file object cannot be read ({type(error).__name__}).") from error
     if isinstance(content, bytes):
-        return _read_content(content, replace(request, origin="file object"))
+        return content
     raise TypeError(f"Expected a path, bytes, a binary file, an image or an array, got {type(source).__name__}.")
 
 
 def _read_content(content: bytes, request: Request) -> Slice:
-    if len(content) > request.limits.max_bytes:
-        size = request.limits.max_bytes / 1024**2
-        raise UnreadableImageError(f"{request.origin} is larger than {size:.4g} MiB; pass a single image.")
+    check_bytes(content, origin=request.origin, limits=request.limits)
     if accepted_kind(content, request.origin) is DICOM:
         return read_dicom(content, request)
     return read_raster(content, request)

@@ -29,14 +29,13 @@ def scaled(
     values to show as black and white, if the second is larger. Otherwise white is 65535 for uint16, 1 for floats in
     [0, 1], and a high percentile of the whole volume for others, with a note.
     """
-    notes, array = [*notes], values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        notes, array = [*notes], values.astype(np.float32)
     if not np.isfinite(array).all():
         array = np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
         notes.append("Voxels that are not finite were set to 0.")
     low, high = float(array.min()), float(array.max())
     unit, white = request.unit, request.white
-    if unit == "HU" and white is not None:
-        raise ValueError("white applies to gray levels; omit it for Hounsfield units.")
     if unit == "HU" or (unit is None and white is None and low < air):
         return Volume(array, affine, unit="HU", modality="CT", origin=request.origin, notes=tuple(notes))
     if unit == "display" or (values.dtype == np.uint8 and white is None):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import IO, Any, TypeAlias
 
 import numpy as np
@@ -18,13 +19,14 @@ from spinealign.imaging.slice import Slice, Unit
 from spinealign.imaging.volume import Volume
 from spinealign.reading.dicom import is_dataset
 from spinealign.reading.discovery import list_images
-from spinealign.reading.files import read_file, read_head
+from spinealign.reading.files import check_bytes, read_file, read_head
 from spinealign.reading.kinds import DICOM, NIFTI, NIFTI_GZ, NPY, accepted_kind, kind_of
 from spinealign.reading.nifti import read_nifti
-from spinealign.reading.raster import as_array, load_npy, page_count, read_raster
+from spinealign.reading.raster import as_array, load_npy, read_pages
 from spinealign.reading.request import Request
 from spinealign.reading.series import Loader, read_series
-from spinealign.reading.slices import SliceSource, SupportsArray, SupportsPixelArray, read_slice
+from spinealign.reading.slices import SliceSource, SupportsArray, SupportsPixelArray, read_slice, read_stream
+from spinealign.reading.stacks import Grouping, Place, affine_of, listed, longest_stack
 from spinealign.reading.values import scaled
 
 VolumeSource: TypeAlias = (
@@ -50,8 +52,9 @@ def read_volume(  # noqa: PLR0911 - one per kind of source
     the largest value of `BitsStored`.
 
     Args:
-        source: Folder or archive of DICOM files or images; list of files, datasets or slices; multi-frame DICOM file;
-            NIfTI file; TIFF with several pages; array or `.npy` of shape (slices, rows, columns); or `Volume`.
+        source: Folder or archive of DICOM files, of images or with one NIfTI file; list of files, datasets or slices;
+            multi-frame DICOM file; NIfTI file; TIFF with several pages; array or `.npy` of shape (slices, rows,
+            columns); or `Volume`.
         spacing_mm: Distance of slices, rows and columns, for arrays and stacks of images, which do not state it. They
             are taken as axial, from inferior to superior.
         unit: Unit of the values of an array or NIfTI file: `HU`, or `display` for gray levels from 0 to 255.
@@ -72,54 +75,66 @@ def read_volume(  # noqa: PLR0911 - one per kind of source
         >>> volume.sagittal().spacing_mm
         (3.0, 1.0)
     """
-    if unit not in (None, "HU", "display"):
-        raise ValueError(f"unit must be 'HU' or 'display', got {unit!r}.")
-    if white is not None and not white > 0:
-        raise ValueError(f"white must be positive, got {white}.")
-    if spacing_mm is not None and not (len(spacing_mm) == 3 and min(spacing_mm) > 0):
-        raise ValueError(f"spacing_mm must be three positive numbers, got {spacing_mm}.")
+    request = Request("volume", unit, white, None, limits or ReadingLimits())
+    spacing = None if spacing_mm is None else _checked(spacing_mm)
     if isinstance(source, Volume):
         return source
-    request = Request("volume", unit, white, None, limits or ReadingLimits())
     if isinstance(source, (str, os.PathLike)):
-        return _read_path(os.fspath(source), replace(request, origin=os.fspath(source)), spacing_mm)
+        return _read_path(os.fspath(source), replace(request, origin=os.fspath(source)), spacing)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _read_content(bytes(source), replace(request, origin="bytes"), spacing_mm)
+        return _read_content(bytes(source), replace(request, origin="bytes"), spacing)
     if is_dataset(source):
-        return _read_files([source], replace(request, origin="dataset"), spacing_mm)
+        return _read_files([source], replace(request, origin="dataset"), spacing)
     if hasattr(source, "__array__"):
-        return _read_array(as_array(source), replace(request, origin="array"), spacing_mm)
+        return _read_array(as_array(source), replace(request, origin="array"), spacing)
     if hasattr(source, "read"):
-        content = source.read(request.limits.max_bytes + 1)
-        return _read_content(content, replace(request, origin="file object"), spacing_mm)
+        return _read_content(read_stream(source, request.limits), replace(request, origin="file object"), spacing)
     if isinstance(source, Iterable):
-        return _read_files(list(source), replace(request, origin="list"), spacing_mm)
+        return _read_files(list(source), replace(request, origin="list"), spacing)
     raise TypeError(f"Expected a path, bytes, an array or a list of slices, got {type(source).__name__}.")
+
+
+def _checked(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
+    values = tuple(float(value) for value in np.ravel(spacing_mm))
+    if len(values) != 3 or not all(0 < value < inf for value in values):
+        raise ValueError(f"spacing_mm must be three positive numbers, got {spacing_mm}.")
+    return values
 
 
 def _read_path(path: str, request: Request, spacing_mm: Spacing) -> Volume:
     if not os.path.isdir(path) and kind_of(read_head(path)).role != "archive":
         return _read_content(read_file(path, request.limits), request, spacing_mm)
     listing = list_images(path)
+    if not listing.images and len(listing.volumes) == 1:
+        return _read_content(read_file(listing.volumes[0].path, request.limits), request, spacing_mm)
+    if not listing.images and listing.volumes:
+        example = listing.volumes[0].path
+        raise UnsupportedFormatError(f"{path} contains {len(listing.volumes)} volumes; pass one of them: {example}.")
     if not listing.images:
         raise UnsupportedFormatError(f"{path} contains no images. {listing.note}".rstrip())
-    volume = _read_files([file.path for file in listing.images], request, spacing_mm)
-    return replace(volume, notes=(*volume.notes, listing.note)) if listing.note else volume
+    notes = [listing.note] if listing.note else []
+    files = listing.images
+    if not any(_is_dicom(file.path) for file in files):  # a series knows its files, a folder of pictures is one stack
+        folders = Counter(os.path.dirname(file.name) for file in files)
+        folder, count = folders.most_common(1)[0]
+        if count < len(files):
+            files = [file for file in files if os.path.dirname(file.name) == folder]
+            notes.append(f"{len(listing.images) - count} images of other folders than {folder or path} were left out.")
+    volume = _read_files([file.path for file in files], request, spacing_mm)
+    return replace(volume, notes=(*volume.notes, *notes))
 
 
 def _read_content(content: bytes, request: Request, spacing_mm: Spacing) -> Volume:
+    check_bytes(content, origin=request.origin, limits=request.limits)
     kind = kind_of(content)
     if kind in (NIFTI, NIFTI_GZ):
+        _refuse(spacing_mm, "spacing_mm")
         return read_nifti(content, request)
     if accepted_kind(content, request.origin) is DICOM:
-        return _with_white(read_series([lambda: content], request), request)
+        return _read_series([content], request, spacing_mm)
     if kind is NPY:
         return _read_array(load_npy(content, request), request, spacing_mm)
-    count = page_count(content, request)
-    if count == 1:
-        raise UnsupportedFormatError(f"{request.origin} is a single image; use read_slice.")
-    request.check_volume((count, 1, 1))
-    return _stack([read_raster(content, replace(request, frame=page)) for page in range(count)], request, spacing_mm)
+    return _stack(read_pages(content, request), request, spacing_mm)
 
 
 def _read_array(array: NDArray[Any], request: Request, spacing_mm: Spacing) -> Volume:
@@ -133,17 +148,32 @@ def _read_array(array: NDArray[Any], request: Request, spacing_mm: Spacing) -> V
     return scaled(array, affine, request=request, notes=notes)
 
 
+def _read_series(sources: Sequence[Any], request: Request, spacing_mm: Spacing) -> Volume:
+    _refuse(spacing_mm, "spacing_mm")
+    _refuse(request.unit, "unit")
+    volume = read_series([_loader(source, request) for source in sources], request)
+    if request.white is None:
+        return volume
+    if volume.assumed_white is None:
+        raise ValueError("white applies to volumes without a known scale; omit it.")
+    return replace(volume, window=(volume.window[0], request.white), assumed_white=None)
+
+
+def _refuse(value: object, name: str) -> None:
+    """Refuse an argument for a source that states what it would say."""
+    if value is not None:
+        raise ValueError(f"{name} applies to sources that do not state it, such as arrays; omit it for this one.")
+
+
 def _read_files(sources: Sequence[Any], request: Request, spacing_mm: Spacing) -> Volume:
     """Read a list of paths, contents, datasets or slices: those of DICOM, if there are any, or a stack of images."""
-    dicom = [_loader(source, request) for source in sources if _is_dicom(source)]
+    sources = [read_stream(source, request.limits) if hasattr(source, "read") else source for source in sources]
+    dicom = [source for source in sources if _is_dicom(source)]
     if dicom:
-        volume = _with_white(read_series(dicom, request), request)
+        volume = _read_series(dicom, request, spacing_mm)
         others = len(sources) - len(dicom)
-        return (
-            replace(volume, notes=(*volume.notes, f"{others} images that are not DICOM were left out."))
-            if others
-            else volume
-        )
+        notes = [f"{others} images that are not DICOM were left out."] if others else []
+        return replace(volume, notes=(*volume.notes, *notes))
     slices, problems = [], []
     for source in sources:
         try:
@@ -163,33 +193,43 @@ def _is_dicom(source: Any) -> bool:
             return kind_of(read_head(source)) is DICOM
         except ImageError:  # reported when it is read
             return False
-    return is_dataset(source) or (isinstance(source, bytes) and kind_of(source) is DICOM)
+    is_content = isinstance(source, (bytes, bytearray, memoryview))
+    return is_dataset(source) or (is_content and kind_of(bytes(source)) is DICOM)
 
 
 def _loader(source: Any, request: Request) -> Loader:
     if isinstance(source, (str, os.PathLike)):
         return partial(read_file, source, request.limits)
-    return lambda: source
+    return lambda: source if is_dataset(source) else bytes(source)
 
 
 def _stack(slices: Sequence[Slice], request: Request, spacing_mm: Spacing) -> Volume:
-    """Return a volume of the slices that have the most common shape and unit, in the given order."""
-    kinds = Counter((item.shape, item.unit) for item in slices)
-    (shape, unit), count = kinds.most_common(1)[0]
-    if count < 2:
-        raise UnsupportedFormatError(f"{request.origin} has no two images of the same size and unit.")
-    request.check_volume((count, *shape))
-    chosen = [item for item in slices if (item.shape, item.unit) == (shape, unit)]
-    affine, notes = _assumed_place(spacing_mm)
-    if count < len(slices):
-        notes.append(f"{len(slices) - count} of {len(slices)} images of another size or unit were left out.")
+    """Return a volume of the longest consistent stack of slices, in the given order if their positions are unknown."""
+    grouping = Grouping()
+    places = []
+    for index, item in enumerate(slices):
+        group, position = grouping.group_of(item, size=item.shape, unit=item.unit)
+        places.append(Place(group, position, index, instance=item.instance if position else None))
+    stack, left_out = longest_stack(places)
+    if len(stack) < 2:
+        raise UnsupportedFormatError(f"{request.origin} has no two images of the same size and unit that are parallel.")
+    chosen = [slices[place.file] for place in stack]
+    request.check_volume((len(chosen), *chosen[0].shape))
+    if stack[0].position:
+        _refuse(spacing_mm, "spacing_mm")
+        affine, notes = affine_of(stack)
+    else:
+        affine, notes = _assumed_place(spacing_mm)
+    if left_out:
+        notes.append(f"{left_out.total()} of {len(slices)} images were left out: {listed(left_out)}.")
     modalities = {item.modality for item in chosen}
     return Volume(
         np.stack([item.pixels for item in chosen]),
         affine,
-        unit=unit,
+        unit=chosen[0].unit,
         assumed_white=chosen[0].assumed_white,
         modality=modalities.pop() if len(modalities) == 1 else None,
+        instances=tuple(item.instance for item in chosen),
         origin=request.origin,
         notes=tuple(dict.fromkeys([*notes, *(note for item in chosen for note in item.notes)])),
     )
@@ -204,11 +244,3 @@ def _assumed_place(spacing_mm: Spacing) -> tuple[NDArray[np.float64], list[str]]
     affine = np.zeros((4, 4))
     affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = slices, rows, columns, 1
     return affine, notes
-
-
-def _with_white(volume: Volume, request: Request) -> Volume:
-    if request.white is None:
-        return volume
-    if volume.assumed_white is None:
-        raise ValueError("white applies to volumes without a known scale; omit it.")
-    return replace(volume, window=(volume.window[0], request.white), assumed_white=None)

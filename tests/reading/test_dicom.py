@@ -104,9 +104,11 @@ def test_invalid_spacing_is_none(spacing):
         ({"Rows": 60_000, "Columns": 60_000}, UnreadableImageError, "pixels"),
         ({"Rows": 33}, UnreadableImageError, "damaged"),
         ({"BitsAllocated": 13}, UnreadableImageError, "damaged"),
+        ({"BitsStored": None, "PixelRepresentation": None}, UnreadableImageError, "lacks BitsStored, PixelRepres"),
+        ({"BitsStored": 12}, UnreadableImageError, "12 bits that end at bit 15"),
         ({"PixelData": b""}, UnreadableImageError, "damaged"),
     ],
-    ids=["no pixels", "frames", "color", "huge", "too few bytes", "odd depth", "empty pixels"],
+    ids=["no pixels", "frames", "color", "huge", "too few bytes", "odd depth", "no depth", "high bits", "empty pixels"],
 )
 def test_unusable_file_raises_without_naming_the_patient(changes, error, words):
     with pytest.raises(error, match=words) as caught:

@@ -223,6 +223,8 @@ def test_tensors_are_read(gray):
     np.testing.assert_array_equal(read_slice(torch.from_numpy(gray)).pixels, gray)
     tensor = torch.full((1, 4, 4), 0.5, dtype=torch.bfloat16, requires_grad=True)
     assert read_slice(tensor).pixels.max() == 127.5
+    with pytest.raises(UnsupportedFormatError, match="cannot be converted to NumPy"):
+        read_slice(torch.empty(4, 4, device="meta"))
 
 
 def test_limits_can_be_set(slice_png):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 import zipfile
 
 import nibabel
@@ -82,6 +83,8 @@ LEFT_OUT = {
     "a localizer": ([ct(9, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])], "1 localizer"),
     "another series": ([ct(number, SeriesInstanceUID="1.2.4") for number in range(3)], "3 of another series"),
     "another spacing": ([ct(9, PixelSpacing=[1, 1])], "1 of another size or spacing"),
+    "a slice without a position": ([ct(2, ImagePositionPatient=None)], "1 without a position"),
+    "a slice that is not in HU": ([ct(6, RescaleType="US")], "1 of another unit"),
     "a damaged file": ([ct(9)[:300]], "1 unreadable"),
 }  # fmt: skip
 
@@ -94,13 +97,73 @@ def test_longest_stack_is_taken_and_the_rest_is_named(others, words):
     assert f"{len(others)} of {6 + len(others)} images were left out" in volume.notes[0]
 
 
-def test_time_points_with_alternating_numbers_are_not_mixed():
-    times = [
-        ct(2 * number + time, z=2.5 * number, PixelData=(STORED + 100 * time).astype("<i2").tobytes(),
-           TemporalPositionIdentifier=time)
-        for number in range(4) for time in range(2)
+REPETITIONS = {
+    "time": ({"TemporalPositionIdentifier": 0}, {"TemporalPositionIdentifier": 1}),
+    "kind": ({"ImageType": ["DERIVED", "PRIMARY", "WATER"]}, {"ImageType": ["DERIVED", "PRIMARY", "FAT"]}),
+    "echo": ({"EchoTime": 10, "AcquisitionNumber": 5}, {"EchoTime": 90, "AcquisitionNumber": 5}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", REPETITIONS.values(), ids=REPETITIONS)
+def test_repetitions_in_alternating_order_are_not_mixed(changes):
+    pixels = [(STORED + 100 * which).astype("<i2").tobytes() for which in range(2)]
+    frames = [
+        ct(2 * number + place, z=2.5 * number, PixelData=pixels[which], **changes[which])
+        for number in range(4) for place, which in enumerate((number % 2, 1 - number % 2))
     ]  # fmt: skip
-    assert (read_volume(times).array[:, 0, 0] == -1024).all()
+    assert (read_volume(frames).array[:, 0, 0] == -1024).all()
+
+
+@pytest.mark.parametrize(
+    ("sequence", "name"), [("MREchoSequence", "EffectiveEchoTime"), ("FrameContentSequence", "DimensionIndexValues")]
+)
+def test_repetitions_of_an_enhanced_image_are_not_mixed(sequence, name):
+    which = [0, 1, 1, 0, 0, 1]  # at three positions
+    dataset = pydicom.dcmread(io.BytesIO(enhanced(np.stack([STORED + 100 * one for one in which]))))
+    for frame, (group, one) in enumerate(zip(dataset.PerFrameFunctionalGroupsSequence, which)):
+        item = pydicom.Dataset()
+        setattr(item, name, [frame // 2 + 1, one + 1] if name == "DimensionIndexValues" else 10.0 + one)
+        setattr(group, sequence, [item])
+        group.PlanePositionSequence[0].ImagePositionPatient = [0, 0, 2 * (frame // 2)]
+    volume = read_volume(dataset)
+    assert (volume.array[:, 0, 0] == -1024).all()
+    assert volume.instances == (1, 4, 5)
+
+
+def test_directions_and_spacings_that_are_nearly_equal_are_one():
+    turned = [[1, 0.0049, 0, -0.0049, 1, 0], [1, 0.0051, 0, -0.0051, 1, 0]]
+    contents = [
+        ct(number, ImageOrientationPatient=turned[number % 2], PixelSpacing=[0.50049 + 0.00002 * (number % 2)] * 2)
+        for number in range(6)
+    ]
+    assert (len(read_volume(contents)), read_volume(contents).spacing_mm[0]) == (6, 2.5)
+
+
+def test_slices_without_numbers_and_positions_keep_their_order():
+    contents = [ct(number, ImagePositionPatient=None, InstanceNumber=None) for number in range(3)]
+    volume = read_volume(contents)
+    assert volume.array[:, 0, 0].tolist() == [-1024, -1023, -1022]
+    assert volume.instances == (None, None, None)
+
+
+def test_slices_of_a_volume_make_the_same_volume():
+    volume = read_volume([ct(number) for number in range(5)])
+    again = read_volume([volume[index] for index in (3, 0, 1, 4, 2)])
+    np.testing.assert_array_equal(again.array, volume.array)
+    np.testing.assert_allclose(again.affine, volume.affine)
+    assert (again.instances, again.notes) == (volume.instances, ())
+    files = [io.BytesIO(ct(number)) for number in range(5)]
+    np.testing.assert_allclose(read_volume(files).affine, volume.affine)
+
+
+@pytest.mark.parametrize("encode", [bytes, "rle"], ids=["native", "encapsulated"])
+def test_false_number_of_frames_is_refused_at_once(encode):
+    dataset = pydicom.dcmread(io.BytesIO(ct(1)))
+    if encode == "rle":
+        dataset.compress(pydicom.uid.RLELossless)
+    dataset.NumberOfFrames = 9999
+    with pytest.raises(UnreadableImageError, match="less pixel data than its header states"):
+        read_volume(dataset)
 
 
 def test_series_of_other_modalities_has_one_window():
@@ -182,6 +245,51 @@ def test_hostile_nifti_is_refused():
         read_volume(nifti(np.zeros((4, 4, 4), np.int16), RAS)[:-20])
 
 
+def test_damaged_orientation_of_nifti_is_replaced_by_the_next():
+    values = np.arange(5 * 6 * 7, dtype=np.uint8).reshape(5, 6, 7)
+    image = nibabel.Nifti1Image(values, RAS)
+    image.set_qform(RAS, code=1)
+    image.set_sform(np.zeros((4, 4)), code=1)
+    volume = read_volume(image.to_bytes())
+    np.testing.assert_allclose(volume.affine, read_volume(nifti(values, RAS)).affine, atol=1e-4)
+    assert volume.notes == ("The sform is not an invertible matrix and was ignored.",)
+    image.set_qform(None, code=0)
+    assert read_volume(image.to_bytes()).notes[1].startswith("The orientation is unknown")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(40, b"\0\0"), (108, bytes(4)), (70, b"\xe7\3")], ids=["no axes", "no offset", "type"]
+)
+def test_damaged_nifti_header_is_refused_without_a_log(place, value, capfd):
+    content = bytearray(nifti(np.zeros((4, 4, 4), np.int16), RAS))
+    content[place : place + len(value)] = value
+    with pytest.raises(UnreadableImageError):
+        read_volume(bytes(content))
+    assert capfd.readouterr().err == ""
+
+
+def test_nifti_in_parts_in_a_folder_and_of_two_files(tmp_path):
+    content = nifti(np.zeros((4, 4, 4), np.uint8), RAS)
+    parts = gzip.compress(content[:400]) + gzip.compress(content[400:])
+    (tmp_path / "scan.nii.gz").write_bytes(parts)
+    assert read_volume(tmp_path).spacing_mm == read_volume(content).spacing_mm
+    (tmp_path / "other.nii").write_bytes(content)
+    with pytest.raises(UnsupportedFormatError, match="2 volumes; pass one of them"):
+        read_volume(tmp_path)
+    with pytest.raises(UnsupportedFormatError, match=r"save it with its \.img file"):
+        read_volume(nibabel.Nifti1Pair(np.zeros((4, 4, 4), np.uint8), RAS).header.binaryblock + bytes(4))
+
+
+def test_pictures_of_several_folders_are_not_mixed(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(2 if name == "a" else 3):
+            Image.fromarray(np.full((8, 6), number, np.uint8)).save(tmp_path / name / f"{number}.png")
+    volume = read_volume(tmp_path)
+    assert len(volume) == 3
+    assert "2 images of other folders than b were left out." in volume.notes
+
+
 def test_stack_of_images_is_in_natural_order(tmp_path):
     for number in (10, 2, 1):
         Image.fromarray(np.full((8, 6), number, np.uint8)).save(tmp_path / f"{number}.png")
@@ -189,7 +297,7 @@ def test_stack_of_images_is_in_natural_order(tmp_path):
     volume = read_volume(tmp_path, spacing_mm=(3, 1, 1))
     assert volume.array[:, 0, 0].tolist() == [1, 2, 10]
     assert (volume.unit, volume.spacing_mm) == ("display", (3, 1, 1))
-    assert any("1 of 4 images of another size" in note for note in volume.notes)
+    assert "1 of 4 images were left out: 1 of another size or spacing." in volume.notes
     assert any("orientation is unknown" in note for note in volume.notes)
 
 
@@ -212,6 +320,14 @@ def test_pages_and_arrays_are_read_as_volumes():
         read_volume(np.zeros((4, 4)))
 
 
+def test_many_pages_are_read_in_one_pass():
+    page = Image.fromarray(np.zeros((4, 4), np.uint8))
+    page.save(stream := io.BytesIO(), "TIFF", save_all=True, append_images=[page] * 199)
+    start = time.process_time()
+    assert len(read_volume(stream.getvalue())) == 200
+    assert time.process_time() - start < 2
+
+
 def test_limits_of_a_volume_can_be_set():
     with pytest.raises(UnreadableImageError, match="limits"):
         read_volume(np.zeros((4, 8, 8), np.uint8), limits=ReadingLimits(max_slices=7))
@@ -226,12 +342,20 @@ def test_a_volume_contains_no_identifier():
 
 
 def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="spacing_mm"):
-        read_volume(np.zeros((2, 4, 4), np.uint8), spacing_mm=(1, 0, 1))
+    for spacing in ((1, 0, 1), (1, 1), (1, 1, np.inf)):
+        with pytest.raises(ValueError, match="spacing_mm"):
+            read_volume(np.zeros((2, 4, 4), np.uint8), spacing_mm=spacing)
+    for stated in ([ct(1), ct(2)], nifti(np.zeros((4, 4, 4), np.uint8), RAS), list(read_volume([ct(1), ct(2)]))):
+        with pytest.raises(ValueError, match="spacing_mm applies to sources that do not state it"):
+            read_volume(stated, spacing_mm=np.ones(3))
+    with pytest.raises(ValueError, match="white must be positive"):
+        read_volume(np.zeros((2, 4, 4), np.uint16), white=np.inf)
     with pytest.raises(ValueError, match="unit must be"):
         read_volume(np.zeros((2, 4, 4), np.uint8), unit="hu")
     with pytest.raises(TypeError, match="int"):
         read_volume(7)
+    with pytest.raises(TypeError, match="binary file"):
+        read_volume(io.StringIO("text"))
 
 
 @pytest.mark.data
