@@ -7,7 +7,7 @@ DEFAULT := spinealign/assets/default
 PARALLEL := --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-slow check docs default-model default-card default-training-images default-figures conformance screenshots wheel clean
+.PHONY: help demo app test test-slow check docs default-model default-card default-figures conformance screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-24s %s\n", $$1, $$2 }'
@@ -51,9 +51,6 @@ default-model: build/phantoms/manifest.csv | $(VENV)/dev  ## Rebuild the embedde
 default-card: build/phantoms/manifest.csv | $(VENV)/dev  ## Score the embedded model again and render its card, without training (needs DATA)
 	@$(BIN)/python benchmarks/rescore_default.py "$(DATA)/cervical fracture" build/phantoms
 	@sed 's#](\([a-z_]*\.png\))#]($(DEFAULT)/\1)#' $(DEFAULT)/README.md > model_card.md
-
-default-training-images: build/phantoms/manifest.csv | $(VENV)/dev  ## Write the digests of its training images again (needs DATA)
-	@$(BIN)/python benchmarks/training_images.py $(DEFAULT) "$(DATA)/cervical fracture" build/phantoms
 
 default-figures: $(VENV)/dev  ## Measure the embedded model again (needs DATA)
 	@$(BIN)/python benchmarks/default_model.py --data "$(DATA)"

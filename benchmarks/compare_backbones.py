@@ -1,38 +1,35 @@
-"""Comparison of all backbones on the real images and on phantoms; writes `docs/results.md`.
+"""Comparison of all backbones on the real images and on phantoms: tables of docs/results.md.
 
     python benchmarks/compare_backbones.py --data "cervical fracture" --epochs 2 --phantoms 1000
 
 A backbone is a name from `spinealign.networks.catalog` or a folder of transformers. Networks from the catalog start
 from random weights, or with `--pretrained` from ImageNet weights of the Hub; folders start from their own weights.
-`--preprocessing` adds a second table with the effect of each preprocessing step on phantoms, for one backbone. (On the
-real images a pretrained backbone has no errors after one epoch, so no effect would be visible.) Finished runs are kept
-below `--work`, without their PyTorch weights, and are not repeated; interrupted runs resume from the last epoch. At the
-end the speed of all networks is measured. The page shows all finished runs.
+`--preprocessing` adds tables with the effect of each preprocessing step on phantoms, for one backbone. (On the real
+images a pretrained backbone has no errors after one epoch, so no effect would be visible.) Checkpoints are kept below
+`--work`, without their PyTorch weights: finished runs are not repeated, and interrupted ones continue.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
-import os
-import shutil
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from results_page import NUMBERS_FILE, read_rows, write_page
 
 from spinealign import Predictor
+from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE
+from spinealign.checkpoint.finding import find_checkpoint
+from spinealign.metrics.registry import format_interval, format_score, percent
 from spinealign.networks.catalog import BACKBONES
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.phantoms.phantom_set import write_phantoms
-from spinealign.writing import new_file
+from spinealign.reporting.tables import Table
 
 ROOT = Path(__file__).parent.parent
 FIRST_SEED = 30_000_000  # seed of the first phantom; the embedded model was not trained on these
@@ -45,73 +42,39 @@ LEARNING_RATES = {  # for training from random weights; the default is for fine-
     "resnet50": 1e-3,
     "mobilenet_v2": 1e-3,
 }
-STILL = ("--rotation_deg", "0", "--shift", "0", "--zoom", "0", "--shear", "0", "--noise", "0", "--contrast", "0")
+STILL = "--rotation_deg 0 --shift 0 --zoom 0 --shear 0 --noise 0 --contrast 0 --flip False"
 STEPS = {
-    "baseline": (),
-    "denoise: gaussian": ("--denoise", "gaussian"),
-    "denoise: median": ("--denoise", "median"),
-    "denoise: wavelet": ("--denoise", "wavelet"),
-    "equalize: histogram": ("--equalize", "histogram"),
-    "equalize: CLAHE": ("--equalize", "clahe"),
-    "no augmentation": (*STILL, "--flip", "False"),
-    "no balancing": ("--balance", "False"),
+    "baseline": "",
+    "denoise: gaussian": "--denoise gaussian",
+    "denoise: median": "--denoise median",
+    "denoise: wavelet": "--denoise wavelet",
+    "equalize: histogram": "--equalize histogram",
+    "equalize: CLAHE": "--equalize clahe",
+    "no augmentation": STILL,
+    "no balancing": "--balance False",
 }
 RARE = 6  # in the reduced training split, one image in RARE shows a fracture
-LATENCY_REPEATS = 50
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training of the comparison.
-
-    Attributes:
-        table: `backbones` or `preprocessing`.
-        name: Name of the row.
-        backbone: Name from the catalog, or folder.
-        data: Folder or manifest of the collection.
-        epochs: Number of epochs.
-        words: Further arguments of `train.py`.
-    """
-
-    table: str
-    name: str
-    backbone: str
-    data: Path
-    epochs: float
-    words: tuple[str, ...]
-
-    @property
-    def start(self) -> str:
-        """Origin of the initial weights, in the second table with the name of the backbone."""
-        weights = "random" if "--from_scratch" in self.words else "pretrained"
-        return weights if self.table == "backbones" else f"{Path(self.backbone).name}, {weights}"
-
-    def folder(self, work: Path) -> Path:
-        """Return the folder of the results."""
-        words = f"{'' if self.table == 'backbones' else 'preprocessing-'}{self.name}-{self.data.stem}"
-        return work / "".join(letter if letter.isalnum() or letter in "_-." else "_" for letter in words)
-
-    def command(self, folder: Path) -> list[str]:
-        """Return the command of the training."""
-        model = ["--model_name_or_path", self.backbone, "--output_dir", str(folder / "model")]
-        length = ["--num_train_epochs", f"{self.epochs:g}"]
-        return [sys.executable, str(ROOT / "train.py"), "--data_dir", str(self.data), *model, *length, *self.words]
+SECONDS_FILE = "seconds.txt"  # of the training, in its checkpoint
+LATENCY_REPEATS, WARM_UP = 50, 5
 
 
 def main() -> None:
     options = _parse()
-    work = options.work.resolve()
-    phantoms = _phantoms(work, options.phantoms)
-    runs = [*_backbone_runs(options, phantoms), *_preprocessing_runs(options, phantoms)]
-    for number, run in enumerate(runs, start=1):
-        folder = run.folder(work)
-        _forget_other_command(run, folder)
-        if not (folder / NUMBERS_FILE).is_file():
-            print(f"[{number}/{len(runs)}] {run.name} on {run.data.stem}", flush=True)
-            _execute(run, folder)
-    rows = read_rows(work, order=[*BACKBONES, *STEPS])
-    write_page(options.output, rows, latencies=_latencies(work))
-    print(f"Wrote {options.output}")
+    phantoms = options.work / f"phantoms-{options.phantoms}"
+    if not phantoms.is_dir():
+        counts = {"train": options.phantoms, "val": options.phantoms // 4, "test": min(options.phantoms // 2, 1000)}
+        write_phantoms(phantoms, counts, seed=FIRST_SEED)
+    backbones = {Path(backbone).name: _words(options, backbone) for backbone in options.backbones}
+    checkpoints: dict[str, Path] = {}
+    for data in (options.data, phantoms):
+        checkpoints |= compare("backbones", data, backbones, work=options.work)
+    if options.preprocessing:
+        words = _words(options, options.preprocessing)
+        steps = {name: [*words, *step.split()] for name, step in STEPS.items()}
+        compare("preprocessing", phantoms, steps, work=options.work)
+        few = {name: steps[name] for name in ("baseline", "no balancing")}
+        compare("preprocessing", _with_few_fractures(phantoms), few, work=options.work)
+    print(f"\nsize and speed\n\n{costs(checkpoints).markdown()}")
 
 
 def _parse() -> argparse.Namespace:
@@ -119,55 +82,23 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the 'cervical fracture' set")
     parser.add_argument("--backbones", nargs="*", default=list(BACKBONES), help="names or folders (default: all names)")
     parser.add_argument("--pretrained", action="store_true", help="start from ImageNet weights of the Hub")
-    parser.add_argument("--preprocessing", metavar="BACKBONE", help="backbone of the second table, as name or folder")
+    parser.add_argument("--preprocessing", metavar="BACKBONE", help="backbone for the steps, as name or folder")
     parser.add_argument("--epochs", type=float, default=2, help="epochs of each training (default: %(default)s)")
-    parser.add_argument(
-        "--phantoms", type=int, default=1000, metavar="N", help="training phantoms (default: %(default)s)"
-    )
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "results.md", help="page to write")
-    parser.add_argument(
-        "--work",
-        type=Path,
-        default=ROOT / "build" / "comparison",
-        help="folder of the finished runs",
-    )
+    parser.add_argument("--phantoms", type=int, default=1000, metavar="N", help="for training (default: %(default)s)")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "comparison", help="folder of the checkpoints")
     return parser.parse_args()
 
 
-def _backbone_runs(options: argparse.Namespace, phantoms: Path) -> Iterator[Run]:
-    for data in (options.data.resolve(), phantoms):
-        for backbone in options.backbones:
-            yield Run("backbones", Path(backbone).name, backbone, data, options.epochs, _words(options, backbone))
-
-
-def _preprocessing_runs(options: argparse.Namespace, phantoms: Path) -> Iterator[Run]:
-    if not options.preprocessing:
-        return
-    words = _words(options, options.preprocessing)
-    for name, step in STEPS.items():
-        yield Run("preprocessing", name, options.preprocessing, phantoms, options.epochs, (*words, *step))
-    reduced = _reduced(phantoms)
-    for name in ("baseline", "no balancing"):
-        yield Run("preprocessing", name, options.preprocessing, reduced, options.epochs, (*words, *STEPS[name]))
-
-
-def _words(options: argparse.Namespace, backbone: str) -> tuple[str, ...]:
-    words = ["--report_to", "none", "--disable_tqdm", "True"]
+def _words(options: argparse.Namespace, backbone: str) -> list[str]:
+    """Return the options of a training with a backbone."""
+    words = ["--backbone", backbone, "--num_train_epochs", f"{options.epochs:g}", "--report_to", "none"]
     if backbone in BACKBONES:
         words += [] if options.pretrained else ["--from_scratch"]
         words += ["--learning_rate", str(LEARNING_RATES[backbone])] if backbone in LEARNING_RATES else []
-    return tuple(words)
+    return [*words, "--disable_tqdm", "True"]
 
 
-def _phantoms(work: Path, count: int) -> Path:
-    """Return the folder of the phantoms, and draw them if it does not exist."""
-    folder = work / f"phantoms-{count}"
-    if not folder.is_dir():
-        write_phantoms(folder, {"train": count, "val": count // 4, "test": min(count // 2, 1000)}, seed=FIRST_SEED)
-    return folder
-
-
-def _reduced(phantoms: Path) -> Path:
+def _with_few_fractures(phantoms: Path) -> Path:
     """Write a manifest of the same phantoms with few fractures in the training split, to test balancing."""
     with (phantoms / "manifest.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -181,78 +112,67 @@ def _reduced(phantoms: Path) -> Path:
     return path
 
 
-def _forget_other_command(run: Run, folder: Path) -> None:
-    """Delete the results of a run with other options."""
-    stored = folder / "command.json"
-    command = run.command(folder)[1:]
-    if folder.is_dir() and (not stored.is_file() or json.loads(stored.read_text(encoding="utf-8")) != command):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    stored.write_text(json.dumps(command), encoding="utf-8")
+def compare(table: str, data: Path, runs: Mapping[str, Sequence[str]], *, work: Path) -> dict[str, Path]:
+    """Train what is not finished, print the scores of all runs, and return their checkpoints by name."""
+    checkpoints = {name: work / re.sub(r"[^\w.-]", "_", f"{table}-{name}-{data.stem}") for name in runs}
+    for name, folder in checkpoints.items():
+        if not (folder / SECONDS_FILE).is_file():
+            print(f"{table}: {name} on {data.stem}", file=sys.stderr)
+            start = time.monotonic()
+            command = [sys.executable, ROOT / "train.py", "--data_dir", data, "--output_dir", folder, *runs[name]]
+            subprocess.run(command, check=True)
+            (folder / WEIGHTS_FILE).unlink()
+            (folder / SECONDS_FILE).write_text(str(time.monotonic() - start))
+    head = ("model", "initial weights", "accuracy", "naive 95 %", "95 % over sources", "thumbnail ridge", "AUROC",
+            "sensitivity", "specificity", "epochs", "training")  # fmt: skip
+    rows = [(name, *_scores(folder)) for name, folder in checkpoints.items()]
+    print(f"\n{table}: {data.stem}\n\n{Table(head, rows).markdown()}")
+    return checkpoints
 
 
-def _execute(run: Run, folder: Path) -> None:
-    """Train, store the results, and delete the PyTorch weights."""
-    spent = folder / "seconds.txt"
-    before, start = float(spent.read_text()) if spent.is_file() else 0.0, time.monotonic()
-    try:
-        subprocess.run(run.command(folder), check=True, env={**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1"})
-    finally:  # for resumed runs, add the time of the earlier part
-        seconds = before + time.monotonic() - start
-        spent.write_text(str(seconds))
-    numbers = {
-        "table": run.table,
-        "name": run.name,
-        "start": run.start,
-        "epochs": run.epochs,
-        "seconds": seconds,
-        **_measure(folder / "model"),
-    }
-    with new_file(folder / NUMBERS_FILE) as staging:
-        staging.write_text(json.dumps(numbers, indent=2), encoding="utf-8")
-        (folder / "model" / "model.safetensors").unlink()
+def _scores(folder: Path) -> tuple[str, ...]:
+    record = find_checkpoint(folder).record
+    (item,), training = record.evaluations, record.training
+    assert training is not None
+    return (
+        "random" if training.from_scratch else "pretrained",
+        percent(item.scores["accuracy"]),
+        format_interval("accuracy", item.naive_intervals["accuracy"]),
+        format_interval("accuracy", item.intervals["accuracy"]),
+        percent(item.thumbnail_ridge_accuracy),
+        format_score("auroc", item.scores["auroc"]),
+        percent(item.scores["sensitivity"]),
+        percent(item.scores["specificity"]),
+        f"{training.epochs:g}",
+        f"{float((folder / SECONDS_FILE).read_text()) / 60:.1f} min",
+    )
 
 
-def _measure(checkpoint: Path) -> dict[str, Any]:
-    metrics = json.loads((checkpoint / "metrics.json").read_text(encoding="utf-8"))
-    (evaluation,) = metrics["evaluations"]
-    return {
-        "evaluation": evaluation,
-        "parameters": metrics["training"]["parameters"],
-        "onnx_mb": (checkpoint / "model.onnx").stat().st_size / 1e6,
-        "cores": int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)),
-    }
-
-
-def _latencies(work: Path) -> dict[str, tuple[float, float]]:
-    """Measure the speed of each backbone of the first table, all in turn.
-
-    Returns:
-        For each name, the median time of the network for one image and the time of one heat map, in milliseconds.
-    """
-    predictors = {}
-    for file in sorted(work.glob(f"*/{NUMBERS_FILE}")):
-        numbers = json.loads(file.read_text(encoding="utf-8"))
-        if numbers["table"] == "backbones":
-            predictors[numbers["name"]] = Predictor.from_pretrained(file.parent / "model")
-    random = np.random.default_rng(0)
+def costs(checkpoints: Mapping[str, Path]) -> Table:
+    """Measure the median time of each network for one image, all in turn, and the time of one heat map."""
+    predictors = {name: Predictor.from_pretrained(folder) for name, folder in checkpoints.items()}
     times: dict[str, list[float]] = {name: [] for name in predictors}
-    for _ in range(LATENCY_REPEATS + 5):
+    for _ in range(WARM_UP + LATENCY_REPEATS):
         for name, predictor in predictors.items():
             side = predictor.preprocessing.image_size
-            pixel_values = random.normal(size=(1, 3, side, side)).astype(np.float32)
-            start = time.perf_counter()
-            predictor.engine(pixel_values)
-            times[name].append(time.perf_counter() - start)
-    maps = {name: _heat_map_ms(predictor) for name, predictor in predictors.items()}
-    return {name: (float(np.median(measured[5:])) * 1e3, maps[name]) for name, measured in times.items()}
+            times[name].append(_seconds(predictor.engine, np.zeros((1, 3, side, side), np.float32)))
+    image_ms = {name: 1e3 * float(np.median(measured[WARM_UP:])) for name, measured in times.items()}
+    phantom, rows = draw_phantom(FIRST_SEED - 1, fractured=True).slice, []
+    for name, predictor in predictors.items():
+        training = predictor.checkpoint.record.training
+        assert training is not None
+        size = f"{(checkpoints[name] / ONNX_FILE).stat().st_size / 1e6:.1f} MB"
+        relative, heat_map = image_ms[name] / min(image_ms.values()), _seconds(predictor.explain, phantom)
+        parameters = (f"{number:,}" for number in training.parameters)
+        rows.append((name, *parameters, size, f"{image_ms[name]:.1f} ms", f"{relative:.1f}", f"{heat_map:.1f} s"))
+    head = ("model", "parameters", "trained parameters", "model.onnx", "one image", "relative time", "one heat map")
+    return Table(head, rows)
 
 
-def _heat_map_ms(predictor: Predictor) -> float:
-    image = draw_phantom(FIRST_SEED - 1, fractured=True).slice
+def _seconds(work: object, argument: object) -> float:
     start = time.perf_counter()
-    predictor.explain(image)
-    return (time.perf_counter() - start) * 1e3
+    work(argument)
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ million independent images. Prints two Markdown tables; takes about two minutes 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from itertools import product
 from statistics import NormalDist
 
 import numpy as np
@@ -26,8 +28,8 @@ from spinealign.reporting.tables import Table
 COPIES = 20
 GRADES = 4
 GRADE_SCORES = ("quadratic_kappa", "mean_absolute_error", "within_one_grade", "accuracy", "macro_f1")
-SCORES = ("accuracy", "sensitivity", "balanced_accuracy", "mcc", "auroc")
 NORMAL = NormalDist()
+Predict = Callable[[NDArray[np.int64], NDArray[np.float64]], WeightedPredictions]
 
 
 def main() -> None:
@@ -35,77 +37,63 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=100, help="test sets per row (default: %(default)s)")
     parser.add_argument("--draws", type=int, default=200, help="bootstrap draws per interval (default: %(default)s)")
     options = parser.parse_args()
-    titles = [score_title(name) for name in SCORES]
-    head = ("sources", "likeness", "true accuracy", f"over sources: {titles[0]}", *titles[1:], f"naive: {titles[0]}")
-    rows = []
-    for sources in (20, 80):
-        for likeness in (1.0, 0.5):
-            for accuracy in (0.80, 0.95, 0.99):
-                row = coverage(
-                    sources, likeness, accuracy=accuracy, simulations=options.simulations, draws=options.draws
-                )
-                rows.append((sources, likeness, f"{accuracy:.0%}", *(f"{share:.0%}" for share in row)))
-    print(Table(head, rows, numbers=range(len(head))).markdown())
-    titles = [score_title(name) for name in GRADE_SCORES]
-    head = ("sources", "likeness", "true kappa", f"over sources: {titles[0]}", *titles[1:], f"naive: {titles[0]}")
-    rows = []
-    for sources in (20, 80):
-        for likeness in (1.0, 0.5):
-            for spread in (0.9, 0.6, 0.3):
-                truth = grade_scores(spread)
-                row = grade_coverage(
-                    sources, likeness, spread=spread, truth=truth, simulations=options.simulations, draws=options.draws
-                )
-                kappa = f"{truth['quadratic_kappa']:.2f}"
-                rows.append((sources, likeness, kappa, *(f"{share:.0%}" for share in row)))
-    print(f"\n{Table(head, rows, numbers=range(len(head))).markdown()}")
+    classes = {
+        f"{accuracy:.0%}": (class_scores(accuracy), predict_classes(accuracy)) for accuracy in (0.80, 0.95, 0.99)
+    }
+    grades = {}
+    for spread in (0.9, 0.6, 0.3):
+        truth = grade_scores(spread)
+        grades[f"{truth['quadratic_kappa']:.2f}"] = truth, predict_grades(spread)
+    for what, cases in (("true accuracy", classes), ("true kappa", grades)):
+        rows = []
+        for sources, likeness, (name, (truth, predict)) in product((20, 80), (1.0, 0.5), cases.items()):
+            shares = coverage(
+                sources, likeness, truth=truth, predict=predict, simulations=options.simulations, draws=options.draws
+            )
+            rows.append((sources, likeness, name, *(f"{share:.0%}" for share in shares)))
+        first, *titles = map(score_title, truth)
+        head = ("sources", "likeness", what, f"over sources: {first}", *titles, f"naive: {first}")
+        print(f"{Table(head, rows, numbers=range(len(head))).markdown()}\n")
 
 
 def coverage(
-    sources: int, likeness: float, *, accuracy: float, simulations: int, draws: int, seed: int = 0
+    sources: int, likeness: float, *, truth: dict[str, float], predict: Predict, simulations: int, draws: int
 ) -> list[float]:
-    """Return the coverage of the intervals over sources for each score, and of the naive interval of the accuracy."""
-    rng = np.random.default_rng(seed)
-    source = np.repeat(np.arange(sources), COPIES)
-    positive = source % 2 == 0
-    distance = NORMAL.inv_cdf(accuracy)
-    truth = {**dict.fromkeys(SCORES, accuracy), "mcc": 2 * accuracy - 1, "auroc": NORMAL.cdf(distance * np.sqrt(2))}
-    covered = np.zeros(len(SCORES) + 1)
-    for number in range(simulations):
-        shared, own = rng.standard_normal(sources)[source], rng.standard_normal(len(source))
-        noise = np.sqrt(likeness) * shared + np.sqrt(1 - likeness) * own
-        probability = 1 / (1 + np.exp(-(np.where(positive, distance, -distance) + noise)))
-        over_sources, naive = (
-            cluster_bootstrap(
-                WeightedPredictions.binary(positive, probability), groups=groups, draws=draws, seed=number
-            )
-            for groups in (source, range(len(source)))
-        )
-        found = [(over_sources[name], truth[name]) for name in SCORES] + [(naive["accuracy"], accuracy)]
-        covered += [interval is not None and interval[0] <= value <= interval[1] for interval, value in found]
-    return list(covered / simulations)
-
-
-def grade_coverage(
-    sources: int, likeness: float, *, spread: float, truth: dict[str, float], simulations: int, draws: int
-) -> list[float]:
-    """Return the coverage of the intervals over sources for each grade score, and of the naive interval of kappa."""
+    """Return the coverage of the intervals over sources for each score, and of the naive interval of the first."""
     rng = np.random.default_rng(0)
     source = np.repeat(np.arange(sources), COPIES)
-    codes = source % GRADES
-    covered = np.zeros(len(GRADE_SCORES) + 1)
+    covered = np.zeros(len(truth) + 1)
     for number in range(simulations):
         shared, own = rng.standard_normal(sources)[source], rng.standard_normal(len(source))
-        noise = np.sqrt(likeness) * shared + np.sqrt(1 - likeness) * own
-        predictions = predicted_grades(codes, spread * noise)
+        predictions = predict(source, np.sqrt(likeness) * shared + np.sqrt(1 - likeness) * own)
         over_sources, naive = (
             cluster_bootstrap(predictions, groups=groups, draws=draws, seed=number)
             for groups in (source, range(len(source)))
         )
-        found = [(over_sources[name], truth[name]) for name in GRADE_SCORES]
-        found.append((naive["quadratic_kappa"], truth["quadratic_kappa"]))
+        first = next(iter(truth))
+        found = [(over_sources[name], value) for name, value in truth.items()] + [(naive[first], truth[first])]
         covered += [interval is not None and interval[0] <= value <= interval[1] for interval, value in found]
     return list(covered / simulations)
+
+
+def class_scores(accuracy: float) -> dict[str, float]:
+    distance = NORMAL.inv_cdf(accuracy)
+    equal = dict.fromkeys(("accuracy", "sensitivity", "balanced_accuracy"), accuracy)
+    return {**equal, "mcc": 2 * accuracy - 1, "auroc": NORMAL.cdf(distance * np.sqrt(2))}
+
+
+def predict_classes(accuracy: float) -> Predict:
+    distance = NORMAL.inv_cdf(accuracy)
+
+    def predict(source: NDArray[np.int64], noise: NDArray[np.float64]) -> WeightedPredictions:
+        positive = source % 2 == 0
+        return WeightedPredictions.binary(positive, 1 / (1 + np.exp(-np.where(positive, distance, -distance) - noise)))
+
+    return predict
+
+
+def predict_grades(spread: float) -> Predict:
+    return lambda source, noise: predicted_grades(source % GRADES, spread * noise)
 
 
 def grade_scores(spread: float) -> dict[str, float]:
