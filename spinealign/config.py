@@ -74,14 +74,10 @@ class PreprocessingConfig(EnhancementConfig):
     def from_preprocessor(
         cls, preprocessor: Mapping[str, Any], enhancement: EnhancementConfig | None = None
     ) -> PreprocessingConfig:
-        """Take size, normalization and interpolation from a `preprocessor_config.json` of transformers.
+        """Take size, normalization and interpolation from the content of a `preprocessor_config.json` of transformers.
 
         If it crops the center of a larger image, the whole image is resized to the size of the crop instead, so that no
         part of a slice is lost.
-
-        Args:
-            preprocessor: Decoded content of the file.
-            enhancement: Window and filters; None for the defaults.
 
         Raises:
             ValueError: If it does not describe a square resize with normalization.

@@ -68,13 +68,9 @@ class Label:
             raise ValueError(f"Label {self.name} has the classes {known}; got {error.args[0]!r}.") from None
 
     def expected_grade(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the mean grade of an ordinal label: of its numeric class names, or else of their places from 0.
+        """Return the mean grade of an ordinal label, shape (...), for probabilities of the classes of shape (..., K).
 
-        Args:
-            probabilities: Probabilities of the classes, shape (..., K).
-
-        Returns:
-            Grades of shape (...).
+        Grades are the numeric names of the classes, or else their places from 0.
         """
         try:
             grades = np.array([float(name) for name in self.classes])
@@ -153,13 +149,9 @@ class Target:
         return tuple(slice(end - width, end) for width, end in zip(widths, ends))
 
     def class_logits(self, logits: NDArray[np.floating]) -> tuple[NDArray[np.float64], ...]:
-        """Return the logits of the classes of each label, whose softmax are the probabilities.
+        """Return the logits of the classes of each label, whose softmax are the probabilities, each of shape (N, K).
 
-        Args:
-            logits: Outputs of the network, shape (N, outputs).
-
-        Returns:
-            An array of shape (N, K) for each label with K classes. One log-odds z of a binary label is (0, z).
+        The outputs of the network have the shape (N, outputs). One log-odds z of a binary label is (0, z).
         """
         outputs: NDArray[np.float64] = np.asarray(logits, np.float64)
         if outputs.ndim != 2 or outputs.shape[1] != len(self.outputs):
@@ -177,9 +169,8 @@ class Target:
     ) -> tuple[NDArray[np.float64], ...]:
         """Return the probabilities of the classes of each label, each of shape (N, K).
 
-        Args:
-            logits: Outputs of the network, shape (N, outputs).
-            temperatures: Divisor of the logits of each label; None for 1.
+        The outputs of the network have the shape (N, outputs); `temperatures` are the divisors of each label, None for
+        1.
 
         Example:
             >>> one = Target("binary", (Label("label", "binary", ("normal", "fracture"), positive="fracture"),))
@@ -215,10 +206,8 @@ def binary_target(negative: str, positive: str) -> Target:
 def target_of_outputs(outputs: Sequence[str], *, positive: str | None, multi_label: bool = False) -> Target:
     """Return the target of a network of which only the names of the outputs are known.
 
-    Args:
-        outputs: Names of the outputs.
-        positive: Positive class of a network with two classes. Otherwise, the target is multi_class.
-        multi_label: Whether each output is the log-odds of a binary label; its classes are then `0` and `1`.
+    With two outputs and a positive class it is binary, otherwise multi_class. With `multi_label`, each output is the
+    log-odds of a binary label with the classes `0` and `1`.
 
     Raises:
         ValueError: If there are fewer than two classes.

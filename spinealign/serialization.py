@@ -30,13 +30,9 @@ def to_plain(value: Any) -> Any:
 def rebuild(kind: Any, content: Any) -> Any:
     """Build a value of type `kind` from decoded JSON and check its types.
 
-    Unknown fields of a dataclass are ignored and missing ones take their defaults, so files of older and newer
-    releases can be read.
-
-    Args:
-        kind: A dataclass, or a type that its fields may have: str, bool, int, float, Any, Literal, tuples, dicts with
-            text keys, dataclasses, each also `| None`.
-        content: Output of `to_plain` or of a JSON decoder.
+    Unknown fields of a dataclass are ignored and missing ones take their defaults, so files of older and newer releases
+    can be read. A kind is a dataclass, or a type that its fields may have: str, bool, int, float, Any, Literal, tuples,
+    dicts with text keys, dataclasses, each also `| None`.
 
     Raises:
         ValueError: If a field without a default is missing, a value has the wrong type, or a number is not finite.

@@ -14,13 +14,9 @@ _UNFINISHED, _FINISHED, _LOCK = ".saving", ".saved", ".saving.lock"  # in the fo
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Write a file under a temporary name and move it into place at the end.
+    """Yield a temporary path in the folder of a file, and move it into place at the end; an existing file is replaced.
 
-    Args:
-        path: Final path; an existing file is replaced. Missing folders are created.
-
-    Yields:
-        A temporary path in the same folder. If the block fails, it is deleted and nothing changes.
+    Missing folders are created. If the block fails, the temporary file is deleted and nothing changes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}-", dir=path.parent)
@@ -43,14 +39,9 @@ def replaced_together(folder: Path, *, key: str, owned: Collection[str] = ()) ->
     moved last. If the process is killed in between, the next writer, or `finish_replacement`, moves the rest. Writers
     of the same folder wait for each other.
 
-    Args:
-        folder: Folder of the files; it is created if missing, and other files in it are kept.
-        key: Name of the key.
-        owned: Names of the set; those that are not written are deleted.
-
     Yields:
-        An empty folder inside `folder`; an empty file in it deletes the file of that name. If the block fails, it is
-        deleted and nothing changes.
+        An empty folder inside `folder`; files of `owned` that are not written there, or are empty, are deleted. If the
+        block fails, it is deleted and nothing changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
@@ -114,16 +105,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Write a new folder under a temporary name and rename it at the end.
-
-    Args:
-        folder: Final path; it must not exist, or be empty.
-
-    Yields:
-        An empty folder beside it. If the block fails, it is deleted and nothing changes.
+    """Yield an empty folder beside a new one, and rename it at the end; if the block fails, nothing changes.
 
     Raises:
-        FileExistsError: If the folder is not empty.
+        FileExistsError: If the folder exists and is not empty.
     """
     folder = folder.resolve()
     taken = FileExistsError(f"{folder} is not empty; choose another folder or delete it.")

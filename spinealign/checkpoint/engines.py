@@ -158,14 +158,11 @@ def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> 
 
 
 def load_engine(checkpoint: Checkpoint, engine: Engine = "onnx", *, device: str | None = None) -> NetworkEngine:
-    """Load the weights of a checkpoint.
+    """Load the weights of a checkpoint for `onnx` or `torch`; a checkpoint without ONNX runs through torch.
 
-    Args:
-        checkpoint: The checkpoint.
-        engine: `onnx` or `torch`. A checkpoint without ONNX runs through torch.
-        device: For ONNX Runtime an execution provider with an optional device number, such as `cpu`, `cuda:1`,
-            `tensorrt`, `openvino`, `coreml` or `directml`; None for `cpu`. For torch a device of torch; None for `cuda`
-            if available, otherwise `cpu`.
+    The device of ONNX Runtime is an execution provider with an optional device number, such as `cpu`, `cuda:1`,
+    `tensorrt`, `openvino`, `coreml` or `directml`; None for `cpu`. That of torch is a device of torch; None for `cuda`
+    if available, otherwise `cpu`.
 
     Raises:
         CheckpointError: If the weights are missing or damaged.

@@ -28,13 +28,7 @@ def find_checkpoint(
 ) -> Checkpoint:
     """Find a checkpoint, without loading its weights. From the Hub, only the files for the engine are downloaded.
 
-    Args:
-        model: Checkpoint folder or Hub id; None for the embedded model.
-        revision: Branch, tag or commit on the Hub.
-        token: Access token of the Hub; None uses `hf auth login` or HF_TOKEN, False sends none.
-        cache_dir: Folder of the download cache; None for the default.
-        local_files_only: Use only files in the cache and never connect to the Hub.
-        engine: Engine that will run the model. If there is no ONNX file, the torch weights are downloaded.
+    The arguments are those of `Predictor.from_pretrained`.
 
     Raises:
         CheckpointError: If the checkpoint or revision does not exist, is incomplete, or contains a pickle.

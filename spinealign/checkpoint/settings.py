@@ -78,12 +78,9 @@ class ModelSettings:
     def from_json(cls, content: Mapping[str, Any], outputs: Sequence[str]) -> ModelSettings:
         """Read the decoded content of `spinealign.json`, format version 1, 2 or 3.
 
-        Versions 1 and 2 describe a single label, whose classes are the outputs of the network. Version 1 has the
-        section `conditioning` instead of `preprocessing`, no task and no positive class, which is then `fracture`.
-
-        Args:
-            content: Decoded content of the file.
-            outputs: Names of the network's outputs, from `config.json`.
+        Versions 1 and 2 describe a single label, whose classes are the outputs of the network, as `config.json` names
+        them. Version 1 has the section `conditioning` instead of `preprocessing`, no task and no positive class, which
+        is then `fracture`.
 
         Raises:
             ValueError: If the file is damaged, of a newer format, or of an unknown task, or its labels do not fit the

@@ -103,17 +103,8 @@ def cross_evaluate(
 ) -> CrossValidation:
     """Evaluate a model on folds of a collection that share no source; the model is not trained again.
 
-    Args:
-        model: A Hub id, a checkpoint folder, a loaded `Predictor`, or None for the embedded model.
-        data: A folder, a CSV manifest, a Hub dataset id, or a `Cohort`.
-        folds: Number of folds, at least 2.
-        progress: Show progress bars.
-        cache_dir: As for `evaluate`.
-        **options: As for `evaluate`.
-
-    Returns:
-        The evaluation of each fold and of all folds together. The shortcut baseline of each fold is trained on the
-        others.
+    The arguments are those of `evaluate`. The result has the evaluation of each fold, whose shortcut baseline is
+    trained on the others, and of all folds together.
 
     Raises:
         CheckpointError: If the model cannot be loaded.

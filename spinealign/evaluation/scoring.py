@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +15,8 @@ from spinealign.cohort.loading import LoadedCohort
 from spinealign.errors import CohortError
 from spinealign.imaging.preprocessing import normalize
 from spinealign.inference.predictor import Predictor
-from spinealign.labels import MISSING, Label, Target
+from spinealign.labels import MISSING, Target
+from spinealign.metrics.calibration import enough_sources
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.evidence import Evidence, Predictions
 from spinealign.metrics.failures import worst_cases
@@ -36,7 +36,7 @@ def score(
     output: Output | None = None,
     progress: bool = True,
 ) -> Evaluation:
-    """Evaluate a model on one split of a collection.
+    """Evaluate a model on one split of a collection, with its predictions and the evaluation of the accepted images.
 
     Args:
         predictor: The model.
@@ -44,9 +44,6 @@ def score(
         split: Split to score; None selects the one that results are reported on, or everything without splits.
         output: Output of the network for the images of the split, if it is known.
         progress: Show a progress bar.
-
-    Returns:
-        The evaluation, with its predictions and with the evaluation of the accepted images.
 
     Raises:
         CohortError: If there is no such split, no image in it has a value, or its classes are not those of the model.
@@ -115,14 +112,10 @@ def cross_score(
     fold: NDArray[np.intp],
     thresholds: Sequence[float] | None = None,
 ) -> CrossValidation:
-    """Score the probabilities of each label fold by fold; each shortcut baseline is trained on the other folds.
+    """Score the probabilities of each label, of shape (N, K), fold by fold.
 
-    Args:
-        probabilities: Probabilities of the classes of each label, each of shape (N, K).
-        loaded: The N images.
-        target: The labels.
-        fold: Fold of each image, shape (N,), from `folds_of`.
-        thresholds: Operating point of each label; None for 0.5.
+    Each shortcut baseline is trained on the other folds. `fold` is from `folds_of`; `thresholds` are the operating
+    points, None for 0.5.
     """
     codes, features = [loaded.codes(label) for label in target.labels], _thumbnails(loaded)
     ridge: list[NDArray[np.int64] | None] = []
@@ -136,11 +129,7 @@ def cross_score(
 
 
 def network_output(predictor: Predictor, loaded: LoadedCohort, *, progress: bool = True) -> Output:
-    """Run the network on images that were rendered with its preprocessing.
-
-    Returns:
-        Raw logits of shape (N, classes), and features of shape (N, F) if the network has them.
-    """
+    """Run the network on images that were rendered with its preprocessing."""
     starts = range(0, len(loaded.gray), BATCH_SIZE)
     bar = tqdm(starts, desc=f"evaluating {loaded.cohort.name}", unit="batch", disable=None if progress else True)
     outputs = []
@@ -177,7 +166,11 @@ def evidence_of(part: LoadedCohort, split: str, *, target: Target, train: Loaded
     ridge: list[NDArray[np.int64] | None] = []
     for label in target.labels:
         codes, units = part.codes(label), part.cohort.units
-        if train is not None and of_train is not None and _can_train(train, label):
+        if (
+            train is not None
+            and of_train is not None
+            and enough_sources(train.codes(label), [sample.source for sample in train.cohort], number=PROBE_FOLDS)
+        ):
             ridge.append(thumbnail_ridge_calls(of_train, train.codes(label), test=features))
         else:
             try:
@@ -186,13 +179,6 @@ def evidence_of(part: LoadedCohort, split: str, *, target: Target, train: Loaded
             except ValueError:
                 ridge.append(None)
     return _evidence(part, split, ridge)
-
-
-def _can_train(train: LoadedCohort, label: Label) -> bool:
-    """Return whether two classes have enough sources to train the shortcut baseline."""
-    pairs = {(sample.value(label.name), sample.source) for sample in train.cohort}
-    counts = Counter(value for value, _ in pairs if value is not None)
-    return sum(count >= PROBE_FOLDS for count in counts.values()) > 1
 
 
 def folds_of(loaded: LoadedCohort, folds: int, *, target: Target, seed: int) -> NDArray[np.intp]:
@@ -211,10 +197,9 @@ def folds_of(loaded: LoadedCohort, folds: int, *, target: Target, seed: int) -> 
 def shortcut_calls(
     train: Sequence[LoadedCohort], held_out: Sequence[LoadedCohort], *, target: Target
 ) -> tuple[NDArray[np.int64] | None, ...]:
-    """Return the classes that a linear model on thumbnails of `train` gives the held-out images.
+    """Return the classes that a linear model on thumbnails of `train` gives the held-out images, shape (N,).
 
-    Returns:
-        For each label an array of shape (N,), or None if no training image has a value.
+    They are None for a label without a value in the training images.
     """
     features = [np.concatenate([_thumbnails(part) for part in parts]) for parts in (train, held_out)]
     codes = (np.concatenate([part.codes(label) for part in train]) for label in target.labels)

@@ -57,11 +57,7 @@ def check_checkpoint(folder: Path) -> Checkpoint:
 
 
 def read_card(path: Path) -> str:
-    """Read a card.
-
-    Raises:
-        CheckpointError: If it is not UTF-8.
-    """
+    """Read a card; raise a CheckpointError if it is not UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except UnicodeDecodeError as error:

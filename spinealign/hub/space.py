@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from spinealign._version import __version__
 from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE, checkpoint_files
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.config import PreprocessingConfig
@@ -20,7 +22,6 @@ from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.repository import Commit, Repository
 from spinealign.inference.predictor import Predictor
 from spinealign.page.models import check_binary
-from spinealign.reporting.space_card import render_space_card
 from spinealign.reporting.templates import render
 from spinealign.writing import new_folder
 
@@ -64,14 +65,9 @@ def push_space(
     private: bool = False,
     token: str | None = None,
 ) -> Commit:
-    """Build a Space and push it in a single commit; it is created if missing.
+    """Build a Space named after its repository, `owner/name` or `name`, and push it in a single commit.
 
-    Args:
-        repo_id: `owner/name`, or `name` for your own account; the name is the title.
-        model: As for `build_space`.
-        revision: As for `build_space`.
-        private: Whether the Space must be private; a public one is then refused.
-        token: Access token with write permission; None uses `hf auth login` or HF_TOKEN.
+    It is created if missing; with `private`, a public one is refused. Model and revision are those of `build_space`.
 
     Raises:
         CheckpointError: As for `build_space`.
@@ -88,6 +84,8 @@ def space_files(
 ) -> dict[str, Path | bytes]:
     """Return the content of each file of a Space by name; the arguments are those of `build_space`."""
     require("gradio", extra="app")
+    from huggingface_hub import SpaceCardData
+
     if not requirements():
         raise MissingDependencyError("not installed: spinealign", "app")
     folder = Path(model) if model is not None and revision is None and os.path.isdir(model) else None
@@ -108,7 +106,21 @@ def space_files(
         checkpoint.check_unchanged()
     elif model is not None:
         arguments = f'"{model}", revision="{checkpoint.folder.name}"'
-    card = render_space_card(title, name, models=[model] if model is not None and folder is None else [])
+    metadata = SpaceCardData(
+        title=title,
+        emoji="🦴",
+        colorFrom="gray",
+        colorTo="blue",
+        sdk="gradio",
+        sdk_version=version("gradio"),
+        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+        app_file="app.py",
+        license="apache-2.0",
+        models=[model] if model is not None and folder is None else None,
+        tags=["spinealign", "medical"],
+        short_description="Slices of the spine; research, not a medical device",
+    )
+    card = render("space_card.md.jinja", metadata=metadata.to_yaml(), title=title, model=name, release=__version__)
     return {
         "README.md": card.encode(),
         "requirements.txt": "".join(f"{line}\n" for line in _requirements(checkpoint.settings.preprocessing)).encode(),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.errors import require
+from spinealign.labels import MISSING
 
 MIN_SOURCES = 20  # of two classes; fewer cannot distinguish a sensitivity of 95 % from 100 %
 TEMPERATURE_RANGE = (1e-3, 1e3)  # search range, in multiples of the mean absolute difference of logits
@@ -25,25 +26,19 @@ def source_weights(sources: Sequence[Hashable]) -> NDArray[np.float64]:
     return np.array([1 / counts[source] for source in sources])
 
 
-def enough_sources(codes: NDArray[np.integer], sources: Sequence[Hashable]) -> bool:
-    """Return whether at least two classes have `MIN_SOURCES` distinct sources each, from classes of shape (N,)."""
-    distinct = Counter(code for code, _ in {(int(code), source) for code, source in zip(codes, sources)})
-    return sum(count >= MIN_SOURCES for count in distinct.values()) > 1
+def enough_sources(codes: NDArray[np.integer], sources: Sequence[Hashable], *, number: int = MIN_SOURCES) -> bool:
+    """Return whether at least two classes have a number of distinct sources each, from classes of shape (N,)."""
+    distinct = Counter(code for code, _ in set(zip(codes.tolist(), sources)) if code != MISSING)
+    return sum(count >= number for count in distinct.values()) > 1
 
 
 def fit_temperature(
     logits: NDArray[np.floating], codes: NDArray[np.integer], *, weights: NDArray[np.floating] | None = None
 ) -> float | None:
-    """Fit the temperature that calibrates logits by division (Guo et al., ICML 2017).
+    """Fit the temperature that calibrates logits of shape (N, K) by division (Guo et al., ICML 2017).
 
-    Args:
-        logits: Logits of the classes, shape (N, K).
-        codes: True class of each image, shape (N,).
-        weights: Weight of each image, shape (N,); None weights all images equally.
-
-    Returns:
-        The temperature with the smallest cross entropy; None if there is no minimum, because the classes are separated
-        without error, or no better than by chance.
+    The classes and the optional weights of the images have the shape (N,). The result has the smallest cross entropy;
+    it is None if there is no minimum, because the classes are separated without error, or no better than by chance.
 
     Raises:
         MissingDependencyError: If SciPy is not installed.
@@ -74,17 +69,11 @@ def operating_point(
 ) -> float:  # fmt: skip
     """Return the threshold that reaches a sensitivity with the highest specificity.
 
-    Args:
-        probability: Probability of the finding, shape (N,).
-        positive: Whether each image shows the finding, shape (N,); at least one does.
-        sensitivity: Sensitivity to reach, above 0 and at most 1.
-        weights: Weight of each image, shape (N,); None weights all images equally.
-
-    Returns:
-        The midpoint between the lowest probability that must be classified as positive and the next lower one.
+    It is the midpoint between the lowest probability that must be classified as positive and the next lower one. The
+    probabilities of the finding, its presence and the optional weights have the shape (N,).
 
     Raises:
-        ValueError: If the sensitivity is out of range or there are no positives.
+        ValueError: If the sensitivity is not above 0 and at most 1, or there are no positives.
 
     Example:
         >>> probability, positive = np.array([0.1, 0.3, 0.5, 0.9]), np.array([False, True, True, True])

@@ -20,18 +20,11 @@ def worst_cases(
     sources: Sequence[Hashable],
     count: int = 20,
 ) -> NDArray[np.intp]:
-    """Return the images to review first: errors by their loss, then correct images by their margin.
+    """Return the indices of the images to review first: errors by their loss, then correct images by their margin.
 
-    Args:
-        codes: True class of each image, shape (N,).
-        probabilities: Predicted probabilities of the classes, shape (N, K).
-        called: Predicted class of each image, shape (N,).
-        margin: How clear each prediction is, shape (N,), such as the distance of a probability from the threshold.
-        sources: Source of each image; at most two images of a source are returned.
-        count: Largest number of images to return.
-
-    Returns:
-        Indices of the images, worst first.
+    Classes, predicted classes and margins have the shape (N,), probabilities (N, K). A margin says how clear a
+    prediction is, such as the distance of a probability from the threshold. At most two images of a source are
+    returned.
 
     Example:
         >>> probability = np.array([0.9, 0.2, 0.6, 0.3])

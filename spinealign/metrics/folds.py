@@ -20,19 +20,11 @@ from spinealign.serialization import to_plain
 def source_folds(
     codes: Sequence[NDArray[np.integer]], sources: Sequence[str | int], *, folds: int = 5, seed: int = 0
 ) -> NDArray[np.intp]:
-    """Split images into folds of similar size and class balance, each source in one fold.
+    """Split images into folds of similar size and class balance, each source or patient in one fold.
 
-    The classes of all labels together are balanced; combinations with fewer sources than folds count as
-    the most frequent one.
-
-    Args:
-        codes: Class of each image for each label, or `MISSING`, each of shape (N,).
-        sources: Source or patient of each image.
-        folds: Number of folds, at least 2.
-        seed: Seed of the split.
-
-    Returns:
-        Number of the fold of each image, from 0, shape (N,).
+    The classes of all labels together are balanced; combinations with fewer sources than folds count as the most
+    frequent one. The classes of each label, or `MISSING`, have the shape (N,), as have the numbers of the folds, from
+    0.
 
     Raises:
         ValueError: If there are fewer than two folds, or no label has two classes with at least as many sources.

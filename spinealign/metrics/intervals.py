@@ -19,18 +19,11 @@ _WEIGHTS_AT_ONCE = 2_000_000  # draws x images; limits the memory to about ten t
 def wilson_interval(share: float, count: float) -> Interval:
     """Return the 95 % score interval of a share (Wilson, J. Am. Stat. Assoc. 22, 1927, 209).
 
-    For images that are copies of few sources, pass the number of sources: copies add little information, and an
-    interval over images would be far too narrow.
-
-    Args:
-        share: Observed share in [0, 1].
-        count: Number of independent trials, at least 1; an effective number may be fractional.
-
-    Returns:
-        Lower and upper end, in [0, 1].
+    For images that are copies of few sources, the number of independent trials is that of the sources: copies add
+    little information, and an interval over images would be far too narrow. An effective number may be fractional.
 
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If the share is not in [0, 1], or there is less than one trial.
 
     Example:
         >>> [round(end, 3) for end in wilson_interval(1.0, 20)]
@@ -58,18 +51,11 @@ def unseen_share(count: float) -> float:
 
 
 def effective_number(groups: NDArray[np.intp], members: NDArray[np.bool_]) -> float:
-    """Return the effective number of independent images if all images of a group are equal.
+    """Return the effective number of independent images if all images of a group are equal; 0 without members.
 
     This is the number of groups divided by the design effect of Kish (Survey Sampling, 1965):
     (sum of sizes)^2 / (sum of squared sizes). Groups of equal size count fully; one large group among small ones
-    counts for little more than one.
-
-    Args:
-        groups: Number of the group of each image, shape (N,).
-        members: The images that count, shape (N,).
-
-    Returns:
-        A number from 1 to the number of groups; 0 without members.
+    counts for little more than one. Groups, and which images count, have the shape (N,).
 
     Example:
         >>> effective_number(np.array([0, 0, 1, 1, 2, 2]), np.ones(6, bool))
@@ -97,16 +83,7 @@ def cluster_bootstrap(
     a limit, which the plain bootstrap covers too rarely (`benchmarks/interval_coverage.py`).
 
     The ECE of a draw is on average larger than that of the sample, so its interval is shifted upwards; every interval
-    is extended to include the observed score.
-
-    Args:
-        predictions: Predictions of a label.
-        groups: Group of each image.
-        draws: Number of bootstrap draws.
-        seed: Seed of the draws.
-
-    Returns:
-        Lower and upper end for each metric of the kind; None if the score is undefined.
+    is extended to include the observed score. The interval of an undefined score is None.
 
     Raises:
         ValueError: If there is not one group for each image.
@@ -130,16 +107,10 @@ def cluster_bootstrap(
 def bootstrap_of_means(
     parts: Sequence[WeightedPredictions], *, groups: Sequence[Sequence[str | int]], draws: int = 1000, seed: int = 0
 ) -> Intervals:
-    """Return a 95 % interval of the mean of every score over several labels of the same images.
+    """Return a 95 % interval of the mean of every score over several labels, whose groups have the same names.
 
     Each draw takes whole groups for all labels together, because findings of one patient are not independent. The
     bounds beyond the bootstrap are the means of those of the labels; see `cluster_bootstrap`.
-
-    Args:
-        parts: Predictions of each label on the images that have a value.
-        groups: Group of each of these images, by the same names for all labels.
-        draws: Number of bootstrap draws.
-        seed: Seed of the draws.
     """
     names = sorted({name for part in groups for name in part}, key=str)
     number = {name: place for place, name in enumerate(names)}

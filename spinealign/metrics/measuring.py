@@ -26,15 +26,10 @@ def evaluate_predictions(
     thresholds: Sequence[float] | None = None,
     draws: int = 1000,
 ) -> Evaluation:
-    """Score predictions.
+    """Score predictions: for each label true classes, or `MISSING`, of shape (N,) and probabilities of shape (N, K).
 
-    Args:
-        codes: True classes of each label, or `MISSING`, each of shape (N,).
-        probabilities: Predicted probabilities of the classes of each label, each of shape (N, K).
-        target: The labels.
-        evidence: Origin of the images.
-        thresholds: Operating point of each label; None for 0.5. Only binary labels use it.
-        draws: Number of bootstrap draws for the intervals.
+    `thresholds` has the operating point of each label, which only binary ones use; None for 0.5. The intervals have
+    `draws` bootstrap draws.
 
     Raises:
         ValueError: If the shapes differ, no image has a value, or a probability is not in [0, 1].
@@ -60,9 +55,7 @@ def evaluate_predictions(
 class _Sample:
     """Predictions of one label on the images that have a value."""
 
-    label: str
-    classes: tuple[str, ...]
-    positive: str
+    label: Label
     threshold: float
     predictions: WeightedPredictions
     evidence: Evidence
@@ -86,16 +79,17 @@ class _Sample:
         (called,) = evidence.ridge or (None,)
         if called is not None and label.kind == "binary":
             called = (called == label.positive_index).astype(int)
-        positive, missing = label.positive or "", int((~known).sum())
-        places = np.flatnonzero(known)
-        return cls(label.name, label.classes, positive, threshold, predictions, evidence, places, missing, called)
+        return cls(label, threshold, predictions, evidence, np.flatnonzero(known), int((~known).sum()), called)
 
     def evaluate(self, draws: int) -> Evaluation:
         """Score the label, and each of its classes if it has more than two."""
-        predictions, evidence, ridge = self.predictions, self.evidence, self.called_by_ridge
+        predictions, evidence = self.predictions, self.evidence
         cells = predictions.confusion[0].astype(int)
         binary, sizes = predictions.kind == "binary", evidence.size_mm
         bins: tuple[SizeBin, ...] = ()
+        baseline = None
+        if self.called_by_ridge is not None:
+            baseline = Baseline.of(predictions, self.called_by_ridge, groups=evidence.units, draws=draws)
         if binary and sizes is not None:
             bins = sensitivity_by_size(sizes[predictions.positive], predictions.called[predictions.positive] == 1)
         return Evaluation(
@@ -111,28 +105,23 @@ class _Sample:
             naive_intervals=cluster_bootstrap(predictions, groups=range(len(predictions.codes)), draws=draws),
             confusion=Confusion(*cells[[1, 0, 0, 1], [1, 1, 0, 0]].tolist()) if binary else None,
             kind=predictions.kind,
-            label=self.label,
-            classes=self.classes,
-            positive=self.positive,
+            label=self.label.name,
+            classes=self.label.classes,
+            positive=self.label.positive or "",
             matrix=() if binary else tuple(map(tuple, cells.tolist())),
             missing=self.missing,
             parts=() if binary else tuple(part.evaluate(draws) for part in self._of_classes()),
-            thumbnail_ridge=None
-            if ridge is None
-            else Baseline.of(predictions, ridge, groups=evidence.units, draws=draws),
+            thumbnail_ridge=baseline,
             sensitivity_by_size=bins,
         )
 
     def _of_classes(self) -> Iterator[_Sample]:
         """Yield the predictions of each class against all others."""
-        for code, (name, predictions) in enumerate(zip(self.classes, self.predictions.one_vs_rest)):
+        evidence = replace(self.evidence, size_mm=None)
+        for code, (name, predictions) in enumerate(zip(self.label.classes, self.predictions.one_vs_rest)):
             called = None if self.called_by_ridge is None else (self.called_by_ridge == code).astype(int)
-            both, evidence = (f"not {name}", name), replace(self.evidence, size_mm=None)
-            yield replace(
-                self,
-                label=name, classes=both, positive=name, predictions=predictions, evidence=evidence,
-                called_by_ridge=called,
-            )  # fmt: skip
+            label = Label(name, "binary", (f"not {name}", name), name)
+            yield replace(self, label=label, predictions=predictions, evidence=evidence, called_by_ridge=called)
 
 
 def _mean_of(

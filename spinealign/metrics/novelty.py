@@ -31,25 +31,16 @@ class NoveltyStatistics:
             raise ValueError("The novelty statistics contain numbers that are not finite.")
 
     def distance(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the distance of each image.
-
-        Args:
-            features: Features of shape (N, F).
-
-        Returns:
-            Distances of shape (N,), at least 0; about the square root of F for training images.
-        """
+        """Return the distances of images with features (N, F), about the square root of F for training images."""
         offsets = np.asarray(features, np.float64)[:, None, :] - self.means
         return np.sqrt(((offsets @ self.whitening) ** 2).sum(axis=2)).min(axis=1)
 
 
 def fit_novelty(features: NDArray[np.floating], groups: Sequence[Hashable]) -> NoveltyStatistics:
-    """Return the statistics of the training images.
+    """Return the statistics of training images with features of shape (N, F).
 
-    Args:
-        features: Features of the images, shape (N, F).
-        groups: Group of each image, such as collection and class. Each group has its mean; all share one covariance,
-            shrunk by the rule of Ledoit and Wolf (J. Multivariate Anal. 88, 2004, 365).
+    Each group of images, such as collection and class, has its mean; all share one covariance, shrunk by the rule of
+    Ledoit and Wolf (J. Multivariate Anal. 88, 2004, 365).
 
     Raises:
         ValueError: If there are fewer than two images.
@@ -72,15 +63,9 @@ def fit_novelty(features: NDArray[np.floating], groups: Sequence[Hashable]) -> N
 
 
 def rejection_limit(distances: NDArray[np.floating], *, weights: NDArray[np.floating], share: float) -> float:
-    """Return the smallest threshold that rejects at most `share` of the images.
+    """Return the smallest threshold that rejects at most `share` of the images, by distances and weights of shape (N,).
 
-    Args:
-        distances: Distances of held-out images, shape (N,).
-        weights: Weight of each image, shape (N,).
-        share: Largest share to reject, in [0, 1).
-
-    Returns:
-        The midpoint between the largest accepted distance and the smallest rejected one, so rounding changes nothing.
+    It is the midpoint between the largest accepted distance and the smallest rejected one, so rounding changes nothing.
 
     Example:
         >>> rejection_limit(np.array([1.0, 2.0, 3.0, 4.0]), weights=np.ones(4), share=0.25)

@@ -123,10 +123,6 @@ def _quadratic_kappa(p: WeightedPredictions) -> _Floats:
     return np.where((p.true > 0).sum(axis=1) > 1, kappa, np.nan)
 
 
-def _mean_distance(p: WeightedPredictions) -> _Floats:
-    return (p.confusion * _distances(p)).sum(axis=(1, 2)) / p.total
-
-
 def _distances(p: WeightedPredictions) -> _Floats:
     """Return the distance of each pair of grades, shape (K, K)."""
     grade = np.arange(p.classes, dtype=float)
@@ -164,7 +160,8 @@ _ENTRIES = (
         kinds=("ordinal",), limits=(-1.0, 1.0), hub_name="cohen_kappa", in_summary=("ordinal",),
     ),
     Metric(
-        "mean_absolute_error", "mean absolute error in grades", _mean_distance,
+        "mean_absolute_error", "mean absolute error in grades",
+        lambda p: (p.confusion * _distances(p)).sum(axis=(1, 2)) / p.total,
         kinds=("ordinal",), limits=(0.0, None), hub_name="mae", in_summary=("ordinal",),
     ),
     Metric(

@@ -79,22 +79,15 @@ def target_scores(
     probabilities: Sequence[NDArray[np.floating]],
     *,
     target: Target,
-    thresholds: Sequence[float] | None = None,
 ) -> Scores:
     """Compute every score of one label; or the means over several labels, and the scores of each as `NAME_SCORE`.
 
-    Labels without a value are left out.
-
-    Args:
-        codes: True classes of each label, or `MISSING`, each of shape (N,).
-        probabilities: Predicted probabilities of the classes of each label, each of shape (N, K).
-        target: The labels.
-        thresholds: Operating point of each label; None for 0.5. Only binary labels use it.
+    Labels without a value are left out. The true classes of a label, or `MISSING`, have the shape (N,), the
+    probabilities of its classes (N, K).
     """
-    columns = zip(target.labels, codes, probabilities, thresholds or [0.5] * len(target.labels), strict=True)
     parts = {
-        label.name: label_scores(truth, predicted, label=label, threshold=threshold)
-        for label, truth, predicted, threshold in columns
+        label.name: label_scores(truth, predicted, label=label)
+        for label, truth, predicted in zip(target.labels, codes, probabilities, strict=True)
         if not target.has_several or (np.asarray(truth) != MISSING).any()
     }
     if not target.has_several:

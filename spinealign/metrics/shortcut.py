@@ -30,18 +30,11 @@ def thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
 def thumbnail_ridge_calls(
     train: NDArray[np.floating], codes: NDArray[np.integer], *, test: NDArray[np.floating]
 ) -> NDArray[np.int64]:
-    """Classify images by ridge regression on thumbnails, with all classes weighted equally.
+    """Classify images by ridge regression on features of shape (images, F), with all classes weighted equally.
 
-    With more than two classes, each is separated from all others. If its accuracy is high, coarse appearance predicts
-    the label, and a high accuracy of another model on the same split is not evidence that it detects the finding.
-
-    Args:
-        train: Features of the training images, shape (N, F).
-        codes: Class of each training image, shape (N,); images with `MISSING` are left out.
-        test: Features of the images to classify, shape (M, F).
-
-    Returns:
-        Class of each image, shape (M,); the only class if the training images have no other.
+    With more than two classes, each is separated from all others. Images with `MISSING` as their class are left out; if
+    only one class is left, it is the result for all. If the accuracy is high, coarse appearance predicts the label, and
+    a high accuracy of another model on the same split is not evidence that it detects the finding.
 
     Raises:
         ValueError: If no training image has a class.

@@ -60,13 +60,9 @@ class WeightedPredictions:
         threshold: float = 0.5,
         weights: NDArray[np.number] | None = None,
     ) -> WeightedPredictions:
-        """Return the predictions of a binary label.
+        """Return the predictions of a binary label, from presence and probability of the finding, both of shape (N,).
 
-        Args:
-            positive: Whether each image shows the finding, shape (N,).
-            probability: Predicted probability of the finding in [0, 1], shape (N,).
-            threshold: Smallest probability that is classified as positive.
-            weights: As for the class.
+        `threshold` is the smallest probability that is classified as positive.
         """
         probability = np.asarray(probability, np.float64)
         both = np.stack([1 - probability, probability], axis=-1)

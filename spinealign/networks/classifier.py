@@ -46,16 +46,10 @@ class Classifier(PreTrainedModel):
         output_hidden_states: bool = False,
         **_kwargs: Any,
     ) -> ImageClassifierOutput:
-        """Classify images.
+        """Return logits of shape (N, outputs) for `pixel_values` of shape (N, C, S, S).
 
-        Args:
-            pixel_values: Shape (N, C, S, S).
-            labels: Class index of each image, shape (N,), or for a multi-label network 0 or 1 for each output, shape
-                (N, outputs); None for no loss.
-            output_hidden_states: Return the output of all stages as well.
-
-        Returns:
-            Logits of shape (N, outputs) and, if labels are given, the mean cross entropy.
+        With labels, of shape (N,) or for a multi-label network 0 or 1 of shape (N, outputs), the mean cross entropy is
+        added; with `output_hidden_states` the output of all stages.
         """
         states = self.states(pixel_values)
         logits = self.classifier(states[-1])

@@ -12,11 +12,7 @@ _DEPTH = 0.6
 
 
 def logits_and_features(network: Any, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Run an image classifier.
-
-    Args:
-        network: Image classifier of transformers or of this package.
-        pixel_values: Shape (N, C, S, S).
+    """Run an image classifier on `pixel_values` of shape (N, C, S, S).
 
     Returns:
         Logits of shape (N, classes), and features of shape (N, F): the hidden state at 60 % of the depth, averaged over

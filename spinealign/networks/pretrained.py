@@ -18,11 +18,7 @@ _PREFIX = "features."
 
 
 def find_backbone(name_or_path: str) -> Backbone | None:
-    """Return the matching entry of the catalog, or None.
-
-    Args:
-        name_or_path: Name or Hub id of an entry, or a timm folder whose architecture is the name of an entry.
-    """
+    """Return the entry of the catalog with a name or Hub id, or with the architecture of a timm folder, or None."""
     if name_or_path in BACKBONES:
         return BACKBONES[name_or_path]
     if os.path.isdir(name_or_path):
@@ -36,11 +32,6 @@ def find_backbone(name_or_path: str) -> Backbone | None:
 
 def load_imagenet_features(network: Classifier, folder_or_id: str, *, revision: str | None = None) -> None:
     """Load the convolutions of a network from a folder or Hub repository of timm. The head is not changed.
-
-    Args:
-        network: Network with `features`.
-        folder_or_id: Folder or Hub repository with `model.safetensors`.
-        revision: Branch, tag or commit on the Hub.
 
     Raises:
         CheckpointError: If a tensor of the convolutions is missing or unexpected.

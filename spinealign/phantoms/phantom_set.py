@@ -36,9 +36,6 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
         seed: Seed of the first phantom; each following one uses the next seed.
         size: Height and width in pixels.
 
-    Returns:
-        Path of the manifest.
-
     Raises:
         FileExistsError: If the folder is not empty.
         ValueError: If a count is negative, all are 0, or a name of a split is not a plain folder name.

@@ -95,8 +95,7 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     losses.set(xlabel="epoch", ylabel="loss")
     losses.set_ylim(0, 1.1 * losses.get_ylim()[1])
     losses.legend(frameon=False, loc="upper right")
-    means = [name for name, metric in METRICS.items() if metric.in_summary and _in_unit_range(name)]
-    for name in means:
+    for name in (name for name, metric in METRICS.items() if metric.in_summary and metric.limits[1] == 1.0):
         values = [row.get(f"eval_{name}") for row in evaluated]
         if any(value is not None for value in values):
             scores.plot(epochs, values, "o-", label=score_title(name))
@@ -113,11 +112,6 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     _save(figure, path)
-
-
-def _in_unit_range(name: str) -> bool:
-    """Return whether a score can be drawn on an axis from 0 to 1, where more is better."""
-    return METRICS[name].limits[1] == 1.0
 
 
 def plot_sensitivity_by_size(evaluations: Sequence[Evaluation], path: Path) -> None:

@@ -19,7 +19,7 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
         CheckpointError: If the model has no weights for the engine, or its settings are damaged.
     """
     weights = weights_file(checkpoint, engine)
-    config = checkpoint.settings.preprocessing
+    config, novelty = checkpoint.settings.preprocessing, checkpoint.settings.novelty
     return {
         **{name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
@@ -28,7 +28,9 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
         "weights": f"{weights}, {(checkpoint.folder / weights).stat().st_size / 1e6:.1f} MB",
         "problem type": checkpoint.target.problem_type,
         **_describe_labels(checkpoint),
-        "unknown images": _abstention(checkpoint),
+        "unknown images": "not recognized: only images of poor quality are rejected"
+        if novelty is None
+        else f"not accepted beyond a novelty of {novelty.threshold:.2f}",
         "trained on": ", ".join(checkpoint.settings.training_data) or "not known",
         "input": f"{config.image_size} x {config.image_size} pixels, window "
         f"{config.window_center:g}/{config.window_width:g} HU, denoise {config.denoise}, equalize {config.equalize}",
@@ -49,10 +51,3 @@ def _describe_labels(checkpoint: Checkpoint) -> dict[str, str]:
     if checkpoint.is_plain:
         described["calibration"] = "none: the model has no spinealign.json, so its probabilities are not calibrated"
     return described
-
-
-def _abstention(checkpoint: Checkpoint) -> str:
-    novelty = checkpoint.settings.novelty
-    if novelty is None:
-        return "not recognized: only images of poor quality are rejected"
-    return f"not accepted beyond a novelty of {novelty.threshold:.2f}"
