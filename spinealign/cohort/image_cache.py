@@ -85,12 +85,7 @@ class Use:
     """Entry of a cache folder, in use by this process until this object is garbage collected.
 
     A missing entry is created: `write` fills a temporary folder, which is renamed when it is complete. Several
-    processes may use and write one entry.
-
-    Args:
-        folder: The cache folder; it is created if missing.
-        key: Key of the entry, as returned by `fingerprint`.
-        write: Function that writes the files of the entry into an empty folder.
+    processes may use and write one entry. The key is that of `fingerprint`.
 
     Raises:
         OSError: If the cache folder cannot be written.

@@ -15,17 +15,11 @@ _BLOCK = 64  # images that an iteration reads at a time
 
 
 class StoredImages:
-    """Square gray images of equal size in a column of Arrow files.
+    """Square gray images of equal size in a column of Arrow files, with their pixels as bytes.
 
     An integer as index gives an image of shape (S, S), a slice, a mask or a sequence of integers gives an array of
-    images, shape (N, S, S). Only the requested images are read. A copy in another process maps the same files.
-
-    Args:
-        folder: Folder of the Arrow files.
-        column: Name of the column, which has the pixels as bytes.
-        side: Height and width S of the images in pixels.
-        rows: Row of each image, shape (N,).
-        owner: Object that deletes the folder when it is garbage collected, if there is one.
+    images, shape (N, S, S). Only the requested images are read. A copy in another process maps the same files. The
+    optional owner deletes the folder when it is garbage collected.
     """
 
     def __init__(self, folder: Path, column: str, *, side: int, rows: NDArray[np.intp], owner: object = None) -> None:
@@ -82,13 +76,10 @@ def pixel_keys(images: Images) -> Iterator[bytes]:
 
 
 def write_rows(rows: Callable[[], Iterable[Mapping[str, Any]]], folder: Path, *, columns: Mapping[str, str]) -> None:
-    """Write rows into Arrow files, one after another.
+    """Write rows into Arrow files of an empty folder, in which `datasets` also writes its own files, one after another.
 
-    Args:
-        rows: Function that returns the rows.
-        folder: An empty folder, in which `datasets` also writes its own files.
-        columns: Type of each column, as in `datasets.Value`. Images are `binary`, because arrays of `datasets` are
-            converted to lists when they are read, which is slow.
+    `columns` has their types, as in `datasets.Value`. Images are `binary`, because arrays of `datasets` are converted
+    to lists when they are read, which is slow.
     """
     import datasets
     from datasets.exceptions import DatasetGenerationError

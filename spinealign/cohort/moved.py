@@ -10,18 +10,11 @@ from spinealign.reading.discovery import IMAGE_SUFFIXES, list_files
 
 
 def find_moved(paths: Iterable[str], root: Path) -> dict[str, str]:
-    """Find files by the end of their paths, in any case.
+    """Return the present path of each missing file that is found below a root by the end of its path, in any case.
 
     A path is found if one file below the root has more of its last folders than any other, and no second path leads to
     this file. By its name only, it is not found if its folder exists below the root and lacks the file. The suffix of
     an image may be missing in the path.
-
-    Args:
-        paths: Paths of missing files, with forward slashes.
-        root: Folder or archive to search.
-
-    Returns:
-        The present path of each file that was found.
     """
     by_end: dict[str, str | None] = {}  # None for two files
     folders: set[str] = set()

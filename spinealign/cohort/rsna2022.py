@@ -14,6 +14,7 @@ from pathlib import Path
 
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.errors import CohortError
+from spinealign.reading.discovery import natural_key
 
 _FRACTURE, _NORMAL = "fracture", "normal"
 STUDIES, BOXES, IMAGES = "train.csv", "train_bounding_boxes.csv", "train_images"
@@ -30,14 +31,11 @@ def is_rsna2022(folder: Path) -> bool:
 
 
 def index_rsna2022(folder: Path) -> Cohort:
-    """Index the slices with a label; no image is opened.
+    """Index the slices with a label, by study and slice number; no image is opened.
 
     A slice with a box is a fracture. A slice without one is normal only if its study has no fracture, because a study
     with a fracture may have fractured slices without a box. Patient and series of a slice are its study. The level is
-    known if the study has one fractured vertebra.
-
-    Returns:
-        The labeled slices, by study and slice number; `skipped` has the counts of the other slices.
+    known if the study has one fractured vertebra. `skipped` has the counts of the other slices.
 
     Raises:
         CohortError: If a table cannot be read, or no slice has a label.
@@ -130,12 +128,7 @@ def _rows(table: Path, columns: set[str]) -> list[dict[str, str]]:
 
 def _slices(folder: Path) -> Iterator[tuple[str, int | None, Path]]:
     """Yield study, slice number and path of each file, in the order of study and number."""
-    for study in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        numbered = []
-        for path in study.iterdir():
-            if path.name.startswith("."):
-                continue
+    for study in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
+        for path in sorted(study.glob("[!.]*"), key=lambda path: natural_key(path.name)):
             is_slice = path.suffix.lower() == ".dcm" and path.stem.isdecimal()
-            numbered.append((int(path.stem) if is_slice else None, path))
-        for number, path in sorted(numbered, key=lambda item: (item[0] is None, item[0], item[1].name)):
-            yield study.name, number, path
+            yield study.name, int(path.stem) if is_slice else None, path

@@ -59,15 +59,12 @@ def target_of(
     grades: Sequence[str] = (),
     labels: Sequence[str] = (),
 ) -> Target:
-    """Return the target of a training, and check that the collections fit it.
+    """Return the target of a training, and check that the collections, indexed with the columns of `labels`, fit it.
 
-    Args:
-        cohorts: The collections, indexed with the columns of `labels`.
-        problem_type: Kind of the problem. None chooses `ordinal` with `grades`, `binary` for two classes and
-            `multi_class` for more; for several labels `multi_label` if all are binary, and `mixed` otherwise.
-        positive: Positive class of a single binary label; None to recognize it.
-        grades: Classes of the ordinal labels in ascending order; empty for grades that are numbers.
-        labels: Columns as in `Column`; empty for the single label of class folders or of the column `label`.
+    The kind of the problem, if it is None, is `ordinal` with `grades`, `binary` for two classes and `multi_class` for
+    more; for several labels `multi_label` if all are binary, and `mixed` otherwise. The positive class of a single
+    binary label is recognized if it is None, and the grades in ascending order if they are numbers. Without `labels`,
+    described in `Column`, there is the single label of class folders or of the column `label`.
 
     Raises:
         CohortError: If the classes of the collections do not fit, with the remedy.
@@ -148,12 +145,9 @@ def require_parts(cohort: Cohort, target: Target) -> None:
 
 
 def with_positive(cohort: Cohort, label: Label, *, positive: str) -> Cohort:
-    """Return a collection whose classes have the names of a binary label.
+    """Return a collection with one or two classes, which have the names of a binary label of a model.
 
-    Args:
-        cohort: A collection with a single label of one or two classes.
-        label: The label of the model.
-        positive: Name of the positive class in the collection.
+    `positive` is the name of the positive class in the collection.
 
     Raises:
         CohortError: If the collection has no such class, or more than two.

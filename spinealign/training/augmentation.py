@@ -32,12 +32,7 @@ class AugmentationConfig:
 
 
 class Augmentation:
-    """Augmentation of single images.
-
-    Args:
-        config: Strength of each augmentation.
-        image_size: Height and width of the images in pixels.
-    """
+    """Augmentation of single images of `image_size` pixels in height and width."""
 
     def __init__(self, config: AugmentationConfig, image_size: int) -> None:
         from monai.transforms import Compose, RandAdjustContrast, RandAffine, RandFlip, RandGaussianNoise

@@ -22,20 +22,12 @@ from spinealign.training.arguments import ModelArguments
 def create_backbone(
     model: ModelArguments, target: Target, *, enhancement: EnhancementConfig | None = None
 ) -> tuple[Any, PreprocessingConfig]:
-    """Create a classifier with the outputs of a target.
+    """Create a classifier in float32 with a new head for the outputs of a target, and return it with its preprocessing.
 
-    The auto classes and `pipeline` of transformers can load `cnn`, `vgg16`, `densenet121` and `thumbnail_ridge` after
-    `import spinealign.networks`.
-
-    Args:
-        model: Options of the network. `model_name_or_path` is a name in the catalog, a Hub id, or a transformers
-            folder; for `vgg16` and `densenet121` also a timm folder. A name takes precedence over a folder of the same
-            name. With `from_scratch`, a name of the catalog needs no download.
-        target: Labels that the network predicts.
-        enhancement: Window and filters of the input; None for the defaults.
-
-    Returns:
-        The network in float32 with a new head, and the preprocessing of its input.
+    `model_name_or_path` is a name in the catalog, a Hub id, or a transformers folder; for `vgg16` and `densenet121`
+    also a timm folder. A name takes precedence over a folder of the same name. With `from_scratch`, a name of the
+    catalog needs no download. The auto classes and `pipeline` of transformers can load `cnn`, `vgg16`, `densenet121`
+    and `thumbnail_ridge` after `import spinealign.networks`.
 
     Raises:
         CheckpointError: If the backbone cannot be loaded.

@@ -31,13 +31,10 @@ RESULT_FILE = "logits.json"
 def cross_validate(
     setup: TrainingSetup, target: Target, *, collections: Sequence[LoadedCohort]
 ) -> tuple[CrossValidation, ...]:
-    """Train one model per fold of all collections together and score it on the sources of that fold.
+    """Train one model per fold of all collections together, score it on that fold; one result each.
 
     The last epoch is used, so nothing is selected on the held-out images. Finished folds are kept below the run folder
     and are not trained again when a killed run continues. The splits of the collections are ignored.
-
-    Returns:
-        One result for each collection.
 
     Raises:
         CohortError: If a class of a collection has fewer sources than folds.

@@ -84,13 +84,8 @@ def choose_decisions(
 ) -> dict[str, DecisionConfig]:
     """Choose the temperature of each label, and the operating point of each binary one, on the calibration splits.
 
-    Args:
-        target: Labels of the model.
-        collections: The collections; those without a calibration split, or with too few sources in it, are ignored.
-        sensitivity: Sensitivity of the operating points on these splits, in (0, 1].
-
-    Returns:
-        The decision of each label by its name; its note says what was done and why.
+    The operating points reach a sensitivity in (0, 1] there. Collections without a calibration split, or with too few
+    sources in it, are ignored. The note of each decision says what was done and why.
     """
     splits = [item.loaded.cohort.calibration_split for item in collections]
     parts = [item.part(split, alone=True) for item, split in zip(collections, splits) if split]
@@ -162,15 +157,10 @@ def fit_rejection(
 ) -> tuple[NoveltyStatistics, NoveltyConfig]:
     """Fit the feature statistics of the training images and choose the limit beyond which images are rejected.
 
-    Args:
-        target: Labels of the model. Each class of each collection is a group of images with a mean of its own; with
-            several labels, each combination of their classes with at least `MIN_GROUP` images.
-        collections: The collections with their splits; the limit is chosen on their selection splits.
-        seed: Seed of the folds that estimate the rejection of images that did not set the limit.
-
-    Returns:
-        The statistics, and the smallest limit that rejects at most `REJECTED_SHARE` of the held-out images of each
-        collection, with equal weight for each source.
+    Each class of each collection is a group of images with a mean of its own; with several labels, each combination of
+    their classes with at least `MIN_GROUP` images. The limit is the smallest one that rejects at most `REJECTED_SHARE`
+    of the images of the selection split of each collection, with equal weight for each source. Folds, drawn with the
+    seed, estimate the rejection of images that did not set the limit.
     """
     train = [item.part("train") for item in collections]
     groups = [f"{part.loaded.cohort.name}/{group}" for part in train for group in _groups(target, part.loaded.cohort)]

@@ -18,13 +18,7 @@ from spinealign.training.trainer_arguments import DEFAULTS, REQUIRED, WITHOUT_EF
 
 
 def describe_training(setup: TrainingSetup, network: Any, *, history: list[dict[str, Any]]) -> TrainingRecord:
-    """Return the record of a training.
-
-    Args:
-        setup: Settings of the training.
-        network: The trained network.
-        history: `log_history` of the Trainer.
-    """
+    """Return the record of the training of a network; `history` is the `log_history` of the Trainer."""
     training, known = setup.training, find_backbone(setup.model.model_name_or_path)
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
     enhancement = setup.enhancement

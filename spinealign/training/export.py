@@ -29,17 +29,11 @@ class _LogitsAndFeatures(nn.Module):
 
 
 def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str = "float32") -> None:
-    """Write a network as one ONNX file with a dynamic batch.
+    """Write an image classifier of transformers, in float32, as one ONNX file with a dynamic batch.
 
     Its input is `pixel_values` (N, C, S, S), its outputs are `logits` (N, classes) and `features` (N, F) of
-    `spinealign.networks.features`. It computes in float32, however the weights are stored: ONNX Runtime converts them
-    when it loads the file.
-
-    Args:
-        network: An image classifier of transformers, in float32.
-        path: The file to write.
-        image_size: Height and width of the input in pixels.
-        weights_dtype: `float32`, or `bfloat16` for half the size.
+    `spinealign.networks.features`. It computes in float32, however the weights are stored (`float32`, or `bfloat16` for
+    half the size): ONNX Runtime converts them when it loads the file.
     """
     batch = 2  # a batch of one would freeze the dimension
     sample = torch.zeros(batch, network.config.num_channels, image_size, image_size)

@@ -73,11 +73,8 @@ def read_collections(
 ) -> tuple[list[LoadedCohort], dict[str, tuple[str, ...]]]:
     """Read each image once; audit the collections, split them, resolve leakage and hold out a calibration split.
 
-    The images are rendered into `folder`, from which the collections read them later.
-
-    Returns:
-        The collections with their splits, and the verdict of the audit of each by its name. Only the main process
-        audits, and logs what it finds.
+    The images are rendered into `folder`, from which the collections read them later. The verdict of the audit of each
+    collection is returned by its name; only the main process audits, and logs what it finds.
 
     Raises:
         CohortError: If a class of a split has no readable image, or a collection cannot be split.

@@ -13,14 +13,8 @@ def target_loss(
 ) -> torch.Tensor:
     """Return the sum over the labels of the mean loss of the images that have a value.
 
-    Binary and multi-class labels have the cross entropy, ordinal labels the squared earth mover's distance.
-
-    Args:
-        logits: Outputs of the network, shape (N, outputs).
-        codes: Class of each label, or `MISSING`, shape (N, labels).
-        weights: Weight of each image for each label, shape (N, labels).
-        target: The labels.
-        smoothing: Share of the label smoothing.
+    Binary and multi-class labels have the cross entropy, ordinal labels the squared earth mover's distance. The outputs
+    have the shape (N, outputs); classes, or `MISSING`, and weights have the shape (N, labels).
     """
     total = logits.new_zeros((), dtype=torch.float32)
     for number, (label, columns) in enumerate(zip(target.labels, target.columns)):
@@ -42,15 +36,8 @@ def _losses(label: Label, outputs: torch.Tensor, codes: torch.Tensor, smoothing:
 def emd_losses(logits: torch.Tensor, codes: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
     """Return the squared earth mover's distance of the predicted from the true grade (Hou et al., arXiv:1611.05916).
 
-    It is the sum of the squared differences of the cumulative probabilities.
-
-    Args:
-        logits: Logits of the K grades in ascending order, shape (N, K).
-        codes: Number of the true grade, shape (N,).
-        smoothing: Share of the true distribution that is uniform.
-
-    Returns:
-        Distances of shape (N,).
+    It is the sum of the squared differences of the cumulative probabilities, shape (N,), for logits of the K grades in
+    ascending order, shape (N, K). `smoothing` is the share of the true distribution that is uniform.
     """
     grades = logits.shape[1]
     truth = nn.functional.one_hot(codes, grades) * (1 - smoothing) + smoothing / grades

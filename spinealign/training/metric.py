@@ -13,12 +13,7 @@ from spinealign.metrics.scores import target_scores
 
 
 class TargetScores(evaluate.Metric):
-    """All scores of `metrics.registry` for the labels of a target.
-
-    Args:
-        target: The labels.
-        **kwargs: Arguments of `evaluate.Metric`.
-    """
+    """All scores of `metrics.registry` for the labels of a target."""
 
     def __init__(self, target: Target, **kwargs: Any) -> None:
         self._target = target

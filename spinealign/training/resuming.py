@@ -46,9 +46,7 @@ def describe_run(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> d
 def unfinished_run(run: Path, description: dict[str, Any]) -> str | None:
     """Return the checkpoint from which a killed run continues, or prepare a new run and return None.
 
-    Args:
-        run: Folder in which the Trainer saves; it need not exist.
-        description: Output of `describe_run`.
+    `run` is the folder in which the Trainer saves; it need not exist. `description` is that of `describe_run`.
 
     Raises:
         ValueError: If the folder holds an unfinished run with other options.

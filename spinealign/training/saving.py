@@ -28,6 +28,7 @@ from spinealign.config import InputConfig
 from spinealign.evaluation.scoring import score
 from spinealign.inference.predictor import Predictor
 from spinealign.labels import Target
+from spinealign.metrics.evaluation import WORST_CASES
 from spinealign.metrics.folds import CrossValidation
 from spinealign.reporting.case_sheet import draw_worst_cases
 from spinealign.reporting.figures import plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
@@ -41,7 +42,6 @@ from spinealign.writing import replaced_together
 
 logger = logging.getLogger(__name__)
 
-WORST_CASES = "worst_cases.png"
 PACKAGES = ("spinealign", "torch", "transformers", "datasets", "accelerate", "monai", "onnxruntime", "numpy")
 
 
@@ -57,15 +57,8 @@ def save_checkpoint(
     """Write a checkpoint, choose its decision, evaluate it, and add metrics, figures and card.
 
     Old files in the folder are replaced, all together, when everything is written. The worst cases are images of
-    patients, so they are written beside the checkpoint and not into it.
-
-    Args:
-        output: Folder of the checkpoint.
-        setup: Options of the training.
-        trainer: The Trainer after the training.
-        collections: The collections with their splits.
-        verdicts: Verdict of the audit of each collection, before anything was dropped.
-        cross_validations: One for each collection; empty if not requested.
+    patients, so they are written beside the checkpoint and not into it. `verdicts` has the verdict of the audit of each
+    collection, before anything was dropped.
     """
     name, network, history = output.resolve().name, trainer.trained_network(), trainer.state.log_history
     with replaced_together(output, key=files.CONFIG_FILE, owned=files.CHECKPOINT_FILES) as folder:
@@ -91,8 +84,7 @@ def save_checkpoint(
         (folder / files.METRICS_FILE).write_text(content + "\n", encoding="utf-8")
         plot_learning_curves(history, folder / files.LEARNING_CURVES)
         plot_evaluation(evaluations, folder / files.EVALUATION_PLOT)
-        if any(item.sensitivity_by_size for item in evaluations):
-            plot_sensitivity_by_size(evaluations, folder / files.SIZE_CURVE)
+        plot_sensitivity_by_size(evaluations, folder / files.SIZE_CURVE)
         (folder / files.CARD_FILE).write_text(render_card(record, predictor.settings), encoding="utf-8")
         for path in folder.iterdir():
             path.chmod(0o644)  # safetensors lets only the owner read
@@ -154,11 +146,8 @@ def _collection_record(cohort: Cohort, verdict: tuple[str, ...]) -> CollectionRe
 def save_network(folder: Path, network: Any, *, settings: ModelSettings, weights_dtype: str = "float32") -> None:
     """Write `config.json`, `model.safetensors`, `preprocessor_config.json`, `spinealign.json` and `model.onnx`.
 
-    Args:
-        folder: An empty folder.
-        network: An image classifier of transformers in float32; its weights are rounded to `weights_dtype`.
-        settings: Settings stored with the weights.
-        weights_dtype: Number format of the stored weights, `float32` or `bfloat16`.
+    The network is an image classifier of transformers in float32; its weights are rounded to `weights_dtype`, `float32`
+    or `bfloat16`.
     """
     network.to(getattr(torch, weights_dtype)).save_pretrained(folder)
     network.to(torch.float32)

@@ -69,15 +69,7 @@ def make_setup(
     args: TrainingArguments | None = None,
     **options: Any,
 ) -> TrainingSetup:
-    """Return the setup for Python callers, with the defaults of the command line.
-
-    Args:
-        data: A folder, manifest, Hub dataset id or `Cohort`, or several of these.
-        output_dir: Folder of the checkpoint.
-        args: Ready arguments of the Trainer; they keep their values, apart from `trainer_arguments.REQUIRED`.
-        **options: Options of the command line: fields of `DataArguments`, `ModelArguments`, `AugmentationConfig`,
-            `EnhancementConfig`, `InputConfig` and, without `args`, of `transformers.TrainingArguments`. `backbone` is
-            an alias of `model_name_or_path`.
+    """Return the setup for Python callers, with the defaults of the command line; see `spinealign.train`.
 
     Raises:
         TypeError: If an option is unknown.
@@ -142,10 +134,6 @@ def _check_names(options: Iterable[str], *, with_trainer: bool) -> None:
 
 def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -> TrainingSetup:
     """Parse a command line of `spinealign train`, or the settings file that it names.
-
-    Args:
-        arguments: Words after the program's name.
-        prog: Name of the program in the help.
 
     Raises:
         SystemExit: On wrong usage and on `--help`, as argparse does.

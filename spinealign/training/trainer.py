@@ -36,29 +36,18 @@ from spinealign.cohort.loading import LoadedCohort
 from spinealign.evaluation.scoring import shortcut_calls
 from spinealign.labels import MISSING, Target
 from spinealign.metrics.intervals import wilson_interval
-from spinealign.metrics.registry import format_score, score_title
+from spinealign.metrics.registry import METRICS, format_score, score_title
 from spinealign.training.augmentation import Augmentation
 from spinealign.training.dataset import PixelTransform, build_dataset
 from spinealign.training.loss import target_loss
 from spinealign.training.metric import TargetScores
 from spinealign.training.setup import TrainingSetup
 
-_REPORTED = (
-    "sensitivity", "specificity", "auroc", "balanced_accuracy", "macro_f1", "macro_auroc", "quadratic_kappa",
-    "mean_absolute_error",
-)  # fmt: skip
-
 logger = logging.getLogger(__name__)
 
 
 class StrictTrainer(Trainer):
-    """A Trainer that loads every tensor of a checkpoint or fails.
-
-    Args:
-        transform: Transform of the training images, which is told the epoch.
-        target: Labels that the network predicts.
-        **kwargs: Arguments of the Trainer of transformers.
-    """
+    """A Trainer that loads every tensor of a checkpoint or fails, and tells the transform of its images the epoch."""
 
     def __init__(self, transform: PixelTransform, target: Target, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -143,7 +132,8 @@ class EpochReport(TrainerCallback):
                 "({eval_sources:.0f} sources: {eval_accuracy_low:.1%} to {eval_accuracy_high:.1%}; thumbnail ridge "
                 "{eval_thumbnail_ridge:.2%})"
             )
-            shown = (name for name in _REPORTED if f"eval_{name}" in logs)
+            shown = (name for name, metric in METRICS.items() if metric.in_summary and f"eval_{name}" in logs)
+            shown = (name for name in shown if name != "accuracy")
             line += "".join(f", {score_title(name)} {format_score(name, logs[f'eval_{name}'])}" for name in shown)
             with tqdm.external_write_mode(sys.stderr):  # so that the line does not break the bar
                 logger.info("%s", line.format(epochs=args.num_train_epochs, **logs))

@@ -27,16 +27,8 @@ def likely_wrong(
     """Rank the sources whose class is likely wrong, the most likely first.
 
     A class is suspected by the rule of confident learning (Northcutt et al., JAIR 2021): another class has a
-    probability of at least the mean probability of its own images, and the highest of those that do. Probabilities are
-    averaged over the copies of a source.
-
-    Args:
-        probabilities: Out-of-fold probabilities of the classes, shape (N, K).
-        codes: Class of each image, shape (N,).
-        classes: Names of the classes, of length K.
-        names: Name of each image.
-        sources: Source of each image.
-        label: Name of the label.
+    probability of at least the mean probability of its own images, and the highest of those that do. Probabilities,
+    out-of-fold and of shape (N, K), are averaged over the copies of a source; classes have the shape (N,).
     """
     _, first, member = np.unique(
         np.array([f"{code} {source}" for code, source in zip(codes, sources)]), return_index=True, return_inverse=True
@@ -83,13 +75,10 @@ def class_probabilities(
 ) -> NDArray[np.float64]:
     """Return the probabilities of the classes by logistic regression on the other folds, shape (N, K)."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import PredefinedSplit, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    found = np.zeros((len(codes), int(codes.max()) + 1))
-    for number in np.unique(fold):
-        held_out = fold == number
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=500))
-        model.fit(features[~held_out], codes[~held_out])
-        found[np.ix_(held_out, model[-1].classes_)] = model.predict_proba(features[held_out])
-    return found
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=500))
+    found = cross_val_predict(model, features, codes, cv=PredefinedSplit(fold), method="predict_proba")
+    return np.asarray(found, np.float64)
