@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,15 +157,12 @@ class Cohort:
 
         Sources and patients that share an image are one group, named after its first source.
         """
-        sources = self.sources
-        node: dict[tuple[str, str], int] = {("source", source): number for number, source in enumerate(sources)}
-        links = []
-        for sample in self.samples:
-            if sample.patient is not None:
-                patient = node.setdefault(("patient", sample.patient), len(node))
-                links.append((node["source", sample.source], patient))
-        group = connect(len(node), np.array(links, np.intp).reshape(-1, 2))
-        return tuple(sources[group[node["source", sample.source]]] for sample in self.samples)
+        sources = [sample.source for sample in self.samples]
+        groups = linked(sources, [sample.patient for sample in self.samples])
+        first: dict[int, str] = {}
+        for group, source in zip(groups, sources):
+            first[group] = min(first.get(group, source), source)
+        return tuple(first[group] for group in groups)
 
     @property
     def unknown_patients(self) -> str:
@@ -229,3 +226,21 @@ class Cohort:
 
         repository = Repository(repo_id, kind="dataset", revision=revision, private=private, token=token)
         return push_dataset(self, repository, message=message)
+
+
+def linked(*columns: Sequence[Hashable | None]) -> list[int]:
+    """Return the group of each place, numbered by its first place; places with an equal value in a column are linked.
+
+    Example:
+        >>> linked(["a", "a", "b", "c"], ["x", None, "x", "y"])
+        [0, 0, 0, 3]
+    """
+    first: dict[tuple[int, Hashable], int] = {}
+    links = [
+        (first.setdefault((number, value), place), place)
+        for number, column in enumerate(columns)
+        for place, value in enumerate(column)
+        if value is not None
+    ]
+    found: list[int] = connect(len(columns[0]), np.array(links, np.intp).reshape(-1, 2)).tolist()
+    return found

@@ -50,14 +50,25 @@ def image_folder(cache_dir: str | os.PathLike[str] | None, run: Path | None = No
     Raises:
         MissingDependencyError: If there is a cache and datasets is not installed.
     """
-    if cache_dir is not None:
-        require("datasets", extra="train")
-    folder = cache_dir or run or tempfile.mkdtemp(prefix="spinealign-")
+    cache = cache_folder(cache_dir)
+    folder = cache or run or Path(tempfile.mkdtemp(prefix="spinealign-"))
     try:
-        yield Path(folder)
+        yield folder
     finally:
-        if cache_dir is None:
+        if cache is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def cache_folder(cache_dir: str | os.PathLike[str] | None) -> Path | None:
+    """Return the folder of a cache, or None if none is wanted.
+
+    Raises:
+        MissingDependencyError: If there is a cache and datasets is not installed.
+    """
+    if cache_dir is None:
+        return None
+    require("datasets", extra="train")
+    return Path(cache_dir)
 
 
 def fingerprint(settings: str, images: Iterable[str | bytes]) -> str:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
+from spinealign.cohort.class_names import spelled_alike, with_class_notes
 from spinealign.cohort.cohort import Cohort, Sample
 from spinealign.cohort.folders import ARCHIVE_SUFFIX, read_layout
-from spinealign.cohort.manifest import LABEL_NAMES, SPLIT_NAMES, Manifest, Row, find_column, image_rows, read_manifest
+from spinealign.cohort.hub_rows import hub_samples, index_hub
+from spinealign.cohort.manifest import LABEL_NAMES, Manifest, Row, find_column, image_rows, read_manifest
 from spinealign.cohort.moved import find_moved
 from spinealign.cohort.naming import make_sample, number_of, patients_of, source_pattern_of
 from spinealign.cohort.options import CollectionOptions
 from spinealign.cohort.rsna2022 import index_rsna2022, is_rsna2022
 from spinealign.cohort.targets import Column
 from spinealign.config import MANIFEST_FILE
-from spinealign.errors import CohortError, ImageError, require
-from spinealign.hub_errors import explain
+from spinealign.errors import CohortError, ImageError
 from spinealign.labels import SINGLE
 from spinealign.reading.discovery import list_images
 from spinealign.reading.files import in_archive, is_file, read_file, read_head
@@ -74,12 +72,12 @@ def index_cohort(data: str | Path, options: CollectionOptions | None = None) -> 
         elif os.path.isfile(path):  # unlike the methods of Path, these do not raise
             cohort = _from_manifest(path, pattern, options)
         elif _HUB_ID.fullmatch(str(data)):
-            cohort = _from_hub(str(data), pattern, label_names(options))
+            cohort = index_hub(str(data), pattern=pattern, labels=label_names(options))
         else:
             raise CohortError(f"Found no folder, archive, manifest or Hub dataset {str(data)!r}; check the path.")
     except ImageError as error:
         raise CohortError(str(error)) from error
-    return _checked(_spelled_alike(cohort), strict=options.source_pattern is not None)
+    return _checked(spelled_alike(cohort), strict=options.source_pattern is not None)
 
 
 def _from_folder(root: Path, pattern: re.Pattern[str], options: CollectionOptions) -> Cohort:
@@ -112,12 +110,6 @@ def _from_folder(root: Path, pattern: re.Pattern[str], options: CollectionOption
 def label_names(options: CollectionOptions) -> tuple[str, ...]:
     """Return the names of the columns that are read as labels; empty for the single label `label`."""
     return tuple(Column.parse(text).name for text in options.labels or ())
-
-
-def _with_labels(sample: Sample, labels: Mapping[str, str | None]) -> Sample:
-    """Return a sample with the labels that were requested by name, if any."""
-    label = next(iter(labels.values())) if len(labels) == 1 else None
-    return replace(sample, label=label, labels=labels) if labels else sample
 
 
 def _label_columns(manifest: Manifest, options: CollectionOptions) -> dict[str, str]:
@@ -167,8 +159,9 @@ def _from_manifest(file: Path, pattern: re.Pattern[str], options: CollectionOpti
         known |= {SINGLE: values.get(SINGLE), "split": row.split, "patient": patient or row.patient}
         known["size_mm"] = number_of(known.get("size_mm"), row.where, wrong=remarks)
         name = row.path if row.path not in samples else f"{row.path} ({row.where})"
-        sample = make_sample(places[row.path], name, pattern=pattern, known=known, file=row.path)
-        samples[name] = _with_labels(sample, values if options.labels else {})
+        named = values if options.labels else {}
+        path = places[row.path]
+        samples[name] = make_sample(path, name, pattern=pattern, known=known, labels=named, file=row.path)
     unread = [name for name in manifest.columns if name not in {*labels.values(), *columns.values()}]
     if passed.total():
         total = passed.total() + len(samples)
@@ -213,97 +206,12 @@ def _places(manifest: Manifest, root: Path) -> tuple[dict[str, str], list[str]]:
     return {**places, **moved}, [line]
 
 
-def _from_hub(dataset_id: str, pattern: re.Pattern[str], labels: Sequence[str]) -> Cohort:
-    require("datasets", extra="train")
-    from datasets import load_dataset
-
-    try:
-        splits = load_dataset(dataset_id)
-    except Exception as error:  # from the network, the client or the file format
-        raise CohortError(
-            f"Found no folder {dataset_id}, and no Hub dataset of this name could be loaded; check the name, your "
-            f"access (hf auth login) and the network. {explain(error, dataset_id)}"
-        ) from error
-    found = [hub_samples(splits[split], split, pattern=pattern, labels=labels) for split in splits]
-    samples, skipped = (tuple(item for part in parts for item in part) for parts in zip(*found))
-    return Cohort(dataset_id, samples, skipped)
-
-
-def hub_samples(
-    rows: Any, split: str, *, pattern: re.Pattern[str], labels: Sequence[str] = ()
-) -> tuple[list[Sample], list[str]]:
-    """Return the samples of a `datasets.Dataset`, and a count of the rows that cannot be used.
-
-    Raises:
-        CohortError: If columns are missing.
-    """
-    from datasets import ClassLabel, Image
-
-    image_columns = [name for name, kind in rows.features.items() if isinstance(kind, Image)]
-    single = next((name for name in (SINGLE, "labels") if name in rows.features), SINGLE)
-    columns = labels or (single,)
-    if len(image_columns) != 1 or not {*columns} <= rows.features.keys():
-        raise CohortError(
-            f"Split {split} needs one image column and the columns {', '.join(columns)}; it has {rows.column_names}. "
-            "The option labels names the columns with labels."
-        )
-
-    def class_of(kind: Any, value: Any) -> str | None:
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            return None
-        if isinstance(kind, ClassLabel):
-            return kind.int2str(value) if value >= 0 else None
-        return (f"{value:g}" if isinstance(value, float) else str(value).strip()) or None
-
-    samples: list[Sample] = []
-    passed, sizes = Tally(), Tally()
-    for number, row in enumerate(rows.cast_column(image_columns[0], Image(decode=False))):
-        name, image = f"{split} row {number}", row[image_columns[0]]
-        values = {column: class_of(rows.features[column], row[column]) for column in columns}
-        part = str(row.get("split", split if split.lower() in SPLIT_NAMES else None) or "").strip().lower()
-        if image is None or all(value is None for value in values.values()):
-            passed.add(f"row without {'an image' if image is None else 'a label'}", name)
-        elif part and part not in SPLIT_NAMES:
-            passed.add("row with an unknown split", f"{name}: {part}")
-        else:
-            size_mm = number_of(str(row.get("size_mm") or ""), name, wrong=sizes)
-            known = {**row, SINGLE: values.get(single), "split": SPLIT_NAMES.get(part), "size_mm": size_mm}
-            content = image["path"] if image["bytes"] is None else image["bytes"]
-            sample = make_sample(content, name, pattern=pattern, known=known, file=image["path"] or "")
-            samples.append(_with_labels(sample, values if labels else {}))
-    notes = [f"{passed.total():,} rows of {split} passed over: {passed}"] if passed.total() else []
-    return samples, [*notes, *([f"{split}: not read: {sizes}"] if sizes.total() else [])]
-
-
-def _spelled_alike(cohort: Cohort) -> Cohort:
-    """Write classes that differ only in upper and lower case in lower case."""
-    names = cohort.label_names
-    spellings: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for sample in cohort:
-        for name in names:
-            if (value := sample.value(name)) is not None:
-                spellings[name, value.lower()].add(value)
-
-    def spelled(name: str, value: str | None) -> str | None:
-        return value if value is None or len(spellings[name, value.lower()]) == 1 else value.lower()
-
-    samples = (
-        replace(
-            sample,
-            label=spelled(names[0], sample.label),
-            labels={name: spelled(name, value) for name, value in sample.labels.items()},
-        )
-        for sample in cohort
-    )
-    return replace(cohort, samples=tuple(samples))
-
-
 def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
     """Check that there are images; note the classes that a split lacks, and names without a source."""
     if not cohort.samples:
         seen = "; ".join(cohort.skipped) or "there are no files"
         raise CohortError(f"{cohort.name} contains no usable images: {seen}.")
-    cohort = _with_class_notes(cohort)
+    cohort = with_class_notes(cohort)
     unknown = sum(sample.source == sample.name for sample in cohort)
     if not unknown:
         return cohort
@@ -314,26 +222,3 @@ def _checked(cohort: Cohort, *, strict: bool) -> Cohort:
         "only by visual similarity"
     )
     return replace(cohort, skipped=(*cohort.skipped, line))
-
-
-def _with_class_notes(cohort: Cohort) -> Cohort:
-    """Note the classes that a split lacks.
-
-    Raises:
-        CohortError: If such a class and one that only this split has differ by a few letters.
-    """
-    notes = []
-    for name, split in product(cohort.label_names, cohort.splits):
-        present, known = cohort.part(split).counts(name), cohort.counts(name)
-        missing = [value for value in known if value not in present]
-        elsewhere = {value for other in cohort.splits if other != split for value in cohort.part(other).counts(name)}
-        for value in filter(str.isalpha, missing):  # other names, such as grade 3, differ on purpose
-            for near in difflib.get_close_matches(value, sorted(present.keys() - elsewhere), n=1):
-                raise CohortError(
-                    f"{cohort.name}: split {split} has the classes {', '.join(present)} but lacks {value}. "
-                    f"Is {near!r} a misspelled {value!r}?"
-                )
-        if missing:
-            label = "" if cohort.label_names == (SINGLE,) else f" of {name}"
-            notes.append(f"{cohort.name}: split {split} has no image of class {', '.join(missing)}{label}")
-    return replace(cohort, skipped=(*cohort.skipped, *notes))

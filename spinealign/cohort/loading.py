@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import shutil
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
-from importlib.util import find_spec
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from spinealign._version import __version__
-from spinealign.cohort.cohort import Cohort, Sample
+from spinealign.cohort.cohort import Cohort, Sample, linked
 from spinealign.cohort.duplicates.crops import join_crops
-from spinealign.cohort.duplicates.neighbors import connect
 from spinealign.cohort.duplicates.similarity import group_similar_images
-from spinealign.cohort.file_properties import PROPERTIES, measure_file
-from spinealign.cohort.image_cache import Use, WorkFolder, fingerprint
-from spinealign.cohort.image_store import Images, StoredImages, open_rows, subset, write_rows
+from spinealign.cohort.file_properties import PROPERTIES
+from spinealign.cohort.image_store import Images, subset
+from spinealign.cohort.rendering import STANDARD, render_cohort
 from spinealign.cohort.targets import codes
-from spinealign.cohort.training_images import pixel_digest
 from spinealign.config import PreprocessingConfig
-from spinealign.errors import CohortError, ImageError
-from spinealign.imaging.preprocessing import render, resize
+from spinealign.errors import CohortError
 from spinealign.labels import Label
-from spinealign.privacy.pseudonyms import numbered, read_identity
-from spinealign.reading.slices import read_slice
+from spinealign.privacy.pseudonyms import numbered
 from spinealign.reading.tally import Tally
 
-STANDARD = PreprocessingConfig()  # for the duplicate search and the audit, with any network
 _CAUSES = 3  # that a message lists
-_READ_AHEAD = 64  # images
-_VALUES = {
-    **dict.fromkeys(PROPERTIES, "float64"),
-    "patient": "string", "series": "string", "digest": "string", "modality": "string", "notes": "string",
-    "error": "string",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,14 +104,8 @@ def read_cohort(
     """Read, render and measure every image; each file is read and decoded once.
 
     The images are written into Arrow files and read from there when they are used. Without the package `datasets`, they
-    are kept in memory.
-
-    Args:
-        cohort: The samples.
-        preprocessing: Window, filters and size of the network's images; the defaults if None.
-        progress: Show a progress bar.
-        folder: Folder that keeps the images, so that unchanged files are not rendered again; None for a temporary one,
-            which is deleted with the result.
+    are kept in memory. `folder` keeps them, so that unchanged files are not rendered again; a temporary one is deleted
+    with the result.
 
     Returns:
         The images. Files that cannot be read are left out and listed in `unreadable` and `cohort.skipped`. Series and
@@ -144,9 +119,8 @@ def read_cohort(
     if len(names) < len(cohort):
         name, count = names.most_common(1)[0]
         raise CohortError(f"{cohort.name}: {count} samples have the name {name!r}; give each sample a unique name.")
-    rendering = _Rendering(cohort, preprocessing or STANDARD, progress)
-    values, images = _in_memory(rendering) if find_spec("datasets") is None else _stored(rendering, folder)
-    return _loaded(rendering, values, images)
+    config = preprocessing or STANDARD
+    return _loaded(cohort, config, *render_cohort(cohort, config, progress=progress, folder=folder))
 
 
 def require_readable(loaded: LoadedCohort) -> None:
@@ -166,107 +140,10 @@ def require_readable(loaded: LoadedCohort) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Rendering:
-    """Images of a cohort to be read and rendered; its rows are those of the Arrow files."""
-
-    cohort: Cohort
-    config: PreprocessingConfig
-    progress: bool
-
-    @property
-    def sides(self) -> dict[str, int]:
-        """Side of each image in pixels, by the name of its column."""
-        sides = {"gray": self.config.image_size}
-        return sides if _renders_alike(self.config, STANDARD) else {**sides, "standard": STANDARD.image_size}
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield one row for each sample, in their order; all values of an unreadable image are None but the error."""
-        salt = secrets.token_bytes(32)
-
-        def read(sample: Sample) -> dict[str, Any]:
-            try:
-                return self._row(sample.read(), salt)
-            except ImageError as error:
-                return {**dict.fromkeys([*self.sides, *_VALUES]), "error": str(error)}
-
-        with (
-            ThreadPoolExecutor(os.cpu_count()) as pool,
-            tqdm(
-                desc=f"reading {self.cohort.name}",
-                total=len(self.cohort),
-                unit="image",
-                disable=None if self.progress else True,
-            ) as bar,
-        ):
-            pending: deque[Future[dict[str, Any]]] = deque()
-            for sample in self.cohort:
-                pending.append(pool.submit(read, sample))
-                if len(pending) > _READ_AHEAD:
-                    yield pending.popleft().result()
-                    bar.update()
-            while pending:
-                yield pending.popleft().result()
-                bar.update()
-
-    def _row(self, content: bytes, salt: bytes) -> dict[str, Any]:
-        image = read_slice(content)
-        rendered = render(image, STANDARD)
-        images = {"standard": resize(rendered, STANDARD)}
-        alike = "standard" not in self.sides
-        images["gray"] = images["standard"] if alike else resize(render(image, self.config), self.config)
-        return {
-            **{name: images[name].tobytes() for name in self.sides},
-            **dict(zip(PROPERTIES, map(float, measure_file(content, rendered)))),
-            **read_identity(content, salt)._asdict(),
-            "digest": f"{pixel_digest(image):x}",  # `datasets` takes no integer above 2**63
-            "modality": image.modality,
-            "notes": "\n".join(image.notes),
-            "error": None,
-        }
-
-
-def _in_memory(rendering: _Rendering) -> tuple[Mapping[str, list[Any]], dict[str, Images]]:
-    """Return the values of each column of `_VALUES`, and the images of each other column that could be read."""
-    rows = list(rendering.rows())
-    images: dict[str, Images] = {
-        name: np.array([np.frombuffer(row[name], np.uint8) for row in rows if row[name]]).reshape(-1, side, side)
-        for name, side in rendering.sides.items()
-    }
-    return {name: [row[name] for row in rows] for name in _VALUES}, images
-
-
-def _stored(rendering: _Rendering, folder: Path | None) -> tuple[Mapping[str, list[Any]], dict[str, Images]]:
-    """Return the same as `_in_memory`, with images in Arrow files below `folder` or below a temporary folder."""
-    sides, cohort = rendering.sides, rendering.cohort
-
-    def write(target: Path) -> None:
-        size, free = len(cohort) * sum(side**2 for side in sides.values()), shutil.disk_usage(target).free
-        if size > free:
-            raise CohortError(
-                f"{cohort.name}: {size / 1e9:.1f} GB are needed in {target.parent} for {len(cohort):,} rendered "
-                f"images, and {free / 1e9:.1f} GB are free. Set TMPDIR or cache_dir to a folder on a larger disk."
-            )
-        write_rows(rendering.rows, target, columns={**dict.fromkeys(sides, "binary"), **_VALUES})
-
-    # The normalization follows the rendering.
-    config = replace(rendering.config, image_mean=STANDARD.image_mean, image_std=STANDARD.image_std)
-    settings = json.dumps([__version__, asdict(config), list(_VALUES)])
-    owner: WorkFolder | Use
-    if folder is None:
-        owner = WorkFolder()
-        write(owner.path)
-    else:
-        owner = Use(folder, fingerprint(settings, (sample.image for sample in cohort)), write)
-    values = open_rows(owner.path).select_columns(list(_VALUES))[:]
-    readable = np.flatnonzero([error is None for error in values["error"]])
-    return values, {
-        name: StoredImages(owner.path, name, side=side, rows=readable, owner=owner) for name, side in sides.items()
-    }
-
-
-def _loaded(rendering: _Rendering, values: Mapping[str, list[Any]], images: Mapping[str, Images]) -> LoadedCohort:
-    cohort, errors = rendering.cohort, values["error"]
+def _loaded(
+    cohort: Cohort, config: PreprocessingConfig, values: Mapping[str, list[Any]], images: Mapping[str, Images]
+) -> LoadedCohort:
+    errors = values["error"]
     unreadable = tuple(
         (sample, f"{sample.name}: {error}".replace(": bytes ", " ", 1))  # the name that `read_slice` gives a content
         for sample, error in zip(cohort, errors)
@@ -295,17 +172,12 @@ def _loaded(rendering: _Rendering, values: Mapping[str, list[Any]], images: Mapp
             ),
         ),
         images["gray"],
-        rendering.config,
+        config,
         standard=images.get("standard"),
         properties={name: np.array(known[name], float) for name in PROPERTIES},
         unreadable=unreadable,
         modality=modalities.pop() if len(modalities) == 1 else None,
     )
-
-
-def _renders_alike(one: PreprocessingConfig, other: PreprocessingConfig) -> bool:
-    """Return whether two settings differ at most in the normalization, which follows rendering and resizing."""
-    return replace(one, image_mean=other.image_mean, image_std=other.image_std) == other
 
 
 def _identified(samples: Sequence[Sample], known: Mapping[str, list[Any]], *, by_folder: bool) -> tuple[Sample, ...]:
@@ -319,25 +191,11 @@ def _identified(samples: Sequence[Sample], known: Mapping[str, list[Any]], *, by
         patients = (None,) * len(samples)
     given = [sample.patient for sample in samples]
     if by_folder:
-        given = _joined([patient or "" for patient in given], patients)
+        given = [given[first] for first in linked(given, patients)]
     return tuple(
         replace(sample, series=sample.series or scan, patient=folder or patient, digest=int(digest, 16))
         for sample, folder, scan, patient, digest in zip(samples, given, series, patients, known["digest"])
     )
-
-
-def _joined(folders: Sequence[str], patients: Sequence[str | None]) -> list[str | None]:
-    """Return the folder of each image, or the first of the folders that share its patient."""
-    names = list(dict.fromkeys(folders))
-    number = {name: place for place, name in enumerate(names)}
-    first: dict[str, int] = {}
-    links = [
-        (first.setdefault(patient, number[folder]), number[folder])
-        for folder, patient in zip(folders, patients)
-        if patient is not None
-    ]
-    group = connect(len(names), np.array(links, np.intp).reshape(-1, 2))
-    return [names[group[number[folder]]] for folder in folders]
 
 
 def _causes(messages: Sequence[str]) -> str:

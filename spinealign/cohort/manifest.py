@@ -79,16 +79,11 @@ class Manifest:
 
 
 def read_manifest(content: bytes, options: CollectionOptions, *, file: str) -> Manifest:
-    """Read a table with one row per image; no image is opened.
+    """Read a table with one row per image, named `file` in messages; no image is opened.
 
     Text may be separated by commas, semicolons, tabs, vertical bars or, as R writes it, spaces, and encoded as UTF-8,
     UTF-16 or Windows-1252. `NA`, `N/A`, `nan`, `null` and empty values are missing. Integer folds become splits: the
-    test fold, the next one as val, and train.
-
-    Args:
-        content: Bytes of the file.
-        options: `path_column` and `test_fold`; the usual names of columns are recognized in any case.
-        file: Name of the file for messages.
+    test fold (an option), the next one as val, and train. The usual names of columns are recognized in any case.
 
     Raises:
         CohortError: If it is not a table, has no column of paths, no row, or no known split.

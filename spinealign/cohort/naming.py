@@ -57,15 +57,26 @@ def patients_of(names: Sequence[str], pattern: str | None) -> tuple[list[str | N
 
 
 def make_sample(
-    image: str | bytes, name: str, *, pattern: re.Pattern[str], known: Mapping[str, Any], file: str | None = None
+    image: str | bytes,
+    name: str,
+    *,
+    pattern: re.Pattern[str],
+    known: Mapping[str, Any],
+    labels: Mapping[str, str | None] | None = None,
+    file: str | None = None,
 ) -> Sample:
-    """Return a sample; `known` has its fields, and `file` is the name of its file if `name` is not."""
+    """Return a sample; `known` has its fields, and `file` is the name of its file if `name` is not.
+
+    Labels that were requested by name replace its label.
+    """
+    labels = labels or {}
+    label = known.get(SINGLE) if not labels else next(iter(labels.values())) if len(labels) == 1 else None
     plain = PurePosixPath(name if file is None else file).with_suffix("")
     match = pattern.search(plain.name) or pattern.search(str(plain))
     named = match.groupdict() if match and match["source"] else {}
     return Sample(
         image,
-        known.get(SINGLE),
+        label,
         known.get("source") or named.get("source") or name,
         known.get("series") or named.get("series"),
         known.get("split"),
@@ -73,6 +84,7 @@ def make_sample(
         known.get("size_mm"),
         known.get("patient") or None,
         level=known.get("level") or None,
+        labels=labels,
     )
 
 

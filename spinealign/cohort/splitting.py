@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,12 +11,14 @@ from typing import Any
 
 from spinealign.cohort.cohort import SPLITS, Cohort
 from spinealign.cohort.duplicates.grouping import join_copies
+from spinealign.cohort.image_cache import cache_folder
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import LoadedCohort, read_cohort, require_readable
 from spinealign.cohort.options import CollectionOptions
-from spinealign.errors import CohortError, LeakageError, require
+from spinealign.errors import CohortError, LeakageError
 from spinealign.labels import SINGLE
 from spinealign.metrics.calibration import MIN_SOURCES
+from spinealign.metrics.folds import balanced_folds
 
 LEAKAGE_POLICIES = ("drop", "error", "keep")
 SPLIT_METHODS = ("auto", "official", "source")
@@ -29,6 +32,7 @@ def load_cohort(
     split: str | None = None,
     seed: int = 42,
     progress: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Cohort:
     """Load a collection as an iterable of samples, and split it if asked.
@@ -42,6 +46,7 @@ def load_cohort(
         split: `auto`, `official` or `source`, as for `split_cohort`; None keeps the splits of the collection.
         seed: Seed of the split; the default is that of a training.
         progress: Show progress bars.
+        cache_dir: Folder that keeps the rendered images for the next run; None keeps nothing.
         **options: Fields of `CollectionOptions`, such as `patient_pattern` or `label_column`.
 
     Returns:
@@ -58,7 +63,7 @@ def load_cohort(
     if split is None:
         return cohort
     _check_choice("split", split, SPLIT_METHODS)
-    loaded = read_cohort(cohort, progress=progress)
+    loaded = read_cohort(cohort, progress=progress, folder=cache_folder(cache_dir))
     require_readable(loaded)
     method = "official" if split == "auto" and cohort.splits else split.replace("auto", "source")
     parts = split_images(loaded, split=method, on_leakage="drop", seed=seed, progress=progress).cohort
@@ -133,16 +138,10 @@ def resolve_leakage(cohort: Cohort, policy: str) -> Cohort:
 def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Cohort:
     """Assign a split to every sample.
 
-    Args:
-        cohort: The samples.
-        method: `official` keeps the splits of the collection. `source` makes a new split into about 60 % train, 20 %
-            val and 20 % test, stratified by class and grouped by patient, or by source if the patient is unknown. With
-            several labels, frequent combinations of their classes are kept in proportion.
-            `auto` is `official` if the collection has splits, and `source` otherwise.
-        seed: Seed of the split.
-
-    Returns:
-        The same samples with splits; with `source`, no patient and no source is in two of them.
+    `official` keeps the splits of the collection. `source` makes a new split into about 60 % train, 20 % val and 20 %
+    test, stratified by class and grouped by patient, or by source if the patient is unknown, so that none is in two of
+    them. With several labels, frequent combinations of their classes are kept in proportion. `auto` is `official` if
+    the collection has splits, and `source` otherwise.
 
     Raises:
         CohortError: If the official split lacks train or a held-out split, or the classes of a label have too few
@@ -170,11 +169,11 @@ def split_cohort(cohort: Cohort, method: str = "auto", *, seed: int = 0) -> Coho
                 "patient do not count."
             )
         folds = min(folds, *frequent)
-    splits = ["train"] * len(cohort)
-    for split, held_out in zip(("test", "val"), _folds(cohort, folds, seed)):
-        for index in held_out:
-            splits[index] = split
-    return replace(cohort, samples=tuple(replace(sample, split=split) for sample, split in zip(cohort, splits)))
+    split_of = {0: "test", 1: "val"}
+    samples = (
+        replace(sample, split=split_of.get(fold, "train")) for sample, fold in zip(cohort, _folds(cohort, folds, seed))
+    )
+    return replace(cohort, samples=tuple(samples))
 
 
 def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
@@ -185,9 +184,11 @@ def hold_out_calibration(cohort: Cohort, *, seed: int = 0) -> Cohort:
     train = cohort.part("train")
     if cohort.calibration_split or not _has_sources(train, FOLDS * MIN_SOURCES) or len(set(train.units)) < FOLDS:
         return cohort
-    training = [index for index, sample in enumerate(cohort) if sample.split == "train"]
-    chosen = {training[number] for number in _folds(train, FOLDS, seed)[0]}
-    samples = (replace(item, split="calibration") if index in chosen else item for index, item in enumerate(cohort))
+    folds = iter(_folds(train, FOLDS, seed))
+    samples = (
+        replace(sample, split="calibration") if sample.split == "train" and next(folds) == 0 else sample
+        for sample in cohort
+    )
     changed = replace(cohort, samples=tuple(samples))
     return changed if _has_sources(changed.part("calibration"), MIN_SOURCES) else cohort
 
@@ -213,18 +214,8 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
 
 
-def _folds(cohort: Cohort, folds: int, seed: int) -> list[list[int]]:
-    """Return the sample indices of each fold: grouped by `cohort.units`, stratified by class.
-
-    Classes, and with several labels combinations of classes, with fewer units than folds count as the most frequent.
-    """
-    require("sklearn", extra="evaluate")
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    units = cohort.units
-    values = ["/".join(str(sample.value(name)) for name in cohort.label_names) for sample in cohort]
-    frequent = Counter(value for value, _ in set(zip(values, units)))
-    usual = max(frequent, key=frequent.__getitem__)
-    strata = [value if frequent[value] >= folds else usual for value in values]
-    folds_of = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(strata, strata, units)
-    return [[int(index) for index in held_out] for _, held_out in folds_of]
+def _folds(cohort: Cohort, folds: int, seed: int) -> list[int]:
+    """Return the fold of each image: grouped by `cohort.units`, stratified by the classes of all labels together."""
+    kinds = ["/".join(str(sample.value(name)) for name in cohort.label_names) for sample in cohort]
+    found: list[int] = balanced_folds(kinds, cohort.units, folds=folds, seed=seed).tolist()
+    return found

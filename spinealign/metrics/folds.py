@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,9 +31,6 @@ def source_folds(
         ValueError: If there are fewer than two folds, or no label has two classes with at least as many sources.
         MissingDependencyError: If scikit-learn is not installed.
     """
-    require("sklearn", extra="evaluate")
-    from sklearn.model_selection import StratifiedGroupKFold
-
     _, group = np.unique(np.asarray(sources), return_inverse=True)
     counts = [sorted(len(np.unique(group[of == code])) for code in np.unique(of[of != MISSING])) for of in codes]
     rarer = max((count[-2] if len(count) > 1 else 0 for count in counts), default=0)
@@ -43,10 +41,24 @@ def source_folds(
             "of a source do not count."
         )
     _, kind = np.unique(np.stack(codes, axis=1), axis=0, return_inverse=True)
-    frequent = np.array([len(np.unique(group[kind == number])) >= folds for number in range(kind.max() + 1)])
-    stratum = np.where(frequent[kind], kind, np.bincount(kind).argmax())
-    fold = np.zeros(len(group), np.intp)
-    parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(group, stratum, group)
+    return balanced_folds(kind.tolist(), group.tolist(), folds=folds, seed=seed)
+
+
+def balanced_folds(
+    kinds: Sequence[str | int], groups: Sequence[str | int], *, folds: int, seed: int
+) -> NDArray[np.intp]:
+    """Split images into folds with similar shares of each kind, each group in one fold; see `source_folds`.
+
+    Kinds with fewer groups than folds count as the one with the most groups.
+    """
+    require("sklearn", extra="evaluate")
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    counts = Counter(kind for kind, _ in sorted(set(zip(kinds, groups))))
+    usual = max(counts, key=counts.__getitem__)
+    strata = [kind if counts[kind] >= folds else usual for kind in kinds]
+    fold = np.zeros(len(strata), np.intp)
+    parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(strata, strata, groups)
     for number, (_, held_out) in enumerate(parts):
         fold[held_out] = number
     return fold

@@ -18,7 +18,7 @@ from PIL import Image
 
 from spinealign import audit, evaluate
 from spinealign.cli import main
-from spinealign.cohort import loading
+from spinealign.cohort import rendering
 from spinealign.cohort.image_cache import clear_cache, fingerprint, image_folder, list_cache
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import read_cohort
@@ -41,8 +41,8 @@ def folder(tmp_path, phantom_folder):
 @pytest.fixture
 def decoded(monkeypatch):
     """Number of files that were decoded."""
-    files, original = [], loading.read_slice
-    monkeypatch.setattr(loading, "read_slice", lambda content: files.append(0) or original(content))
+    files, original = [], rendering.read_slice
+    monkeypatch.setattr(rendering, "read_slice", lambda content: files.append(0) or original(content))
     return files
 
 
@@ -79,7 +79,7 @@ def test_a_change_renders_again(folder, tmp_path, decoded, change, monkeypatch):
     elif change == "removed":
         path.unlink()
     elif change == "release":
-        monkeypatch.setattr(loading, "__version__", "99")
+        monkeypatch.setattr(rendering, "__version__", "99")
     else:
         config = PreprocessingConfig(image_size=40)
     read(folder, tmp_path / "cache", config)
@@ -134,7 +134,7 @@ def test_an_interrupted_rendering_leaves_no_entry(folder, tmp_path, monkeypatch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr(loading, "read_slice", interrupted)
+        context.setattr(rendering, "read_slice", interrupted)
         with pytest.raises(KeyboardInterrupt):
             read(folder, tmp_path / "cache")
     assert list_cache(tmp_path / "cache") == []
@@ -144,24 +144,24 @@ def test_an_interrupted_rendering_leaves_no_entry(folder, tmp_path, monkeypatch)
 RENDER = """
 import os, sys, time
 from pathlib import Path
-from spinealign.cohort import loading
+from spinealign.cohort import loading, rendering
 from spinealign.cohort.indexing import index_cohort
 if sys.argv[3] == "slow":
-    read = loading.read_slice
-    loading.read_slice = lambda content: (os.write(1, b"reading\\n"), time.sleep(60), read(content))[2]
+    read = rendering.read_slice
+    rendering.read_slice = lambda content: (os.write(1, b"reading\\n"), time.sleep(60), read(content))[2]
 found = loading.read_cohort(index_cohort(sys.argv[1]), progress=False, folder=Path(sys.argv[2]))
 print(len(found.gray), flush=True)
 """
 
 
-def rendering(folder, cache, speed):
+def rendering_process(folder, cache, speed):
     words = [sys.executable, "-c", textwrap.dedent(RENDER), str(folder), str(cache), speed]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.slow
 def test_a_killed_process_leaves_no_entry(folder, tmp_path):
-    with rendering(folder, tmp_path / "cache", "slow") as process:
+    with rendering_process(folder, tmp_path / "cache", "slow") as process:
         assert process.stdout.readline() == "reading\n"
         assert clear_cache(tmp_path / "cache") == []
         assert [name for name in names(tmp_path / "cache") if "images" in name], "its files are in use"
@@ -214,7 +214,7 @@ def test_a_small_disk_is_noticed_before_reading(folder, tmp_path, decoded, monke
 
 def test_images_are_in_memory_without_datasets(folder, tmp_path, monkeypatch):
     stored = read(folder, tmp_path / "cache")
-    monkeypatch.setattr(loading, "find_spec", lambda name: None)
+    monkeypatch.setattr(rendering, "find_spec", lambda name: None)
     kept = read(folder, None)
     assert isinstance(kept.gray, np.ndarray)
     np.testing.assert_array_equal(kept.gray, stored.gray[:])

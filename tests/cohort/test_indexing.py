@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spinealign.cohort.indexing import hub_samples, index_cohort
+from spinealign.cohort.hub_rows import hub_samples
+from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.naming import COPY_PATTERN
 from spinealign.cohort.options import CollectionOptions
 from spinealign.errors import CohortError

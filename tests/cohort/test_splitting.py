@@ -192,7 +192,7 @@ def unsplit(tmp_path_factory):
 
 
 def test_without_split_a_cohort_is_only_indexed(unsplit, monkeypatch):
-    monkeypatch.setattr("spinealign.cohort.loading.read_slice", lambda content: pytest.fail("an image was read"))
+    monkeypatch.setattr("spinealign.cohort.rendering.read_slice", lambda content: pytest.fail("an image was read"))
     cohort = load_cohort(unsplit)
     assert cohort.splits == ()
     assert len(cohort.sources) == 20
@@ -215,7 +215,7 @@ def test_a_cohort_is_loaded_with_the_splits_of_a_training(unsplit):
 
 
 def test_an_unknown_method_is_refused_before_reading(unsplit, monkeypatch):
-    monkeypatch.setattr("spinealign.cohort.loading.read_slice", lambda content: pytest.fail("an image was read"))
+    monkeypatch.setattr("spinealign.cohort.rendering.read_slice", lambda content: pytest.fail("an image was read"))
     with pytest.raises(ValueError, match="must be one of"):
         load_cohort(unsplit, split="magic")
 

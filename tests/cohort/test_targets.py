@@ -138,7 +138,7 @@ def test_the_columns_of_a_hub_dataset_become_labels(tmp_path):
     from datasets import ClassLabel, Dataset, Features, Image, Value
     from PIL import Image as Pillow
 
-    from spinealign.cohort.indexing import hub_samples
+    from spinealign.cohort.hub_rows import hub_samples
     from spinealign.cohort.naming import COPY_PATTERN
 
     Pillow.new("L", (4, 4)).save(tmp_path / "a.png")

@@ -18,9 +18,11 @@ from spinealign.cohort.audit.suspects import class_probabilities, likely_wrong, 
 from spinealign.cohort.audit.verdict import verdict_of
 from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.duplicates.grouping import join_copies
+from spinealign.cohort.image_cache import cache_folder
 from spinealign.cohort.indexing import index_cohort
-from spinealign.cohort.loading import STANDARD, LoadedCohort, read_cohort
+from spinealign.cohort.loading import LoadedCohort, read_cohort
 from spinealign.cohort.options import CollectionOptions
+from spinealign.cohort.rendering import STANDARD
 from spinealign.cohort.splitting import find_leaks
 from spinealign.errors import require
 from spinealign.metrics.intervals import effective_number
@@ -61,9 +63,7 @@ def audit(
     reading = CollectionOptions(**options)
     if not isinstance(data, LoadedCohort):
         cohort = data if isinstance(data, Cohort) else index_cohort(data, reading)
-        if cache_dir is not None:
-            require("datasets", extra="train")
-        data = read_cohort(cohort, progress=progress, folder=None if cache_dir is None else Path(cache_dir))
+        data = read_cohort(cohort, progress=progress, folder=cache_folder(cache_dir))
     if not data.properties:
         raise ValueError("Expected a cohort as returned by read_cohort, got a part or a split of one.")
     groups = data.visual_groups(crop_search=crop_search, progress=progress)

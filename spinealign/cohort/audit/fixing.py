@@ -6,15 +6,13 @@ import csv
 import logging
 import os
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spinealign.cohort.cohort import Cohort, Sample
-from spinealign.cohort.duplicates.neighbors import connect
+from spinealign.cohort.cohort import Cohort, linked
 from spinealign.cohort.splitting import split_cohort
 from spinealign.config import MANIFEST_FILE
 from spinealign.errors import CohortError
@@ -61,7 +59,8 @@ def fixed_split(cohort: Cohort, *, seed: int = 0) -> Cohort:
     if not cohort.splits:
         return split_cohort(cohort, "source", seed=seed)
     for columns in (("source", "patient", "series"), ("source", "patient")):
-        fixed = _reassigned(cohort, _groups(cohort.samples, columns), seed=seed)
+        groups = linked(*([getattr(sample, column) for sample in cohort] for column in columns))
+        fixed = _reassigned(cohort, groups, seed=seed)
         missing = [
             f"{split} has no {value}"
             for split in cohort.splits
@@ -85,22 +84,10 @@ def fixed_split(cohort: Cohort, *, seed: int = 0) -> Cohort:
     )
 
 
-def _groups(samples: Sequence[Sample], columns: Sequence[str]) -> NDArray[np.int64]:
-    """Return a group for each sample; samples that share a value of a column are in one group."""
-    first: dict[Hashable, int] = {}
-    links = [
-        (first.setdefault((column, value), index), index)
-        for index, sample in enumerate(samples)
-        for column in columns
-        if (value := getattr(sample, column)) is not None
-    ]
-    return connect(len(samples), np.array(links, np.intp).reshape(-1, 2))
-
-
-def _reassigned(cohort: Cohort, groups: NDArray[np.int64], *, seed: int) -> Cohort:
+def _reassigned(cohort: Cohort, groups: Sequence[int], *, seed: int) -> Cohort:
     members: dict[int, list[int]] = defaultdict(list)
-    for index, group in enumerate(groups.tolist()):
-        members[group].append(index)
+    for index, number in enumerate(groups):
+        members[number].append(index)
     classes = [
         tuple(f"{name}={sample.value(name)}" for name in cohort.label_names if sample.value(name) is not None)
         for sample in cohort

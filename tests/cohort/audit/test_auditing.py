@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spinealign.cohort import loading
+from spinealign.cohort import loading, rendering
 from spinealign.cohort.audit.auditing import audit
 from spinealign.cohort.indexing import index_cohort
 from spinealign.cohort.loading import read_cohort
@@ -57,7 +57,7 @@ def test_audit_and_split_decode_each_file_once(leaking_folder, leaking, monkeypa
     def counted(function, calls):
         return lambda *args, **options: calls.append(args[0]) or function(*args, **options)
 
-    monkeypatch.setattr(loading, "read_slice", counted(loading.read_slice, decoded))
+    monkeypatch.setattr(rendering, "read_slice", counted(rendering.read_slice, decoded))
     monkeypatch.setattr(loading, "group_similar_images", counted(loading.group_similar_images, groupings))
     loaded = read_cohort(index_cohort(leaking_folder), PreprocessingConfig(image_size=48), progress=False)
     findings = audit(loaded, progress=False)
