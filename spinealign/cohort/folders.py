@@ -92,7 +92,7 @@ def read_layout(listing: Listing, root: str) -> Layout:
         )
     if by_patient := _classes_last(placed):
         placed = by_patient
-        notes.append("each last folder is taken as the class, and the folders above as patients")
+        notes.append("each last folder is taken as the class")
     expected = [folder for folder in sorted(listing.folders) if _is_class_folder(folder, outer, by_split=by_split)]
     notes += _without_images(root, expected, placed)
     kept, ignored = _in_train(placed)

@@ -89,7 +89,7 @@ def _from_folder(root: Path, pattern: re.Pattern[str], options: CollectionOption
     guessed = layout.patients if options.patient_pattern is None else ()
     if guessed:
         patients, notes = list(guessed), [
-            f"the {len(set(guessed)):,} folders below the classes are taken as patients; --patient_pattern names "
+            f"{len(set(guessed)):,} folders are taken as patients; --patient_pattern names "
             "others, and an empty one none"
         ]  # fmt: skip
     samples = [

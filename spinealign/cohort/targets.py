@@ -192,7 +192,7 @@ def _single(
     if typed and kind != column.kind:
         raise ValueError(f"Label {column.name} is {column.kind}, and problem_type is {problem_type}.")
     if positive and kind != "binary":
-        raise ValueError(f"positive applies to a binary label; label {column.name} is {kind}.")
+        raise ValueError(f"positive applies to a binary label, and this one is {kind}.")
     return replace(column, kind=cast(Kind, kind), classes=(positive,) if positive else column.classes)
 
 
@@ -204,9 +204,12 @@ def _label(column: Column, cohorts: Sequence[Cohort], grades: Sequence[str]) -> 
     """Return a label with its classes, checked against the collections."""
     name, present = column.name, _classes(cohorts, column.name)
     named = ", ".join(present) or "none"
-    where = f"Label {name} of {', '.join(cohort.name for cohort in cohorts)}"
+    where = ", ".join(cohort.name for cohort in cohorts)
+    where, remedy = (where, "") if name == SINGLE else (f"Label {name} of {where}", ", or leave the label out")
     if len(present) < 2:
-        raise CohortError(f"{where} has the classes {named}; training needs at least two. Add images of another class.")
+        raise CohortError(
+            f"{where} has the classes {named}; training needs at least two. Add images of another class{remedy}."
+        )
     if column.kind == "binary":
         return _binary(column, present, where)
     classes = column.classes or (tuple(grades) if column.kind == "ordinal" else ())
@@ -229,7 +232,7 @@ def _label(column: Column, cohorts: Sequence[Cohort], grades: Sequence[str]) -> 
 
 def _binary(column: Column, present: Sequence[str], where: str) -> Label:
     named = ", ".join(present)
-    option = "positive" if column.name == SINGLE else f"{column.name}=class"
+    option = "--positive, or positive in Python" if column.name == SINGLE else f"{column.name}=class"
     if len(present) > 2:
         kinds = "problem_type" if column.name == SINGLE else f"{column.name}:multi_class or {column.name}:ordinal"
         raise CohortError(f"{where} has the classes {named}; a binary label has two. Choose another kind ({kinds}).")

@@ -26,6 +26,7 @@ _SYSTEM_NAMES = frozenset(
     {"@eadir", "__macosx", "$recycle.bin", "#recycle", "#snapshot", "system volume information", "lost+found",
      "thumbs.db", "ehthumbs.db", "desktop.ini"}
 )  # fmt: skip
+_MODEL = "spinealign.json"  # in the folder of a model, whose images are figures
 _VISITS = 64  # of one folder through different links
 
 
@@ -183,6 +184,9 @@ def _walk(root: str, listing: Listing) -> Iterator[tuple[str, str]]:
         visits[identity] += 1
         if identity in above or visits[identity] > _VISITS:
             listing.passed.add("link to a folder that contains it", prefix)
+            continue
+        if prefix and any(entry.name == _MODEL for entry in entries):
+            listing.passed.add("folder with a model", prefix)
             continue
         if prefix:
             listing.folders.add(prefix[:-1])

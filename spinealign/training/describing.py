@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import MISSING, fields, is_dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,14 @@ from typing import Any
 from transformers import TrainingArguments
 
 from spinealign.checkpoint.record import TrainingRecord
+from spinealign.cohort.loading import LoadedCohort
+from spinealign.config import InputConfig
 from spinealign.networks.catalog import BACKBONES
 from spinealign.networks.pretrained import find_backbone
 from spinealign.training.setup import TrainingSetup, option_words
 from spinealign.training.trainer_arguments import DEFAULTS, REQUIRED, WITHOUT_EFFECT
+
+logger = logging.getLogger(__name__)
 
 
 def describe_training(setup: TrainingSetup, network: Any, *, history: list[dict[str, Any]]) -> TrainingRecord:
@@ -48,6 +54,16 @@ def describe_training(setup: TrainingSetup, network: Any, *, history: list[dict[
             if "eval_loss" in row
         ),
     )
+
+
+def describe_input(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> InputConfig:
+    """Return the kind of images that the model takes; its modality is that of all images if none is stated."""
+    modalities = {item.modality for item in collections}
+    modality = modalities.pop() if len(modalities) == 1 else None
+    if setup.takes.modality or modality in (None, "OT"):
+        return setup.takes
+    logger.info("All images are %s, and the model takes no others; the option modality changes this.", modality)
+    return replace(setup.takes, modality=modality)
 
 
 def _base_model(setup: TrainingSetup) -> str | None:

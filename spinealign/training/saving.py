@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +23,6 @@ from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.splitting import find_leaks
 from spinealign.cohort.training_images import training_digests
-from spinealign.config import InputConfig
 from spinealign.evaluation.scoring import score
 from spinealign.inference.predictor import Predictor
 from spinealign.labels import Target
@@ -34,13 +32,11 @@ from spinealign.reporting.case_sheet import draw_worst_cases
 from spinealign.reporting.figures import plot_evaluation, plot_learning_curves, plot_sensitivity_by_size
 from spinealign.reporting.model_card import render_card
 from spinealign.training.decision import MeasuredCohort, choose_decisions, fit_rejection, measure
-from spinealign.training.describing import describe_training
+from spinealign.training.describing import describe_input, describe_training
 from spinealign.training.export import export_onnx
 from spinealign.training.setup import TrainingSetup
 from spinealign.training.trainer import StrictTrainer
 from spinealign.writing import replaced_together
-
-logger = logging.getLogger(__name__)
 
 PACKAGES = ("spinealign", "torch", "transformers", "datasets", "accelerate", "monai", "onnxruntime", "numpy")
 
@@ -100,7 +96,7 @@ def _save_with_decision(
     settings = ModelSettings(
         target=target,
         preprocessing=collections[0].config,
-        takes=_takes(setup, collections),
+        takes=describe_input(setup, collections),
         training_data=tuple(item.cohort.name for item in collections),
         split=setup.data.split,
         source_pattern=setup.data.source_pattern,
@@ -117,18 +113,6 @@ def _save_with_decision(
     save_file({"means": statistics.means, "whitening": statistics.whitening}, folder / files.NOVELTY_FILE)
     save_file(training_digests([item.cohort for item in collections]), folder / files.TRAINING_IMAGES_FILE)
     return Predictor(Checkpoint(folder, raw.model), raw.engine), measured
-
-
-def _takes(setup: TrainingSetup, collections: Sequence[LoadedCohort]) -> InputConfig:
-    """Return the kind of images that the model takes; the modality is that of all training images if none is stated."""
-    modalities = {item.modality for item in collections}
-    modality = modalities.pop() if len(modalities) == 1 else None
-    if setup.takes.modality or modality in (None, "OT"):
-        return setup.takes
-    logger.info(
-        "All images are %s, so the model takes only %s; the option modality states another.", modality, modality
-    )
-    return replace(setup.takes, modality=modality)
 
 
 def _collection_record(cohort: Cohort, verdict: tuple[str, ...]) -> CollectionRecord:

@@ -68,7 +68,7 @@ def test_one_column_is_a_single_label_that_keeps_its_name():
 @pytest.mark.parametrize(
     ("cohort", "options", "words"),
     [
-        (single("a", "b"), {}, r"name the positive one \(positive\)"),
+        (single("a", "b"), {}, r"name the positive one \(--positive, or positive in Python\)"),
         (single("positive", "fracture"), {}, "name the positive one"),
         (single("a", "b"), {"positive": "c"}, "not the positive class 'c'"),
         (single("a", "a"), {}, "has the classes a; training needs at least two"),

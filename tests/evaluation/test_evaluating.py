@@ -93,6 +93,15 @@ def test_a_collection_of_training_images_is_not_scored(predictor, phantom_folder
     assert evaluate(predictor, folder, split="train", progress=False).images == 24
 
 
+def test_patients_are_found_as_in_the_training(tiny_checkpoint, phantom_folder, tmp_path):
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    settings = json.loads((model / "spinealign.json").read_text())
+    settings["patient_pattern"] = r"\d+"
+    (model / "spinealign.json").write_text(json.dumps(settings))
+    evaluation = evaluate(model, phantom_folder, progress=False)
+    assert (evaluation.unit, evaluation.units) == ("patient", 12)
+
+
 @pytest.fixture
 def without_list(tiny_checkpoint, tmp_path):
     """Predictor of a checkpoint of an earlier release."""

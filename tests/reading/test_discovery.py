@@ -133,6 +133,16 @@ def test_an_unusable_archive_does_not_end_the_listing(root, slice_png):
     assert "1 archive that cannot be read (half.zip is a damaged or incomplete zip archive" in listing.note
 
 
+def test_figures_of_a_model_are_not_images_of_the_folder(root, slice_png):
+    for name in ("a.png", "model/evaluation.png"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(slice_png.read_bytes())
+    (root / "model" / "spinealign.json").write_text("{}")
+    listing = list_images(root)
+    assert [image.name for image in listing.images] == ["a.png"]
+    assert listing.note == "1 of 2 files passed over: 1 folder with a model (model/)"
+
+
 def test_globs_open_folders_and_empty_folders_are_kept(tmp_path, slice_png):
     for name in ("study1/a.png", "study2/b.png"):
         (tmp_path / name).parent.mkdir()

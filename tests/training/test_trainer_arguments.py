@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from transformers import TrainingArguments
 
-from spinealign.config import EnhancementConfig
+from spinealign.cohort.cohort import Cohort
+from spinealign.cohort.loading import LoadedCohort
+from spinealign.config import EnhancementConfig, PreprocessingConfig
 from spinealign.training.arguments import DataArguments, ModelArguments
 from spinealign.training.augmentation import AugmentationConfig
-from spinealign.training.describing import command_line
+from spinealign.training.describing import command_line, describe_input
 from spinealign.training.resuming import describe_run
 from spinealign.training.setup import TrainingSetup, make_setup, parse_training_setup
 
@@ -56,3 +59,22 @@ def test_loader_settings_do_not_belong_to_the_run(tmp_path):
 def test_the_command_names_changed_settings_of_accelerate(tmp_path):
     setup = make_setup("a", tmp_path, accelerator_config={"split_batches": True})
     assert """--accelerator_config '{"split_batches": true}'""" in command_line(setup)
+
+
+@pytest.mark.parametrize(
+    ("found", "stated", "takes"),
+    [
+        (["MR"], None, "MR"),
+        (["MR"], "CT", "CT"),
+        (["MR", "CT"], None, None),
+        ([None, "CT"], None, None),
+        (["OT"], None, None),
+    ],
+)
+def test_a_model_takes_the_modality_of_its_images(found, stated, takes, tmp_path, caplog):
+    setup = make_setup("data", tmp_path, use_cpu=True, modality=stated)
+    none = np.zeros((0, 1, 1), np.uint8)
+    collections = [LoadedCohort(Cohort("set", ()), none, PreprocessingConfig(), modality=name) for name in found]
+    caplog.set_level("INFO")
+    assert describe_input(setup, collections).modality == takes
+    assert ("All images are MR" in caplog.text) == (found == ["MR"] and stated is None)
