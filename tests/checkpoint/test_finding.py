@@ -214,7 +214,7 @@ def test_an_unwritable_cache_is_named_by_its_variables(kept, local_hub, slice_pn
 @pytest.mark.parametrize(
     "name", ["model.onnx", "novelty.safetensors", "config.json", "spinealign.json", "model.safetensors"]
 )
-def test_a_truncated_file_in_the_cache_can_be_replaced(kept, name):
+def test_a_truncated_file_in_the_cache_is_an_error(kept, name):
     kept()
     engine = "torch" if name == "model.safetensors" else "onnx"
     folder = Predictor.from_pretrained("hospital/model", engine=engine).checkpoint.folder
@@ -222,11 +222,16 @@ def test_a_truncated_file_in_the_cache_can_be_replaced(kept, name):
         stream.truncate(10)
     with pytest.raises(CheckpointError, match=r"\(hf cache rm model/hospital/model\)"):
         Predictor.from_pretrained("hospital/model", engine=engine)
-    subprocess.run(
-        [sys.executable, "-m", "huggingface_hub.cli.hf", "cache", "rm", "model/hospital/model", "--yes",
-         "--cache-dir", folder.parents[2]], check=True, capture_output=True,
-    )  # fmt: skip
-    assert Predictor.from_pretrained("hospital/model", engine=engine).labels
+
+
+def test_the_told_command_lets_a_damaged_model_be_replaced(kept, local_hub):
+    kept()
+    find_checkpoint("hospital/model").folder.joinpath("config.json").resolve().write_text("{")
+    with pytest.raises(CheckpointError, match=r"\(hf cache rm model/hospital/model\)"):
+        find_checkpoint("hospital/model")
+    command = [sys.executable, "-m", "huggingface_hub.cli.hf", "cache", "rm", "model/hospital/model", "--yes"]
+    subprocess.run([*command, "--cache-dir", local_hub.cache], check=True, capture_output=True)
+    assert Predictor.from_pretrained("hospital/model").labels
 
 
 def test_without_network_and_cache_the_hub_is_unreachable(kept, unplugged):

@@ -50,8 +50,3 @@ def test_backbone_returns_two_logits_at_its_image_size(name):
     pixel_values = torch.empty(1, 3, side, side, device="meta")
     assert meta_network(name)(pixel_values=pixel_values).logits.shape == (1, 2)
     assert getattr(meta_network(name).config, "image_size", side) == side
-
-
-def test_backbones_with_classes_of_this_package():
-    own = {name for name, backbone in BACKBONES.items() if backbone.network}
-    assert own == {"cnn", "vgg16", "densenet121", "thumbnail_ridge"}
