@@ -49,7 +49,6 @@ def test_augmentation_follows_seed_epoch_and_row(phantom_folder):
     assert not torch.equal(first_images(0, 1), first_images(1, 1))
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 @pytest.mark.parametrize(
     "context", ["fork", *(pytest.param(name, marks=pytest.mark.slow) for name in ("spawn", "forkserver"))]
 )

@@ -171,7 +171,6 @@ main(["train", *sys.argv[1:]])
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(tmp_path, phantom_folder, tiny_backbone):
     backbone = shutil.copytree(tiny_backbone, tmp_path / "backbone")
     config = json.loads((backbone / "config.json").read_text())
