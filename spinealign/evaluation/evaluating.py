@@ -89,6 +89,9 @@ def evaluate(
         evaluation = score(task.predictor, task.loaded, split=split, progress=progress)
     scored = np.array([evaluation.split in ("all", sample.split) for sample in task.loaded.cohort])
     _warn(task, scored, evaluation.split)
+    measured = {item.label for item in evaluation.labels}
+    if missing := [label.name for label in task.predictor.target.labels if label.name not in measured]:
+        logger.warning("No scored image has a value of %s, so there are no scores of it.", ", ".join(missing))
     return replace(evaluation, training_overlap=task.overlap(scored))
 
 

@@ -114,6 +114,13 @@ def test_a_text_lists_labels_classes_and_what_is_missing(models_of_every_kind, m
     assert "quadratic kappa" in text
 
 
+def test_a_label_without_any_value_is_named(models_of_every_kind, pictures, caplog):
+    columns = {"pfirrmann": cycle("1", "2"), "narrowing": cycle("no", "yes"), "bulging": cycle("")}
+    measured = evaluate(models_of_every_kind["mixed"], manifest(pictures, "two.csv", columns), progress=False)
+    assert [part.label for part in measured.parts] == ["pfirrmann", "narrowing"]
+    assert "No scored image has a value of bulging" in caplog.text
+
+
 def test_folds_of_several_labels_are_scored(models_of_every_kind, manifests):
     result = cross_evaluate(models_of_every_kind["mixed"], manifests["mixed"], folds=2, progress=False)
     assert [item.kind for item in result.folds] == ["mixed", "mixed"]
