@@ -37,7 +37,7 @@ def quality_reasons(
         ("odd aspect ratio: {:.2f} to 1", long / short, 0, limits.max_aspect),
         ("too dark: mean gray level {:.1f}", brightness, limits.min_brightness, inf),
         ("too bright: mean gray level {:.1f}", brightness, 0, limits.max_brightness),
-        ("low information: {:.2f} bits per pixel", entropy_bits(gray), limits.min_information, inf),
+        ("low information: {:.2f} bits per pixel", abs(Image.fromarray(gray).entropy()), limits.min_information, inf),
         ("blurry: sharpness {:.3f}", relative_sharpness(gray), limits.min_sharpness, inf),
         ("colored: channels differ by {:.1f} gray levels", color, 0, limits.max_color),
         ("unclear scale (use all bits, or set white=4095 for 12 bits): brightest gray level {:.0f}", top, _UNUSED, inf),
@@ -65,13 +65,6 @@ def input_reasons(image: Slice, takes: InputConfig) -> tuple[str, ...]:
         shown = " x ".join(f"{value:.3g}" for value in image.spacing_mm)
         reasons.append(f"wrong pixel spacing: {shown} mm (expects {low:g} to {high:g} mm)")
     return tuple(reasons)
-
-
-def entropy_bits(gray: NDArray[np.uint8]) -> float:
-    """Return the Shannon entropy of the gray levels of an image of shape (H, W), in bits (0 to 8)."""
-    counts = np.bincount(gray.ravel(), minlength=256)
-    share = counts[counts > 0] / gray.size
-    return float((share * np.log2(1 / share)).sum())
 
 
 def relative_sharpness(gray: NDArray[np.uint8]) -> float:

@@ -11,8 +11,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.writing import new_file
-
 SIDE = 9 / 56  # side of the covering square, as a share of the image's side
 SQUARES = 18  # positions down and across; about nine squares cover each pixel
 COVERED = 72  # number of squares that are tried: those with the most detail
@@ -57,10 +55,10 @@ class HeatMap:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a PNG with the image, the heat map over it, and a caption; an existing file is replaced."""
+        from spinealign.imaging.drawing import save_picture
         from spinealign.reporting.heat_maps import draw_heat_maps
 
-        with new_file(Path(path)) as staging:
-            draw_heat_maps([self]).save(staging, format="PNG")
+        save_picture(draw_heat_maps([self]), Path(path))
 
 
 def occlusion_maps(

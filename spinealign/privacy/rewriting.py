@@ -88,7 +88,6 @@ def _picture(pixels: NDArray[Any], form: str) -> bytes:
 
 def _rewrite_dicom(content: bytes, salt: bytes, request: Request) -> bytes:
     from pydicom.dataset import FileMetaDataset
-    from pydicom.pixels import apply_modality_lut
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
     patient = read_identity(content, salt).patient
@@ -104,13 +103,15 @@ def _rewrite_dicom(content: bytes, salt: bytes, request: Request) -> bytes:
             return _picture(color, "PNG")
         if pixels.dtype.kind == "f":
             return _picture(pixels.astype(np.float32), "TIFF")
-        frame = read_frame(source, pixels)
-        bits = int(source.BitsStored)
+        frame = read_frame(pixels, source, header)
+        bits = frame.table_bits or int(source.BitsStored)
         target = _allowed(header, salt)
-        if table := source.get("ModalityLUTSequence"):
-            pixels, bits = apply_modality_lut(pixels, source), int(table[0].LUTDescriptor[2])
+        if frame.table_bits:
+            pixels = frame.values.astype(np.uint16)
             if "RescaleIntercept" in target:  # the table replaces it
                 target.RescaleIntercept, target.RescaleSlope = 0, 1
+            if not frame.assumed and "WindowWidth" not in target:  # the table gives the range too
+                target.WindowCenter, target.WindowWidth = 2 ** (bits - 1), 2**bits
         elif frame.padding is not None:
             for name, value in zip(("PixelPaddingValue", "PixelPaddingRangeLimit"), _ends(pixels[frame.padding])):
                 target.add_new(name, "SS" if pixels.dtype.kind == "i" else "US", value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
-from spinealign.imaging.muting import muted
+from spinealign.errors import UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.slice import Slice
 from spinealign.reading.codestreams import coded_image
 from spinealign.reading.header import FrameHeader, Window
@@ -44,6 +43,7 @@ class Frame:
         window: Values that are shown as black and white.
         assumed: Whether white is only the largest value that can be stored.
         header: Elements of the frame.
+        table_bits: Number of bits of `values`, if they come from a table of the file; 0 otherwise.
     """
 
     values: NDArray[np.float32]
@@ -52,6 +52,7 @@ class Frame:
     window: Window
     assumed: bool
     header: FrameHeader
+    table_bits: int = 0
 
     def filled(self, black: float) -> NDArray[np.float32]:
         """Return the values with padding at `black`."""
@@ -64,7 +65,7 @@ def is_dataset(source: object) -> bool:
     return pydicom is not None and isinstance(source, pydicom.Dataset)
 
 
-def read_dicom(content: bytes, request: Request) -> Slice:
+def read_dicom(source: bytes | Dataset, request: Request) -> Slice:
     """Decode a frame of an image.
 
     CT is rescaled to HU (DICOM PS3.3 C.7.6.16.2.9, C.11.1) and not inverted for MONOCHROME1, which concerns the display
@@ -76,42 +77,44 @@ def read_dicom(content: bytes, request: Request) -> Slice:
         UnreadableImageError: If the file is damaged.
         UnsupportedFormatError: If it contains no image, or several frames of which none is requested.
     """
-    with open_dicom(content, request) as dataset:
-        return _slice_from(dataset, request)
-
-
-def read_dataset(dataset: Dataset, request: Request) -> Slice:
-    """Decode a frame of a dataset of pydicom; as `read_dicom`."""
-    with typed_errors(request):
-        _check_image(dataset, request)
-        return _slice_from(dataset, request)
+    with open_dicom(source, request) as dataset:
+        stored = decode_frame(dataset, request)
+        color, index = color_frame(dataset, stored), request.frame or 0
+        header = FrameHeader(dataset, index)
+        if color is not None:
+            image = read_pillow(Image.fromarray(color), request)
+        elif stored.dtype.kind == "f":
+            image = read_array(stored, request)
+        else:
+            frame = read_frame(stored, dataset, header)
+            if frame.hounsfield:
+                image = Slice(hounsfield(frame), unit="HU", origin=request.origin)
+            else:
+                white = abs(frame.window.white - frame.window.black) if frame.assumed else None
+                image = Slice(display(frame), origin=request.origin, assumed_white=white)
+        number = header.number("InstanceNumber") if frame_count(dataset) == 1 else index + 1
+        return replace(
+            image,
+            spacing_mm=header.spacing_mm,
+            modality="CT" if image.unit == "HU" else header.modality,
+            position_mm=header.position_mm,
+            orientation=header.orientation,
+            instance=None if number is None else int(number),
+            notes=tuple(header.notes),
+        )
 
 
 @contextmanager
-def open_dicom(content: bytes, request: Request) -> Iterator[Dataset]:
+def open_dicom(source: bytes | Dataset, request: Request) -> Iterator[Dataset]:
     """Open an image; in the block, pydicom is muted and its errors become those of `read_dicom`."""
     import pydicom
 
-    with typed_errors(request):
-        _check_deflated(content, request)
-        dataset = pydicom.dcmread(BytesIO(content), force=True)
-        _check_image(dataset, request)
-        yield dataset
-
-
-@contextmanager
-def typed_errors(request: Request) -> Iterator[None]:
-    """Mute pydicom, and turn any exception into an `ImageError`: it raises many types for damaged files."""
-    try:
-        with muted():
-            yield
-    except ImageError:
-        raise
-    except Exception as error:  # the text may quote the header
-        raise UnreadableImageError(
-            f"{request.origin} is damaged or uses an unknown DICOM compression ({type(error).__name__}); export it "
-            "again."
-        ) from None
+    with request.typed_errors("damaged or uses an unknown DICOM compression"):
+        if isinstance(source, bytes):
+            _check_deflated(source, request)
+            source = pydicom.dcmread(BytesIO(source), force=True)
+        _check_image(source, request)
+        yield source
 
 
 def decode_frame(dataset: Dataset, request: Request) -> NDArray[Any]:
@@ -164,15 +167,15 @@ def _bits(dataset: Dataset) -> int:
     return int(table[0].LUTDescriptor[2]) if table else int(dataset.get("BitsStored") or 32)
 
 
-def read_frame(dataset: Dataset, stored: NDArray[Any], *, frame: int = 0) -> Frame:
+def read_frame(stored: NDArray[Any], dataset: Dataset, header: FrameHeader) -> Frame:
     """Rescale the stored values of a gray frame, of shape (H, W)."""
     from pydicom.pixels import apply_modality_lut
 
-    header = FrameHeader(dataset, frame)
     rescale, bits = header.rescale, _bits(dataset)
     hounsfield = header.is_hounsfield(rescale, bits)
     ignored = not hounsfield and header.is_capture(bits)
-    if dataset.get("ModalityLUTSequence"):
+    table_bits = bits if dataset.get("ModalityLUTSequence") else 0
+    if table_bits:
         values, ends = apply_modality_lut(stored, dataset), np.array([0, 2**bits - 1])
     else:
         ends = np.array([0, 2 ** (bits - int(dataset.get("PixelRepresentation") or 0)) - 1])
@@ -181,10 +184,27 @@ def read_frame(dataset: Dataset, stored: NDArray[Any], *, frame: int = 0) -> Fra
     window = header.window
     if window and ignored and not ends[0] - 1 <= window.black < window.white <= ends[1] + 1:
         window = None  # of the values before the capture
+    if window is None and not (hounsfield or ignored) and (mapped := _apply_voi(values, dataset, header)):
+        values, table_bits = mapped
+        window = Window(0.0, 2.0**table_bits - 1)
     inverted = header.text("PhotometricInterpretation") == "MONOCHROME1"
     assumed = not (window or inverted) and bits > 8
     window = window or Window(float(ends[0]), float(ends[1]))
-    return Frame(values.astype(np.float32), _padding(header, stored), hounsfield, window, assumed, header)
+    return Frame(values.astype(np.float32), _padding(header, stored), hounsfield, window, assumed, header, table_bits)
+
+
+def _apply_voi(values: NDArray[Any], dataset: Dataset, header: FrameHeader) -> tuple[NDArray[Any], int] | None:
+    """Return values after the VOI LUT of a file (PS3.3 C.11.2.1.1), and their bits; None without a usable one."""
+    from pydicom.pixels import apply_voi
+
+    if not dataset.get("VOILUTSequence"):
+        return None
+    with suppress(Exception):  # of many types, for damaged tables
+        count, _, bits = dataset.VOILUTSequence[0].LUTDescriptor
+        if bits > 8 or 0 < count <= 256:  # larger tables of 8 bits wrap around in pydicom 3.0
+            return apply_voi(np.round(values).astype(np.int32), dataset), int(bits)
+    header.ignore("VOILUTSequence", "cannot be applied")
+    return None
 
 
 def display(frame: Frame) -> NDArray[np.float32]:
@@ -204,36 +224,6 @@ def hounsfield(frame: Frame) -> NDArray[np.float32]:
     if frame.padding is None:
         return frame.values
     return np.where(frame.padding, np.minimum(frame.values, _BLACK_HU), frame.values).astype(np.float32)
-
-
-def _slice_from(dataset: Dataset, request: Request) -> Slice:
-    stored = decode_frame(dataset, request)
-    color = color_frame(dataset, stored)
-    index = request.frame or 0
-    if color is not None:
-        header = FrameHeader(dataset, index)
-        image = read_pillow(Image.fromarray(color), request)
-    elif stored.dtype.kind == "f":
-        header = FrameHeader(dataset, index)
-        image = read_array(stored, request)
-    else:
-        frame = read_frame(dataset, stored, frame=index)
-        header = frame.header
-        if frame.hounsfield:
-            image = Slice(hounsfield(frame), unit="HU", origin=request.origin)
-        else:
-            white = abs(frame.window.white - frame.window.black) if frame.assumed else None
-            image = Slice(display(frame), origin=request.origin, assumed_white=white)
-    number = header.number("InstanceNumber") if frame_count(dataset) == 1 else index + 1
-    return replace(
-        image,
-        spacing_mm=header.spacing_mm,
-        modality="CT" if image.unit == "HU" else header.modality,
-        position_mm=header.position_mm,
-        orientation=header.orientation,
-        instance=None if number is None else int(number),
-        notes=tuple(header.notes),
-    )
 
 
 def color_frame(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.uint8] | None:

@@ -65,7 +65,7 @@ class FrameHeader:
                 values = _numbers(item, name)
                 if len(values) >= count:
                     return values[:count]
-                self._ignore(name, "is not a number" if count == 1 else f"has fewer than {count} numbers")
+                self.ignore(name, "is not a number" if count == 1 else f"has fewer than {count} numbers")
                 return None
         return None
 
@@ -101,7 +101,7 @@ class FrameHeader:
             if found := self.numbers(name, 2):
                 if min(found) > 0:
                     return found[0], found[1]
-                self._ignore(name, "is not positive")
+                self.ignore(name, "is not positive")
         return None
 
     @property
@@ -119,7 +119,7 @@ class FrameHeader:
         along, down = np.reshape(found, (2, 3))
         lengths = np.linalg.norm((along, down), axis=1)
         if not (np.allclose(lengths, 1, atol=0.01) and abs(along @ down) < 0.01):
-            self._ignore("ImageOrientationPatient", "is not a pair of orthogonal unit vectors")
+            self.ignore("ImageOrientationPatient", "is not a pair of orthogonal unit vectors")
             return None
         x, y, z, u, v, w = (float(value) for value in (*along / lengths[0], *down / lengths[1]))
         return x, y, z, u, v, w
@@ -129,7 +129,7 @@ class FrameHeader:
         """Slope and intercept; None if there is no usable intercept."""
         intercept, slope = self.number("RescaleIntercept"), self.number("RescaleSlope")
         if slope == 0:
-            self._ignore("RescaleSlope", "is 0")
+            self.ignore("RescaleSlope", "is 0")
         return None if intercept is None else Rescale(slope or 1.0, intercept)
 
     @property
@@ -139,11 +139,11 @@ class FrameHeader:
         if center is None or width is None:
             return None
         if width <= 0:
-            self._ignore("WindowWidth", "is not positive")
+            self.ignore("WindowWidth", "is not positive")
             return None
         function = self.text("VOILUTFunction") or "LINEAR"
         if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
-            self._ignore("VOILUTFunction", "is unknown")
+            self.ignore("VOILUTFunction", "is unknown")
         if function in ("LINEAR_EXACT", "SIGMOID") or width <= 1:
             return Window(center - width / 2, center + width / 2, function == "SIGMOID")
         return Window(center - width / 2, center + width / 2 - 1)
@@ -176,7 +176,8 @@ class FrameHeader:
         modality = self.text("Modality")
         return modality == "CT" or (not modality and bits <= 8)
 
-    def _ignore(self, name: str, problem: str) -> None:
+    def ignore(self, name: str, problem: str) -> None:
+        """Note that an element was ignored."""
         note = f"{name} {problem} and was ignored."
         if note not in self.notes:
             self.notes.append(note)

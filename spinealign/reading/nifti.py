@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
-from spinealign.imaging.muting import muted
+from spinealign.errors import UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.volume import Volume
 from spinealign.reading.inflating import GZIP, inflate
 from spinealign.reading.kinds import NIFTI_GZ, kind_of
@@ -37,28 +36,21 @@ def read_nifti(content: bytes, request: Request) -> Volume:
 
     if kind_of(content) is NIFTI_GZ:
         content = inflate(content, request, form=GZIP)
-    try:
-        with muted():
-            kind = nibabel.Nifti2Image if content[4:7] == b"n+2" else nibabel.Nifti1Image
-            image = kind.from_bytes(content)
-            shape, repeats = (*image.shape, 1, 1, 1)[:3], int(np.prod(image.shape[3:]))
-            request.check_volume(shape)
-            if 0 in image.shape or image.dataobj.offset < image.header.single_vox_offset:
-                raise UnreadableImageError(f"{request.origin} has no voxels; copy or export it again.")
-            if image.get_data_dtype().kind not in "buif":
-                raise UnsupportedFormatError(f"{request.origin} has voxels that are not real numbers; export it again.")
-            first = (..., *(0,) * (len(image.shape) - 3)) if len(image.shape) > 3 else ...
-            values = np.asarray(image.dataobj[first]).reshape(shape).transpose(2, 1, 0)
-            unit = _MILLIMETERS.get(image.header.get_xyzt_units()[0], 1.0)
-            affine, notes = _affine(image.header)
-            shown = float(image.header["cal_min"]), float(image.header["cal_max"])
-            affine = _LPS_FROM_RAS @ np.diag([unit, unit, unit, 1.0]) @ affine
-    except ImageError:
-        raise
-    except Exception as error:  # nibabel raises many types for damaged files, whose text may quote the header
-        raise UnreadableImageError(
-            f"{request.origin} is damaged or truncated ({type(error).__name__}); copy or export it again."
-        ) from None
+    with request.typed_errors():
+        kind = nibabel.Nifti2Image if content[4:7] == b"n+2" else nibabel.Nifti1Image
+        image = kind.from_bytes(content)
+        shape, repeats = (*image.shape, 1, 1, 1)[:3], int(np.prod(image.shape[3:]))
+        request.check_volume(shape)
+        if 0 in image.shape or image.dataobj.offset < image.header.single_vox_offset:
+            raise UnreadableImageError(f"{request.origin} has no voxels; copy or export it again.")
+        if image.get_data_dtype().kind not in "buif":
+            raise UnsupportedFormatError(f"{request.origin} has voxels that are not real numbers; export it again.")
+        first = (..., *(0,) * (len(image.shape) - 3)) if len(image.shape) > 3 else ...
+        values = np.asarray(image.dataobj[first]).reshape(shape).transpose(2, 1, 0)
+        unit = _MILLIMETERS.get(image.header.get_xyzt_units()[0], 1.0)
+        affine, notes = _affine(image.header)
+        shown = float(image.header["cal_min"]), float(image.header["cal_max"])
+        affine = _LPS_FROM_RAS @ np.diag([unit, unit, unit, 1.0]) @ affine
     if repeats > 1:
         notes.append(f"The first of {repeats} volumes (time points or channels).")
     return scaled(values, affine[:, [2, 1, 0, 3]], request=request, notes=notes, shown=shown, air=_AIR_HU)

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
-from spinealign.imaging.muting import muted
+from spinealign.errors import UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.slice import Slice
 from spinealign.reading import kinds
 from spinealign.reading.request import Request
@@ -170,20 +169,17 @@ def _tag(image: Image.Image, number: int) -> tuple[int, ...]:
 
 @contextmanager
 def _typed_errors(request: Request) -> Iterator[None]:
-    """Mute Pillow, and turn any exception into an `ImageError`: Pillow raises many types for damaged files."""
-    try:
-        with muted():
+    """Turn the exceptions of Pillow into an `ImageError`."""
+    with request.typed_errors():
+        try:
             yield
-    except ImageError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise UnreadableImageError(f"{request.origin} has too many pixels; crop or downscale it.") from error
-    except UnidentifiedImageError as error:
-        raise UnreadableImageError(
-            f"{request.origin} is damaged, or has a layout that is not read; export it again as gray with 8 or 16 bits."
-        ) from error
-    except Exception as error:
-        raise UnreadableImageError(f"{request.origin} is damaged or truncated; copy or export it again.") from error
+        except Image.DecompressionBombError:
+            raise UnreadableImageError(f"{request.origin} has too many pixels; crop or downscale it.") from None
+        except UnidentifiedImageError:
+            raise UnreadableImageError(
+                f"{request.origin} is damaged, or has a layout that is not read; export it again as gray with 8 or 16 "
+                "bits."
+            ) from None
 
 
 def read_pages(content: bytes, request: Request) -> list[Slice]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf, prod
 
 from spinealign.config import ReadingLimits
-from spinealign.errors import UnreadableImageError, UnsupportedFormatError
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
+from spinealign.imaging.muting import muted
 from spinealign.imaging.slice import Unit
 
 
@@ -73,3 +76,16 @@ class Request:
             frames = "one frame, number 0" if count == 1 else f"frames 0 to {count - 1}"
             raise UnsupportedFormatError(f"{self.origin} has {frames}; there is no frame {self.frame}.")
         return self.frame or 0
+
+    @contextmanager
+    def typed_errors(self, cause: str = "damaged or truncated") -> Iterator[None]:
+        """Mute a decoder, and turn its exceptions, which are of many types, into an `UnreadableImageError`."""
+        try:
+            with muted():
+                yield
+        except ImageError:
+            raise
+        except Exception as error:  # the text may quote the header
+            raise UnreadableImageError(
+                f"{self.origin} is {cause} ({type(error).__name__}); copy or export it again."
+            ) from None

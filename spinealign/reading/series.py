@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,7 +21,6 @@ from spinealign.reading.dicom import (
     is_hounsfield,
     open_dicom,
     read_frame,
-    typed_errors,
 )
 from spinealign.reading.header import FrameHeader
 from spinealign.reading.request import Request
@@ -56,7 +54,7 @@ def read_series(contents: Sequence[Loader], request: Request) -> Volume:
     grouping = Grouping()
     for index, content in enumerate(contents):
         try:
-            with _opened(content, request) as dataset:
+            with open_dicom(content(), request) as dataset:
                 places += _places(dataset, index, request, grouping)
         except ImageError as error:
             errors.append(error)
@@ -79,17 +77,6 @@ def read_series(contents: Sequence[Loader], request: Request) -> Volume:
         places = [place for place in places if place not in bad]
     left_out["unreadable"] += len(problems)
     return _volume(chosen, [frames[place] for place in chosen], request, left_out)
-
-
-@contextmanager
-def _opened(load: Loader, request: Request) -> Iterator[Dataset]:
-    content = load()
-    if isinstance(content, bytes):
-        with open_dicom(content, request) as dataset:
-            yield dataset
-    else:
-        with typed_errors(request):
-            yield content
 
 
 def _places(dataset: Dataset, file: int, request: Request, grouping: Grouping) -> list[Place]:
@@ -121,12 +108,13 @@ def _decode(
         if place not in frames:
             by_file[place.file].append(place)
     for file, members in by_file.items():
-        with _opened(contents[file], request) as dataset:
+        with open_dicom(contents[file](), request) as dataset:
             for place in members:
                 one = replace(request, frame=place.frame)
                 try:
-                    with typed_errors(one):
-                        frames[place] = read_frame(dataset, decode_frame(dataset, one), frame=place.frame)
+                    with one.typed_errors():
+                        stored, header = decode_frame(dataset, one), FrameHeader(dataset, place.frame)
+                        frames[place] = read_frame(stored, dataset, header)
                 except ImageError as error:
                     bad[place] = str(error)
     return bad

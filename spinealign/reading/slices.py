@@ -13,7 +13,7 @@ from PIL import Image
 from spinealign.config import ReadingLimits
 from spinealign.errors import UnreadableImageError
 from spinealign.imaging.slice import Slice, Unit
-from spinealign.reading.dicom import is_dataset, read_dataset, read_dicom
+from spinealign.reading.dicom import is_dataset, read_dicom
 from spinealign.reading.files import check_bytes, read_file
 from spinealign.reading.kinds import DICOM, accepted_kind
 from spinealign.reading.raster import as_array, read_array, read_pillow, read_raster
@@ -110,7 +110,7 @@ def _read(source: SliceSource, request: Request) -> Slice:  # noqa: PLR0911 - on
         request = replace(request, origin=os.fspath(source))
         return _read_content(read_file(source, request.limits), request)
     if is_dataset(source):
-        return read_dataset(source, replace(request, origin="dataset"))
+        return read_dicom(source, replace(request, origin="dataset"))
     if hasattr(source, "__array__"):
         return read_array(as_array(source), replace(request, origin="array"))
     return _read_content(read_stream(source, request.limits), replace(request, origin="file object"))

@@ -6,28 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spinealign.imaging.slice import Slice
+from spinealign.reading.header import FrameHeader
 
 _DECIMALS = 2  # of positions in mm that count as one
 _TURN, _STRETCH = 0.01, 0.001  # differences of unit vectors, and of spacings in mm, that do not matter
 _GAP = 0.1  # steps that differ by more than this share of the usual step are gaps
 _AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-
-
-class Located(Protocol):
-    """A frame or an image that may know its place, such as a `Slice` or a `FrameHeader`."""
-
-    @property
-    def orientation(self) -> tuple[float, ...] | None: ...  # noqa: D102
-
-    @property
-    def position_mm(self) -> tuple[float, ...] | None: ...  # noqa: D102
-
-    @property
-    def spacing_mm(self) -> tuple[float, ...] | None: ...  # noqa: D102
 
 
 class Group(NamedTuple):
@@ -83,7 +73,13 @@ class Grouping:
         self._seen: list[tuple[float, ...]] = []
 
     def group_of(
-        self, image: Located, *, size: tuple[int, int], unit: str | None, series: str = "", localizer: bool = False
+        self,
+        image: Slice | FrameHeader,
+        *,
+        size: tuple[int, int],
+        unit: str | None,
+        series: str = "",
+        localizer: bool = False,
     ) -> tuple[Group, tuple[float, ...] | None]:
         """Return the group of a frame, and its position if its orientation is known too."""
         orientation, spacing = self._same(image.orientation, _TURN), self._same(image.spacing_mm, _STRETCH)

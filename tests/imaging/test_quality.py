@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 
 from spinealign.config import EnhancementConfig, InputConfig, QualityConfig
 from spinealign.imaging.preprocessing import render
-from spinealign.imaging.quality import entropy_bits, input_reasons, quality_reasons, relative_sharpness
+from spinealign.imaging.quality import input_reasons, quality_reasons, relative_sharpness
 from spinealign.imaging.slice import Slice
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.reading.slices import read_slice
@@ -70,11 +70,6 @@ def test_hounsfield_units_are_checked_in_the_window(phantom):
     found = quality_reasons(render(air), QualityConfig())
     assert any(reason.startswith("too dark") for reason in found)
     assert any(reason.startswith("low information: 0.00 bits") for reason in found)
-
-
-def test_entropy_is_in_bits():
-    assert entropy_bits(np.zeros((8, 8), np.uint8)) == 0
-    assert entropy_bits(np.arange(256, dtype=np.uint8).reshape(16, 16)) == pytest.approx(8)
 
 
 def test_sharpness_decreases_with_blur_and_is_0_when_empty(phantom):

@@ -109,12 +109,14 @@ def test_text_that_is_not_a_number_is_dropped(text):
     assert "KVP" not in pydicom.dcmread(BytesIO(rewritten))
 
 
-@pytest.mark.parametrize("modality", ["CT", "MR"])
-def test_table_of_values_takes_precedence_over_rescale(modality):
+@pytest.mark.parametrize(
+    ("name", "modality"), [("ModalityLUTSequence", "CT"), ("ModalityLUTSequence", "MR"), ("VOILUTSequence", "DX")]
+)
+def test_table_of_values_is_applied_to_the_pixels(name, modality):
     table = item(LUTDescriptor=[256, 0, 16], ModalityLUTType="US")
     table.add_new("LUTData", "OW", (np.arange(256, dtype="<u2") * 100).tobytes())
     depth = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}
-    original = dicom(ModalityLUTSequence=[table], Modality=modality, PixelData=bytes(range(256)), **depth)
+    original = dicom(**{name: [table]}, Modality=modality, PixelData=bytes(range(256)), **depth)
     one, other = read_slice(original), read_slice(rewrite(original, SALT, origin="x"))
     np.testing.assert_array_equal(one.pixels, other.pixels)
     assert (one.unit, one.assumed_white) == (other.unit, other.assumed_white)

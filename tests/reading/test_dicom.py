@@ -85,6 +85,20 @@ def test_scale_of_other_modalities_comes_from_the_header(window):
     assert one.assumed_white == (None if window else 4095)
 
 
+@pytest.mark.parametrize(("size", "expected"), [(1024, 255), (3, None)])
+def test_table_of_values_replaces_a_missing_window(size, expected):
+    table = Dataset()
+    table.LUTDescriptor = [1024, 0, 12]
+    table.add_new("LUTData", "OW", np.linspace(4095, 0, 1024).round().astype("<u2")[:size].tobytes())
+    changes = {"Modality": "DX", "RescaleIntercept": None, "RescaleSlope": None, "VOILUTSequence": [table]}
+    image = read_slice(ct_slice(STORED, **changes))
+    if expected:
+        np.testing.assert_allclose(image.pixels, 255 - STORED * 255 / 1023, atol=0.1)
+        assert (image.assumed_white, image.notes) == (None, ())
+    else:
+        assert image.notes == ("VOILUTSequence cannot be applied and was ignored.",)
+
+
 def test_ct_without_modality_is_recognized_by_its_rescale():
     image = read_slice(ct_slice(STORED, Modality=None, SOPClassUID="1.2.840.10008.5.1.4.1.1.7"))
     assert image.unit == "HU"
