@@ -103,7 +103,7 @@ def _rewrite_dicom(content: bytes, salt: bytes, request: Request) -> bytes:
             return _picture(color, "PNG")
         if pixels.dtype.kind == "f":
             return _picture(pixels.astype(np.float32), "TIFF")
-        frame = read_frame(pixels, source, header)
+        frame = read_frame(pixels, source, header=header)
         bits = frame.table_bits or int(source.BitsStored)
         target = _allowed(header, salt)
         if frame.table_bits:

@@ -86,7 +86,7 @@ def read_dicom(source: bytes | Dataset, request: Request) -> Slice:
         elif stored.dtype.kind == "f":
             image = read_array(stored, request)
         else:
-            frame = read_frame(stored, dataset, header)
+            frame = read_frame(stored, dataset, header=header)
             if frame.hounsfield:
                 image = Slice(hounsfield(frame), unit="HU", origin=request.origin)
             else:
@@ -167,7 +167,7 @@ def _bits(dataset: Dataset) -> int:
     return int(table[0].LUTDescriptor[2]) if table else int(dataset.get("BitsStored") or 32)
 
 
-def read_frame(stored: NDArray[Any], dataset: Dataset, header: FrameHeader) -> Frame:
+def read_frame(stored: NDArray[Any], dataset: Dataset, *, header: FrameHeader) -> Frame:
     """Rescale the stored values of a gray frame, of shape (H, W)."""
     from pydicom.pixels import apply_modality_lut
 

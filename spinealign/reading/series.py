@@ -114,7 +114,7 @@ def _decode(
                 try:
                     with one.typed_errors():
                         stored, header = decode_frame(dataset, one), FrameHeader(dataset, place.frame)
-                        frames[place] = read_frame(stored, dataset, header)
+                        frames[place] = read_frame(stored, dataset, header=header)
                 except ImageError as error:
                     bad[place] = str(error)
     return bad

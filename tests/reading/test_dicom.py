@@ -292,7 +292,7 @@ def test_endless_nesting_is_refused():
 def test_deflated_bomb_is_refused():
     content = ct_slice(STORED)
     start = 144 + int.from_bytes(content[140:144], "little")
-    deflater = zlib.compressobj(wbits=-15)
+    deflater = zlib.compressobj(1, wbits=-15)
     zeros = b"".join(deflater.compress(bytes(1024**2)) for _ in range(80)) + deflater.flush()
     deflated = content[:start].replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99")
     deflated = deflated.replace(b"\x02\0\x10\0UI\x14\0", b"\x02\0\x10\0UI\x16\0")

@@ -257,9 +257,10 @@ def test_slice_with_unknown_unit_raises():
 
 
 def bomb(folder: Path) -> Path:
-    path = folder / "bomb.png"
-    Image.new("1", (30_000, 30_000)).save(path)
-    return path
+    content = bytearray(saved(Image.new("1", (1, 1))))
+    content[16:24] = (30_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    return written("bomb.png", bytes(content))(folder)
 
 
 def written(name: str, content: bytes):
