@@ -23,6 +23,7 @@ class Request:
         white: Value of plain numbers that is shown as white; None to decide by their type.
         frame: Frame or page, from 0; None for the only one.
         limits: Limits of files and images.
+        spacing_mm: Distance of slices, rows and columns of a volume that does not state it.
     """
 
     origin: str
@@ -30,12 +31,16 @@ class Request:
     white: float | None = None
     frame: int | None = None
     limits: ReadingLimits = field(default_factory=ReadingLimits)
+    spacing_mm: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.unit not in (None, "HU", "display"):
             raise ValueError(f"unit must be 'HU' or 'display', got {self.unit!r}.")
         if self.white is not None and not 0 < self.white < inf:
             raise ValueError(f"white must be positive, got {self.white}.")
+        spacing = self.spacing_mm
+        if spacing is not None and not (len(spacing) == 3 and all(0 < value < inf for value in spacing)):
+            raise ValueError(f"spacing_mm must be three positive numbers, got {spacing}.")
         if self.unit == "HU" and self.white is not None:
             raise ValueError("white applies to gray levels; omit it for Hounsfield units.")
 

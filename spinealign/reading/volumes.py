@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from math import inf
 from typing import IO, Any, TypeAlias
 
 import numpy as np
@@ -32,8 +31,6 @@ from spinealign.reading.values import scaled
 VolumeSource: TypeAlias = (
     str | os.PathLike[str] | bytes | IO[bytes] | SupportsArray | SupportsPixelArray | Volume | Iterable[SliceSource]
 )
-
-Spacing: TypeAlias = tuple[float, float, float] | None
 
 
 def read_volume(  # noqa: PLR0911 - one per kind of source
@@ -75,38 +72,31 @@ def read_volume(  # noqa: PLR0911 - one per kind of source
         >>> volume.sagittal().spacing_mm
         (3.0, 1.0)
     """
-    request = Request("volume", unit, white, None, limits or ReadingLimits())
-    spacing = None if spacing_mm is None else _checked(spacing_mm)
+    spacing = None if spacing_mm is None else tuple(np.ravel(spacing_mm).tolist())
+    request = Request("volume", unit, white, None, limits or ReadingLimits(), spacing)
     if isinstance(source, Volume):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return _read_path(os.fspath(source), replace(request, origin=os.fspath(source)), spacing)
+        return _read_path(os.fspath(source), replace(request, origin=os.fspath(source)))
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _read_content(bytes(source), replace(request, origin="bytes"), spacing)
+        return _read_content(bytes(source), replace(request, origin="bytes"))
     if is_dataset(source):
-        return _read_files([source], replace(request, origin="dataset"), spacing)
+        return _read_files([source], replace(request, origin="dataset"))
     if hasattr(source, "__array__"):
-        return _read_array(as_array(source), replace(request, origin="array"), spacing)
+        return _read_array(as_array(source), replace(request, origin="array"))
     if hasattr(source, "read"):
-        return _read_content(read_stream(source, request.limits), replace(request, origin="file object"), spacing)
+        return _read_content(read_stream(source, request.limits), replace(request, origin="file object"))
     if isinstance(source, Iterable):
-        return _read_files(list(source), replace(request, origin="list"), spacing)
+        return _read_files(list(source), replace(request, origin="list"))
     raise TypeError(f"Expected a path, bytes, an array or a list of slices, got {type(source).__name__}.")
 
 
-def _checked(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
-    values = tuple(float(value) for value in np.ravel(spacing_mm))
-    if len(values) != 3 or not all(0 < value < inf for value in values):
-        raise ValueError(f"spacing_mm must be three positive numbers, got {spacing_mm}.")
-    return values
-
-
-def _read_path(path: str, request: Request, spacing_mm: Spacing) -> Volume:
+def _read_path(path: str, request: Request) -> Volume:
     if not os.path.isdir(path) and kind_of(read_head(path)).role != "archive":
-        return _read_content(read_file(path, request.limits), request, spacing_mm)
+        return _read_content(read_file(path, request.limits), request)
     listing = list_images(path)
     if not listing.images and len(listing.volumes) == 1:
-        return _read_content(read_file(listing.volumes[0].path, request.limits), request, spacing_mm)
+        return _read_content(read_file(listing.volumes[0].path, request.limits), request)
     if not listing.images and listing.volumes:
         example = listing.volumes[0].path
         raise UnsupportedFormatError(f"{path} contains {len(listing.volumes)} volumes; pass one of them: {example}.")
@@ -120,36 +110,36 @@ def _read_path(path: str, request: Request, spacing_mm: Spacing) -> Volume:
         if count < len(files):
             files = [file for file in files if os.path.dirname(file.name) == folder]
             notes.append(f"{len(listing.images) - count} images of other folders than {folder or path} were left out.")
-    volume = _read_files([file.path for file in files], request, spacing_mm)
+    volume = _read_files([file.path for file in files], request)
     return replace(volume, notes=(*volume.notes, *notes))
 
 
-def _read_content(content: bytes, request: Request, spacing_mm: Spacing) -> Volume:
+def _read_content(content: bytes, request: Request) -> Volume:
     check_bytes(content, origin=request.origin, limits=request.limits)
     kind = kind_of(content)
     if kind in (NIFTI, NIFTI_GZ):
-        _refuse(spacing_mm, "spacing_mm")
+        _refuse(request.spacing_mm, "spacing_mm")
         return read_nifti(content, request)
     if accepted_kind(content, request.origin) is DICOM:
-        return _read_series([content], request, spacing_mm)
+        return _read_series([content], request)
     if kind is NPY:
-        return _read_array(load_npy(content, request), request, spacing_mm)
-    return _stack(read_pages(content, request), request, spacing_mm)
+        return _read_array(load_npy(content, request), request)
+    return _stack(read_pages(content, request), request)
 
 
-def _read_array(array: NDArray[Any], request: Request, spacing_mm: Spacing) -> Volume:
+def _read_array(array: NDArray[Any], request: Request) -> Volume:
     if array.ndim != 3 or 0 in array.shape or array.dtype.kind not in "buif":
         raise UnsupportedFormatError(
             f"Expected an array of real numbers of shape (slices, rows, columns), got {array.dtype} of shape "
             f"{array.shape}."
         )
     request.check_volume(array.shape)
-    affine, notes = _assumed_place(spacing_mm)
+    affine, notes = _assumed_place(request)
     return scaled(array, affine, request=request, notes=notes)
 
 
-def _read_series(sources: Sequence[Any], request: Request, spacing_mm: Spacing) -> Volume:
-    _refuse(spacing_mm, "spacing_mm")
+def _read_series(sources: Sequence[Any], request: Request) -> Volume:
+    _refuse(request.spacing_mm, "spacing_mm")
     _refuse(request.unit, "unit")
     volume = read_series([_loader(source, request) for source in sources], request)
     if request.white is None:
@@ -165,12 +155,12 @@ def _refuse(value: object, name: str) -> None:
         raise ValueError(f"{name} applies to sources that do not state it, such as arrays; omit it for this one.")
 
 
-def _read_files(sources: Sequence[Any], request: Request, spacing_mm: Spacing) -> Volume:
+def _read_files(sources: Sequence[Any], request: Request) -> Volume:
     """Read a list of paths, contents, datasets or slices: those of DICOM, if there are any, or a stack of images."""
     sources = [read_stream(source, request.limits) if hasattr(source, "read") else source for source in sources]
     dicom = [source for source in sources if _is_dicom(source)]
     if dicom:
-        volume = _read_series(dicom, request, spacing_mm)
+        volume = _read_series(dicom, request)
         others = len(sources) - len(dicom)
         notes = [f"{others} images that are not DICOM were left out."] if others else []
         return replace(volume, notes=(*volume.notes, *notes))
@@ -182,7 +172,7 @@ def _read_files(sources: Sequence[Any], request: Request, spacing_mm: Spacing) -
             problems.append(str(error))
     if not slices:
         raise UnreadableImageError(f"{request.origin} has no image that can be read. {' '.join(problems[:1])}".rstrip())
-    volume = _stack(slices, request, spacing_mm)
+    volume = _stack(slices, request)
     note = f"{len(problems)} of {len(sources)} images cannot be read. {' '.join(problems[:1])}"
     return replace(volume, notes=(*volume.notes, note)) if problems else volume
 
@@ -203,7 +193,7 @@ def _loader(source: Any, request: Request) -> Loader:
     return lambda: source if is_dataset(source) else bytes(source)
 
 
-def _stack(slices: Sequence[Slice], request: Request, spacing_mm: Spacing) -> Volume:
+def _stack(slices: Sequence[Slice], request: Request) -> Volume:
     """Return a volume of the longest consistent stack of slices, in the given order if their positions are unknown."""
     grouping = Grouping()
     places = []
@@ -216,10 +206,10 @@ def _stack(slices: Sequence[Slice], request: Request, spacing_mm: Spacing) -> Vo
     chosen = [slices[place.file] for place in stack]
     request.check_volume((len(chosen), *chosen[0].shape))
     if stack[0].position:
-        _refuse(spacing_mm, "spacing_mm")
+        _refuse(request.spacing_mm, "spacing_mm")
         affine, notes = affine_of(stack)
     else:
-        affine, notes = _assumed_place(spacing_mm)
+        affine, notes = _assumed_place(request)
     if left_out:
         notes.append(f"{left_out.total()} of {len(slices)} images were left out: {listed(left_out)}.")
     modalities = {item.modality for item in chosen}
@@ -235,12 +225,12 @@ def _stack(slices: Sequence[Slice], request: Request, spacing_mm: Spacing) -> Vo
     )
 
 
-def _assumed_place(spacing_mm: Spacing) -> tuple[NDArray[np.float64], list[str]]:
+def _assumed_place(request: Request) -> tuple[NDArray[np.float64], list[str]]:
     """Return the affine of axial slices from inferior to superior, and notes on what was assumed."""
     notes = ["The orientation is unknown: the slices are taken as axial, from inferior to superior."]
-    if spacing_mm is None:
+    if request.spacing_mm is None:
         notes.append("The spacing is unknown and was taken as 1 mm; pass spacing_mm.")
-    slices, rows, columns = spacing_mm or (1.0, 1.0, 1.0)
+    slices, rows, columns = request.spacing_mm or (1.0, 1.0, 1.0)
     affine = np.zeros((4, 4))
     affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = slices, rows, columns, 1
     return affine, notes
