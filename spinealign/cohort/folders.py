@@ -136,7 +136,7 @@ def _classes_last(placed: list[PlacedFile]) -> list[PlacedFile]:
     """Return the images of the layout `{patient}/{class}/`, with folders between them; empty for other layouts."""
     patients = {item.label.lower() for item in placed}
     classes = {item.below[-1].lower() if item.below else "" for item in placed}
-    if len(classes) < 2 or not classes <= _CLASS_NAMES or patients & (_CLASS_NAMES | _NOT_PATIENTS):
+    if not 1 < len(classes) < len(patients) or not classes <= _CLASS_NAMES or patients & (_CLASS_NAMES | _NOT_PATIENTS):
         return []
     return [replace(item, label=item.below[-1].strip(), below=(item.label, *item.below[:-1])) for item in placed]
 

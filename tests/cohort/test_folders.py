@@ -77,6 +77,11 @@ def test_classes_below_the_patients_are_recognized(tmp_path, outer):
     assert "each last folder is taken as the class" in cohort.skipped
 
 
+def test_numbered_patients_below_the_classes_stay_patients(tmp_path):
+    cohort = index_cohort(write(tmp_path, "mild/0/1.png", "mild/1/2.png", "severe/0/3.png", "severe/1/4.png"))
+    assert cohort.labels == ("mild", "severe")
+
+
 def test_a_mask_beside_its_image_is_passed_over(tmp_path):
     cohort = index_cohort(write(tmp_path, "a/1.png", "a/1_mask.png", "a/1_mask_1.png", "a/2_mask.png", "b/3 seg.png"))
     assert [sample.name for sample in cohort] == ["a/1.png", "a/2_mask.png", "b/3 seg.png"]
