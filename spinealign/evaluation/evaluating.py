@@ -24,7 +24,7 @@ from spinealign.config import MANIFEST_FILE
 from spinealign.errors import CohortError, require
 from spinealign.evaluation.scoring import cross_score, folds_of, network_output, score
 from spinealign.inference.predictor import Predictor
-from spinealign.labels import SINGLE
+from spinealign.labels import SINGLE, Target
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.evidence import TrainingOverlap
 from spinealign.metrics.folds import CrossValidation
@@ -147,22 +147,7 @@ def _prepare(
     require("sklearn", extra="evaluate")
     predictor = model if isinstance(model, Predictor) else Predictor.from_pretrained(model)
     settings, digests = predictor.settings, predictor.checkpoint.training_images
-    labels = predictor.target.labels
-    columns = [label.name for label in labels if label.name != SINGLE]
-    positive, label_column = options.pop("positive", None), options.get("label_column")
-    if label_column and len(labels) > 1:
-        raise ValueError(f"label_column applies to a model with one label; this one has {', '.join(columns)}.")
-    renamed = len(labels) == 1 and (label_column or _has_class_folders(data))
-    names = None if renamed else options.get("labels") or columns or None
-    reading = CollectionOptions(**{**options, "labels": names})
-    cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), reading)
-    if renamed and columns:
-        samples = (replace(sample, labels={columns[0]: sample.label}) for sample in cohort)
-        cohort = replace(cohort, samples=tuple(samples))
-    if positive is not None:
-        cohort = with_positive(cohort, labels[0], positive=positive)
-    for label in labels:  # before an image is read
-        codes(cohort, label)
+    cohort, reading = _index(data, predictor.target, **options)
     images = read_cohort(cohort, settings.preprocessing, progress=progress, folder=folder)
     require_readable(images)
     cohort = images.cohort
@@ -202,8 +187,27 @@ def _prepare(
     return _Task(predictor, loaded, found, np.array([split is not None for split in seen]))
 
 
-def _has_class_folders(data: Data) -> bool:
-    return not isinstance(data, Cohort) and os.path.isdir(data) and not is_file(Path(data) / MANIFEST_FILE)
+def _index(
+    data: Data, target: Target, *, positive: str | None = None, **options: Any
+) -> tuple[Cohort, CollectionOptions]:
+    """Index a collection by the labels of a model, and check its classes; return it with how it was read."""
+    labels, label_column = target.labels, options.get("label_column")
+    columns = [label.name for label in labels if label.name != SINGLE]
+    if label_column and len(labels) > 1:
+        raise ValueError(f"label_column applies to a model with one label; this one has {', '.join(columns)}.")
+    class_folders = not isinstance(data, Cohort) and os.path.isdir(data) and not is_file(Path(data) / MANIFEST_FILE)
+    renamed = len(labels) == 1 and (label_column or class_folders)
+    names = None if renamed else options.get("labels") or columns or None
+    reading = CollectionOptions(**{**options, "labels": names})
+    cohort = data if isinstance(data, Cohort) else index_cohort(os.fspath(data), reading)
+    if renamed and columns:
+        samples = (replace(sample, labels={columns[0]: sample.label}) for sample in cohort)
+        cohort = replace(cohort, samples=tuple(samples))
+    if positive is not None:
+        cohort = with_positive(cohort, labels[0], positive=positive)
+    for label in labels:
+        codes(cohort, label)
+    return cohort, reading
 
 
 def _with_names(cohort: Cohort, data: str, options: CollectionOptions) -> Cohort:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spinealign import audit, evaluate
+from spinealign import audit, evaluate, load_cohort
 from spinealign.cli import main
 from spinealign.cohort import rendering
 from spinealign.cohort.image_cache import clear_cache, fingerprint, image_folder, list_cache
@@ -65,6 +65,12 @@ def test_unchanged_files_are_rendered_once(folder, tmp_path, decoded):
     np.testing.assert_array_equal(second.gray[:], first.gray[:])
     np.testing.assert_array_equal(second.looks[:], first.looks[:])
     assert all(np.array_equal(second.properties[name], first.properties[name]) for name in first.properties)
+
+
+def test_load_cohort_keeps_images_in_a_cache(folder, tmp_path, decoded):
+    cohorts = [load_cohort(folder, split="source", cache_dir=tmp_path / "cache", progress=False) for _ in range(2)]
+    assert cohorts[0] == cohorts[1]
+    assert len(decoded) == len(cohorts[0])
 
 
 @pytest.mark.parametrize("change", ["content", "time", "removed", "size of the images", "release"])
