@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -172,6 +172,19 @@ class Cohort:
             return ""
         which = "" if count == len(self) else f" of {count:,} of {len(self):,} images"
         return f"The patients{which} are not known, so images of one patient may be in two splits."
+
+    def divided(self, column: str) -> dict[str, dict[str, int]]:
+        """Return each `source`, `series` or `patient` in more than one split, with its number of images in each."""
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for sample in self.samples:
+            name = getattr(sample, column)
+            if name is not None and sample.split is not None:
+                counts[name][sample.split] += 1
+        return {
+            name: {split: found[split] for split in SPLITS if split in found}
+            for name, found in sorted(counts.items())
+            if len(found) > 1
+        }
 
     @property
     def report_split(self) -> str | None:

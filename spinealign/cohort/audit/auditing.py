@@ -146,14 +146,8 @@ def _distinct(names: Sequence[str | None]) -> int | None:
 def _straddling(named: Cohort, cohort: Cohort) -> tuple[Straddling, ...]:
     """Return the sources in more than one split, then the series and the patients; `named` has the sources by name."""
     known_by_name = {source for source, _ in find_leaks(named)}
-    found = []
-    for kind in ("source", "series", "patient"):
-        counts: dict[str, Counter[str]] = defaultdict(Counter)
-        for sample in cohort:
-            name = getattr(sample, kind)
-            if name is not None and sample.split is not None:
-                counts[name][sample.split] += 1
-        for name in sorted(name for name, splits in counts.items() if len(splits) > 1):
-            images = {split: counts[name][split] for split in SPLITS if split in counts[name]}
-            found.append(Straddling(kind, name, images, by_looks=kind == "source" and name not in known_by_name))
-    return tuple(found)
+    return tuple(
+        Straddling(kind, name, images, by_looks=kind == "source" and name not in known_by_name)
+        for kind in ("source", "series", "patient")
+        for name, images in cohort.divided(kind).items()
+    )

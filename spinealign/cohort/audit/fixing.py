@@ -16,6 +16,7 @@ from spinealign.cohort.cohort import Cohort, linked
 from spinealign.cohort.splitting import split_cohort
 from spinealign.config import MANIFEST_FILE
 from spinealign.errors import CohortError
+from spinealign.labels import SINGLE
 from spinealign.writing import new_folder
 
 logger = logging.getLogger(__name__)
@@ -33,16 +34,14 @@ def write_fixed_split(cohort: Cohort, folder: Path, *, seed: int = 0) -> Path:
     if not all(isinstance(sample.image, str) for sample in cohort):
         raise CohortError(f"{cohort.name}: a manifest needs images in files; download the data set first.")
     samples = fixed_split(cohort, seed=seed).samples
-    single = samples[0].label is not None
-    names = ("label",) if single else cohort.label_names
+    names = cohort.label_names
     with new_folder(folder) as staging, (staging / MANIFEST_FILE).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow((*_COLUMNS, *names))
+        writer.writerow((*_COLUMNS, *(names if len(names) > 1 else (SINGLE,))))
         for sample in samples:
             path = os.path.relpath(str(sample.image), folder.resolve())
-            known = (getattr(sample, name) for name in _COLUMNS[1:])
-            labels = [sample.label] if single else [sample.value(name) for name in names]
-            writer.writerow([path, *("" if value is None else value for value in (*known, *labels))])
+            known = [getattr(sample, name) for name in _COLUMNS[1:]] + [sample.value(name) for name in names]
+            writer.writerow([path, *("" if value is None else value for value in known)])
     return folder.resolve() / MANIFEST_FILE
 
 
@@ -69,14 +68,10 @@ def fixed_split(cohort: Cohort, *, seed: int = 0) -> Cohort:
             if value not in fixed.part(split).counts(name)
         ]
         if not missing:
-            splits = defaultdict(set)
-            for sample in fixed:
-                splits[sample.series].add(sample.split)
-            divided = sum(len(found) > 1 for series, found in splits.items() if series is not None)
-            if divided:
+            if divided := fixed.divided("series"):
                 logger.warning(
                     "%s: %s of %s series are in two splits: keeping them together would leave a split without a class.",
-                    cohort.name, f"{divided:,}", f"{len(splits.keys() - {None}):,}",
+                    cohort.name, f"{len(divided):,}", f"{len({sample.series for sample in fixed} - {None}):,}",
                 )  # fmt: skip
             return fixed
     raise CohortError(
