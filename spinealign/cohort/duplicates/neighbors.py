@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 _DIMENSIONS = 32
 _PCA_ROWS = 2000  # rows from which the principal directions are estimated
+_ROWS = 16384  # vectors that are compared at a time
 _TREES, _LEAF_SIZE, _NEIGHBORS = 8, 48, 5  # trees, vectors in a leaf, nearest vectors of each vector in a leaf
 
 
@@ -48,28 +49,34 @@ def near_pairs(
     """
     owner = np.arange(len(vectors)) if owner is None else owner
     random = np.random.default_rng(0)
-    found = [np.empty((0, 2), np.intp)]
+    found = [np.empty(0, np.intp)]
     for _ in range(_TREES):
-        for leaf in _leaves(vectors, random):
-            cosines = vectors[leaf] @ vectors[leaf].T
-            cosines[owner[leaf, None] == owner[leaf]] = -1
-            nearest = np.argpartition(-cosines, min(_NEIGHBORS, len(leaf)) - 1, axis=1)[:, :_NEIGHBORS]
-            rows, ranks = np.nonzero(np.take_along_axis(cosines, nearest, axis=1) >= min_cosine)
-            found.append(np.sort(np.stack([leaf[rows], leaf[nearest[rows, ranks]]], axis=1), axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+        for leaves in np.array_split(_leaves(vectors, random), 1 + len(vectors) // _ROWS, axis=0):
+            grouped = vectors[leaves]
+            cosines = grouped @ grouped.transpose(0, 2, 1)
+            cosines[owner[leaves][:, :, None] == owner[leaves][:, None]] = -1
+            nearest = np.argpartition(-cosines, min(_NEIGHBORS, leaves.shape[1]) - 1, axis=2)[:, :, :_NEIGHBORS]
+            leaf, row, rank = np.nonzero(np.take_along_axis(cosines, nearest, axis=2) >= min_cosine)
+            one, other = leaves[leaf, row], leaves[leaf, nearest[leaf, row, rank]]
+            found.append(np.unique(np.minimum(one, other) * len(vectors) + np.maximum(one, other)))
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), max(len(vectors), 1)), axis=1)
 
 
-def _leaves(vectors: NDArray[np.float32], random: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    nodes = [np.arange(len(vectors))]
-    while nodes:
-        indices = nodes.pop()
-        if len(indices) <= _LEAF_SIZE:
-            yield indices
-            continue
-        one, other = vectors[random.choice(indices, 2, replace=False)]
-        order = np.argsort(vectors[indices] @ (one - other), kind="stable")
-        half = len(indices) // 2
-        nodes += [indices[order[:half]], indices[order[half:]]]
+def _leaves(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.intp]:
+    """Return the indices of the vectors of each leaf, shape (L, K); a few vectors occur twice, to fill the leaves."""
+    count = len(vectors)
+    depth = max(0, math.ceil(math.log2(max(count, 1) / _LEAF_SIZE)))
+    nodes = np.resize(random.permutation(count), (1, 2**depth * math.ceil(count / 2**depth)))
+    for _ in range(depth):
+        chosen = random.integers(nodes.shape[1], size=(2, len(nodes)))
+        one, other = vectors[nodes[np.arange(len(nodes)), chosen]]
+        node = np.repeat(np.arange(len(nodes)), nodes.shape[1])
+        parts = np.array_split(np.arange(nodes.size), 1 + nodes.size // _ROWS)
+        places = [np.einsum("nd,nd->n", vectors[nodes.ravel()[part]], (one - other)[node[part]]) for part in parts]
+        half = nodes.shape[1] // 2
+        order = np.argpartition(np.concatenate(places).reshape(nodes.shape), half, axis=1)
+        nodes = np.take_along_axis(nodes, order, axis=1).reshape(-1, half)
+    return nodes
 
 
 def connect(count: int, pairs: NDArray[np.intp]) -> NDArray[np.int64]:
