@@ -4,7 +4,7 @@
 
 The copies of the real collection are known by its manifest. Cropped, shifted and enlarged copies are made from one
 random variant of each slice, several times. All images are read from files, in random order and without their names.
-`spinealign phantoms` draws phantoms: `spinealign phantoms build/phantoms --train 20000 --size 224`.
+`spinealign phantoms` draws phantoms: `spinealign phantoms build/phantoms --train 20000`.
 """
 
 from __future__ import annotations

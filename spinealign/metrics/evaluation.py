@@ -16,6 +16,7 @@ from spinealign.metrics.intervals import Intervals
 from spinealign.metrics.registry import METRICS, format_score, percent
 from spinealign.metrics.scores import Confusion, Scores, SizeBin
 from spinealign.metrics.shortcut import SKEWED, Baseline, require_same_scores
+from spinealign.reading.tally import counted
 from spinealign.serialization import NOT_STORED, rebuild, to_plain
 from spinealign.writing import replaced_together
 
@@ -204,10 +205,10 @@ class Evaluation:
         return (self.confusion.tp + self.confusion.fn) / self.images if self.confusion else None
 
     @property
-    def distinct(self) -> str:
-        """Number of distinct sources, and of patients if the intervals draw them, as text."""
-        patients = f" and {self.units:,} patients" if self.unit == "patient" else ""
-        return f"{self.sources:,} distinct sources{patients}"
+    def size(self) -> str:
+        """Number of images, of distinct sources, and of patients if the intervals draw them, as text."""
+        patients = f" and {counted(self.units, 'patient')}" if self.unit == "patient" else ""
+        return f"{counted(self.images, 'image')} of {counted(self.sources, 'distinct source')}{patients}"
 
     @property
     def thumbnail_ridge_accuracy(self) -> float | None:

@@ -36,7 +36,7 @@ def format_cross_validation(result: CrossValidation) -> str:
 
 def _all_scores(item: Evaluation) -> str:
     missing = f"; left out without a value: {item.missing:,}" if item.missing else ""
-    first = f"{item.title}: {item.images:,} images of {item.distinct}{missing}"
+    first = f"{item.title}: {item.size}{missing}"
     table = scores_table(item).text()
     if item.has_several:
         labels = "\n".join(map(_all_scores, item.parts))

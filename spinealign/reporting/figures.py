@@ -75,7 +75,7 @@ def _overview_height(item: Evaluation) -> float:
 
 def _caption(figure: Any, item: Evaluation) -> None:
     text = (
-        f"{item.title}: {item.images:,} images of {item.distinct}\n"
+        f"{item.title}: {item.size}\n"
         f"{with_interval('accuracy', item)}, thumbnail ridge {percent(item.thumbnail_ridge_accuracy)}"
     )
     figure.suptitle(text, fontsize=11, x=0.01, ha="left")

@@ -121,7 +121,7 @@ def _evidence(item: Evaluation, score: str) -> str:
     """Return sample size, interval and baseline of a score."""
     ridge = item.thumbnail_ridge.scores.get(score) if item.thumbnail_ridge else None
     return (
-        f"{item.images} images of {item.distinct}, 95 % interval over {item.unit}s "
+        f"{item.size}, 95 % interval over {item.unit}s "
         f"{format_interval(score, item.intervals[score])}, thumbnail ridge {format_score(score, ridge)}, "
         f"its accuracy {percent(item.thumbnail_ridge_accuracy)}"
     )

@@ -26,6 +26,11 @@ def measured():
     return evaluate_finding(POSITIVE, PROBABILITY, evidence=evidence, draws=100)
 
 
+def test_one_image_is_counted_in_the_singular():
+    single = evaluate_finding(POSITIVE[:1], PROBABILITY[:1], evidence=Evidence("set", "val", SOURCES[:1]), draws=10)
+    assert ": 1 image of 1 distinct source" in format_evaluations([single]).splitlines()[0]
+
+
 def test_every_score_has_both_intervals_and_the_baseline(measured):
     lines = format_evaluations([measured]).splitlines()
     assert "400 images of 20 distinct sources" in lines[0]

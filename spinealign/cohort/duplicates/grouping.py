@@ -14,6 +14,7 @@ from spinealign.cohort.cohort import SPLITS, Cohort, Sample
 from spinealign.cohort.duplicates.neighbors import connect
 from spinealign.cohort.image_store import pixel_keys
 from spinealign.cohort.loading import LoadedCohort
+from spinealign.reading.tally import counted
 
 _MAX_NAME = 80
 
@@ -34,8 +35,8 @@ def join_copies(loaded: LoadedCohort, groups: NDArray[np.int64]) -> Cohort:
     samples = tuple(replace(sample, source=names.get(sample.source, sample.source)) for sample in cohort)
     images = sum(sample.source in names for sample in cohort)
     line = (
-        f"{cohort.name}: {images} images of {len(names)} sources are counted as copies of {len(set(names.values()))} "
-        "slices because of visual similarity"
+        f"{cohort.name}: {images} images of {len(names)} sources are counted as copies of "
+        f"{counted(len(set(names.values())), 'slice')} because of visual similarity"
     )
     return replace(cohort, samples=samples, skipped=(*cohort.skipped, line))
 

@@ -34,7 +34,7 @@ def test_a_copy_in_another_split_is_named_after_both():
     assert find_leaks(cohort) == [("train/a1.png = val/b7.png", ("train", "val"))]
     with pytest.raises(LeakageError, match=r"train/a1\.png = val/b7\.png in train and val"):
         resolve_leakage(cohort, "error")
-    assert "2 images of 2 sources" in cohort.skipped[-1]
+    assert "2 images of 2 sources are counted as copies of 1 slice because" in cohort.skipped[-1]
 
 
 def test_copies_within_one_split_take_the_first_name():
