@@ -19,7 +19,7 @@ LAYERS = (
     ("_version", "errors", "hub_errors", "config", "labels", "serialization", "writing"),
     ("imaging", "reading", "phantoms", "privacy", "metrics", "networks"),
     ("checkpoint", "cohort"),
-    ("inference", "evaluation"),
+    ("inference", "alignment", "evaluation"),
     ("training", "reporting"),
     ("hub", "page", "demo"),
     ("cli",),
