@@ -27,8 +27,9 @@ def training_digests(cohorts: Iterable[Cohort]) -> dict[str, NDArray[np.uint64]]
     """
     digests: dict[str, set[int]] = defaultdict(set)
     for cohort in cohorts:
+        reported = cohort.report_split
         for sample in cohort:
-            if sample.split is not None and sample.split != cohort.report_split and sample.digest is not None:
+            if sample.split is not None and sample.split != reported and sample.digest is not None:
                 digests[sample.split].add(sample.digest)
     return {split: np.array(sorted(found), np.uint64) for split, found in digests.items()}
 
