@@ -52,8 +52,11 @@ def main() -> None:
     print(Table(header, rows, numbers=tuple(range(7))).text())
     small, large = (per_image(count, measured, base) for count, measured in zip(sorted(options.counts), found))
     print(f"large / small, per image: memory {large[0] / small[0]:.2f}, CPU {large[1] / small[1]:.2f}")
-    peak = (base[0] + LARGE * max(small[0], large[0])) / 1024  # MiB to GiB
-    print(f"base {base[0]:,.0f} MiB; {LARGE:,} images, extrapolated: {peak:.2f} GiB")
+    few, many = sorted(options.counts)
+    growth = (found[1][0] - found[0][0]) / (many - few)  # MiB per image
+    peak = (found[1][0] + (LARGE - many) * growth) / 1024  # MiB to GiB
+    print(f"base {base[0]:,.0f} MiB; from {few:,} images on {1024 * growth:.1f} KiB more per image")
+    print(f"{LARGE:,} images, extrapolated: {peak:.2f} GiB")
 
 
 def per_image(count: int, measured: tuple[float, ...], base: tuple[float, ...]) -> tuple[float, float]:

@@ -60,8 +60,9 @@ def off_topic(features: NDArray[np.floating], *, names: Sequence[str], sources: 
     _, first = np.unique(np.asarray(sources), return_index=True)
     if len(first) < _MIN_SOURCES:
         return ()
-    scaled = np.clip(RobustScaler().fit_transform(features[first]), -10, 10)
-    components = PCA(min(_COMPONENTS, *scaled.shape), random_state=0).fit_transform(scaled)
+    scaled = RobustScaler(copy=False).fit_transform(features[first])  # in place, since collections may be large
+    scaled = np.clip(scaled, -10, 10, out=scaled)
+    components = PCA(min(_COMPONENTS, *scaled.shape), copy=False, random_state=0).fit_transform(scaled)
     distances, _ = NearestNeighbors(n_neighbors=_NEIGHBORS + 1).fit(components).kneighbors(components)
     mean = distances[:, 1:].mean(axis=1)
     relative = mean / max(float(np.median(mean)), 1e-9)

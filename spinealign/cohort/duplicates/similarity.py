@@ -33,7 +33,7 @@ _MIN_COSINE, _MIN_COARSE = 0.3, 0.65
 # image has both, the copy scores higher. The highest of two different phantoms among 7,400: 0.34.
 CERTAIN, POSSIBLE = 0.91, 0.42
 _MIN_SHARPNESS_GAP = 0.75  # octaves
-_BLOCK = 512  # pairs with fine spectra in memory at a time
+_BLOCK = 128  # pairs with fine spectra in memory at a time
 
 
 def group_similar_images(gray: Images, *, progress: bool = True) -> NDArray[np.int64]:
