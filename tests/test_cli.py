@@ -47,7 +47,7 @@ def test_predict_prints_json_lines_and_continues_after_errors(capsys, tmp_path, 
     assert status == 1
     assert list(error) == ["path", "error"]
     assert list(answer) == [
-        "path", "label", "confidence", "probabilities", "findings", "accepted", "rejection_reasons", "model",
+        "path", "label", "confidence", "probabilities", "findings", "accepted", "rejection_reasons", "notes", "model",
     ]  # fmt: skip
     assert answer["path"] == str(slice_png)
 

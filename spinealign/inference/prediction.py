@@ -51,6 +51,7 @@ class Prediction:
         source: Path of the image as given, or the kind of object.
         findings: One for each label of the model.
         heat_maps: Explanation of each finding, if it was requested.
+        notes: Sentences about what was ignored or assumed while reading the image.
     """
 
     label: str
@@ -62,6 +63,7 @@ class Prediction:
     source: str = ""
     findings: tuple[Finding, ...] = field(default=(), repr=False)
     heat_maps: tuple[HeatMap, ...] = field(default=(), compare=False, repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def expected_grade(self) -> float | None:
@@ -82,6 +84,7 @@ class Prediction:
             "findings": [asdict(finding) for finding in self.findings],
             "accepted": self.accepted,
             "rejection_reasons": list(self.rejection_reasons),
+            "notes": list(self.notes),
             "model": self.model,
         }
 
@@ -102,9 +105,9 @@ def tabulate(items: Iterable[Prediction | ImageError]) -> tuple[list[str], list[
             continue
         own = _named(item)
         named.update(dict.fromkeys(own))
-        reasons = "; ".join(item.rejection_reasons)
-        rows.append({**item.to_dict(), **own, "rejection_reasons": reasons, "source": item.source})
-    return ["source", "label", "confidence", *named, "accepted", "rejection_reasons", "model", "error"], rows
+        joined = {"rejection_reasons": "; ".join(item.rejection_reasons), "notes": " ".join(item.notes)}
+        rows.append({**item.to_dict(), **own, **joined, "source": item.source})
+    return ["source", "label", "confidence", *named, "accepted", "rejection_reasons", "notes", "model", "error"], rows
 
 
 def _named(item: Prediction) -> dict[str, Any]:
@@ -127,9 +130,9 @@ def predictions_to_dataframe(items: Iterable[Prediction | ImageError]) -> Any:
 
     Returns:
         A pandas DataFrame with one row for each item and the columns `source`, `label`, `confidence`, `expected_grade`
-        for grades, `probability_<output>` for each output, `accepted`, `rejection_reasons` (joined by "; "), `model`
-        and `error`. With several labels, each has its own `label_<name>` and, for grades, `expected_grade_<name>`.
-        Values that an item does not have are missing.
+        for grades, `probability_<output>` for each output, `accepted`, `rejection_reasons` (joined by "; "), `notes`,
+        `model` and `error`. With several labels, each has its own `label_<name>` and, for grades,
+        `expected_grade_<name>`. Values that an item does not have are missing.
 
     Raises:
         MissingDependencyError: If pandas is not installed.

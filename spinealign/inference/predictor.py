@@ -263,8 +263,9 @@ class Predictor(Scorer):
             findings = tuple(self.find(label, part) for label, part in zip(self.target.labels, own))
             said = summarize(findings) if self.target.has_several else findings[0].label
             confidence = min(finding.confidence for finding in findings)
+            accepted, source, notes = not reasons, item.source, item.notes
             predictions.append(
-                Prediction(said, confidence, named, self.model, not reasons, reasons, item.source, findings)
+                Prediction(said, confidence, named, self.model, accepted, reasons, source, findings, notes=notes)
             )
         return predictions
 

@@ -24,6 +24,7 @@ class PreparedImage:
         window_gray: The slice in the model's window, without filters, uint8 of shape (H, W).
         gray: The slice in the model's window, filtered and resized, uint8 of shape (S, S).
         mismatches: Reasons why it is not of the kind that the model takes.
+        notes: See `Slice.notes`.
     """
 
     source: str
@@ -32,6 +33,7 @@ class PreparedImage:
     window_gray: NDArray[np.uint8]
     gray: NDArray[np.uint8]
     mismatches: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def prepare(image: Slice, config: PreprocessingConfig, *, takes: InputConfig | None = None) -> PreparedImage:
@@ -45,4 +47,4 @@ def prepare(image: Slice, config: PreprocessingConfig, *, takes: InputConfig | N
     filtered = config.denoise != "none" or config.equalize != "none"
     gray = resize(render(image, config) if filtered else window_gray, config)
     mismatches = input_reasons(image, takes) if takes else ()
-    return PreparedImage(image.origin, image.color, image.assumed_white, window_gray, gray, mismatches)
+    return PreparedImage(image.origin, image.color, image.assumed_white, window_gray, gray, mismatches, image.notes)

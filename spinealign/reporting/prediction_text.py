@@ -16,14 +16,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def format_predictions(items: Iterable[Prediction | ImageError]) -> str:
     """Return a table with one line for each error and each prediction, or for each of its findings if it has several.
 
-    Columns that no prediction needs are left out.
+    Columns that no prediction needs are left out. What was ignored or assumed while reading follows the table.
     """
     items = list(items)
     predictions = [item for item in items if isinstance(item, Prediction)]
     several = any(len(item.findings) > 1 for item in predictions)
     graded = any(found.expected_grade is not None for item in predictions for found in item.findings)
     head = ("file", *["label"] * several, "finding", "confidence", *["expected grade"] * graded, "accepted")
-    return Table(head, [row for item in items for row in _rows(item, several=several, graded=graded)]).text()
+    table = Table(head, [row for item in items for row in _rows(item, several=several, graded=graded)]).text()
+    return "\n".join([table, *(f"{item.source}: {note}" for item in predictions for note in item.notes)])
 
 
 def _rows(item: Prediction | ImageError, *, several: bool, graded: bool) -> Iterator[tuple[str, ...]]:

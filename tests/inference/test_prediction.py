@@ -33,7 +33,7 @@ def failed(source, message):
 def test_the_keys_of_json_are_in_order():
     content = json.loads(json.dumps(PREDICTION.to_dict()))
     assert list(content) == [
-        "label", "confidence", "probabilities", "findings", "accepted", "rejection_reasons", "model",
+        "label", "confidence", "probabilities", "findings", "accepted", "rejection_reasons", "notes", "model",
     ]  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def test_a_dataframe_has_one_row_for_each_item():
     frame = predictions_to_dataframe(iter([PREDICTION, failed("b.png", "damaged"), other]))
     assert list(frame.columns) == [
         "source", "label", "confidence", "probability_normal", "probability_fracture", "probability_cat",
-        "probability_owl", "accepted", "rejection_reasons", "model", "error",
+        "probability_owl", "accepted", "rejection_reasons", "notes", "model", "error",
     ]  # fmt: skip
     assert frame["source"].tolist() == ["a.png", "b.png", "c.png"]
     assert frame["probability_fracture"].tolist()[0] == 0.75
@@ -68,7 +68,7 @@ def test_a_dataframe_has_the_class_and_the_grade_of_each_label():
     assert list(frame.columns) == [
         "source", "label", "confidence", "label_pfirrmann", "expected_grade_pfirrmann", "label_narrowing",
         "probability_pfirrmann=1", "probability_pfirrmann=2", "probability_narrowing", "accepted",
-        "rejection_reasons", "model", "error",
+        "rejection_reasons", "notes", "model", "error",
     ]  # fmt: skip
     assert frame.loc[0, ["label_pfirrmann", "expected_grade_pfirrmann", "label_narrowing"]].tolist() == [
         "2",

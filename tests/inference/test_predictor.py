@@ -42,6 +42,12 @@ def test_a_prediction_has_the_label_and_all_probabilities(predictor, gray):
     assert prediction.model == "spinealign/default"
 
 
+def test_a_prediction_has_the_notes_of_the_reader(toy, gray, tmp_path):
+    path = tmp_path / "animation.gif"
+    Image.fromarray(gray).save(path, save_all=True, append_images=[Image.fromarray(255 - gray)])
+    assert toy(path).notes == ("The first of several frames.",)
+
+
 def test_predict_and_predictor_agree(predictor, slice_png):
     assert spinealign.predict(str(slice_png)).to_dict() == predictor(slice_png).to_dict()
 

@@ -206,7 +206,7 @@ def test_the_result_downloads_and_does_not_shift_the_layout(visit, slices):
     assert after[0] == before[0]
     content = json.loads(downloaded(tab, "Result as JSON").path().read_text())
     assert list(content) == [
-        "label", "confidence", "probabilities", "findings", "accepted", "rejection_reasons", "model",
+        "label", "confidence", "probabilities", "findings", "accepted", "rejection_reasons", "notes", "model",
     ]  # fmt: skip
     assert content["label"] == "fracture"
     picture = downloaded(tab, "Result as a picture")

@@ -33,6 +33,14 @@ def test_predictions_and_errors_are_one_table():
     ]
 
 
+def test_notes_of_the_reader_follow_the_table():
+    items = [prediction("a.png"), prediction("b.gif", notes=("The first of several frames.",))]
+    assert format_predictions(items).splitlines()[2:] == [
+        "b.gif  fracture  93.4%       yes",
+        "b.gif: The first of several frames.",
+    ]
+
+
 def test_each_of_several_labels_has_a_line():
     items = [
         prediction("a.png", findings=(GRADE, NARROWING)),
@@ -55,7 +63,8 @@ def test_csv_has_all_values_and_no_formulas():
     head, first, second = csv.reader(StringIO(predictions_csv([rejected, failed("b.png", "-broken")])))
     assert head == [
         "source", "label", "confidence", "probability_=normal", "probability_fracture", "accepted",
-        "rejection_reasons", "model", "error",
+        "rejection_reasons", "notes", "model", "error",
     ]  # fmt: skip
-    assert first == ["'+a.png", "fracture", "0.750000", "0.250000", "0.750000", "False", "too dark; blurry", "m", ""]
-    assert second == ["b.png", "", "", "", "", "", "", "", "'-broken"]
+    assert first[:5] == ["'+a.png", "fracture", "0.750000", "0.250000", "0.750000"]
+    assert first[5:] == ["False", "too dark; blurry", "", "m", ""]
+    assert second == ["b.png", *[""] * 8, "'-broken"]
