@@ -41,8 +41,8 @@ def tilt_profile(nodes_deg: Sequence[float]) -> NDArray[np.float64]:
     """Return the tilts of 17 vertebrae, which pass through `nodes_deg` at equal distances, in degrees.
 
     Example:
-        >>> tilt_profile([-20, 20])[[0, 8, 16]].round(3).tolist()  # one curve of 40 degrees
-        [-20.0, 0.0, 20.0]
+        >>> tilt_profile([-20, 20])[[0, 4, 16]].round(1).tolist()  # one curve of 40 degrees
+        [-20.0, -14.1, 20.0]
     """
     nodes = np.asarray(nodes_deg, dtype=np.float64)
     place = np.linspace(0, len(nodes) - 1, COUNT) if len(nodes) > 1 else np.zeros(COUNT)

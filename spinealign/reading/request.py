@@ -90,7 +90,5 @@ class Request:
                 yield
         except ImageError:
             raise
-        except Exception as error:  # the text may quote the header
-            raise UnreadableImageError(
-                f"{self.origin} is {cause} ({type(error).__name__}); copy or export it again."
-            ) from None
+        except Exception:  # its text may quote the header
+            raise UnreadableImageError(f"{self.origin} is {cause}; copy or export it again.") from None
