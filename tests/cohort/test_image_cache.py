@@ -184,7 +184,7 @@ def test_a_killed_process_leaves_no_entry(folder, tmp_path):
 
 @pytest.mark.slow
 def test_parallel_runs_share_an_entry(folder, tmp_path):
-    processes = [rendering(folder, tmp_path / "cache", "fast") for _ in range(3)]
+    processes = [rendering_process(folder, tmp_path / "cache", "fast") for _ in range(3)]
     assert [process.communicate()[0] for process in processes] == ["8\n"] * 3
     assert len(list_cache(tmp_path / "cache")) == 1
 
