@@ -44,11 +44,13 @@ class PolarForm:
 
         The first harmonic has one period per turn. An image without texture gives zeros.
         """
+        from scipy.fft import rfft
+
         spectra = np.empty((len(gray), self.rings, self.harmonics), np.complex64)
         for start in range(0, len(gray), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             rings = self._sample(self._texture(gray[chunk]))
-            spectra[chunk] = np.fft.rfft(rings, axis=2)[:, :, 1 : self.harmonics + 1]
+            spectra[chunk] = rfft(rings, axis=2, workers=-1)[:, :, 1 : self.harmonics + 1]
         energy = np.linalg.norm(spectra.reshape(len(gray), -1), axis=1)
         return spectra / np.maximum(energy, np.float32(1e-6))[:, None, None]
 
@@ -57,11 +59,13 @@ class PolarForm:
 
         From two sets of spectra of shape (N, rings, harmonics), the N correlations in [-1, 1] are returned.
         """
+        from scipy.fft import irfft
+
         best = np.full(len(first), -1, np.float32)
         for one in (first.conj(), first):
             products = np.zeros((len(first), self.angles // 2 + 1), np.complex64)
             products[:, 1 : self.harmonics + 1] = np.einsum("nrh,nrh->nh", one, second)
-            over_angles = np.fft.irfft(products, n=self.angles, axis=1) * np.float32(self.angles / 2)
+            over_angles = irfft(products, n=self.angles, axis=1, workers=-1) * np.float32(self.angles / 2)
             best = np.maximum(best, over_angles.max(axis=1))
         return best
 
@@ -83,7 +87,10 @@ class PolarForm:
         return np.exp(-2 * (np.pi * sigma) ** 2 * squares).astype(np.float32)
 
     def _filter(self, images: NDArray[np.float32], response: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(np.fft.irfft2(np.fft.rfft2(images) * response, s=images.shape[1:]), np.float32)
+        from scipy.fft import irfft2, rfft2
+
+        filtered: NDArray[np.float32] = irfft2(rfft2(images, workers=-1) * response, s=images.shape[1:], workers=-1)
+        return filtered
 
     def _sample(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sample bilinearly on rings, each weighted by its area."""
