@@ -101,11 +101,11 @@ def recall_of_crops(data: Path, rows: list[dict[str, str]], *, rounds: int, seed
                     encoded(change(Image.open(path).convert("L"), random), small_jpeg=re_encoded) for path in paths
                 ]
                 groups = grouped([path.read_bytes() for path in paths] + copies, seed=seed).reshape(2, -1)
-                alone = [(groups == group).sum() <= 2 for group in groups[0]]
-                outcomes += zip(groups[0] == groups[1], alone)
-            found, alone = np.array(outcomes).T
+                unmixed = [(groups == group).sum() <= 2 for group in groups[0]]
+                outcomes += zip(groups[0] == groups[1], unmixed)
+            found, unmixed = np.array(outcomes).T
             file = "JPEG of 224 pixels" if re_encoded else "PNG"
-            lines.append((name, file, len(found), f"{found.mean():.1%}", f"{1 - alone.mean():.1%}"))
+            lines.append((name, file, len(found), f"{found.mean():.1%}", f"{1 - unmixed.mean():.1%}"))
     return Table(("copy", "file", "copies", "found", "joined with another slice"), lines, numbers=(2, 3, 4))
 
 

@@ -91,7 +91,7 @@ def evaluate(
     _warn(task, scored, evaluation.split)
     measured = {item.label for item in evaluation.labels}
     if missing := [label.name for label in task.predictor.target.labels if label.name not in measured]:
-        logger.warning("No scored image has a value of %s, so there are no scores of it.", ", ".join(missing))
+        logger.warning("No scored image has a value for %s, so it has no scores.", ", ".join(missing))
     return replace(evaluation, training_overlap=task.overlap(scored))
 
 

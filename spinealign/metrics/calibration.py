@@ -38,7 +38,7 @@ def fit_temperature(
     """Fit the temperature that calibrates logits of shape (N, K) by division (Guo et al., ICML 2017).
 
     The classes and the optional weights of the images have the shape (N,). The result has the smallest cross entropy;
-    it is None if there is no minimum, because the classes are separated without error, or no better than by chance.
+    it is None if no minimum exists: the classes are separated without error, or no better than by chance.
 
     Raises:
         MissingDependencyError: If SciPy is not installed.
@@ -73,7 +73,7 @@ def operating_point(
     probabilities of the finding, its presence and the optional weights have the shape (N,).
 
     Raises:
-        ValueError: If the sensitivity is not above 0 and at most 1, or there are no positives.
+        ValueError: If the sensitivity is not in (0, 1], or there are no positives.
 
     Example:
         >>> probability, positive = np.array([0.1, 0.3, 0.5, 0.9]), np.array([False, True, True, True])

@@ -118,7 +118,7 @@ def test_a_label_without_any_value_is_named(models_of_every_kind, pictures, capl
     columns = {"pfirrmann": cycle("1", "2"), "narrowing": cycle("no", "yes"), "bulging": cycle("")}
     measured = evaluate(models_of_every_kind["mixed"], manifest(pictures, "two.csv", columns), progress=False)
     assert [part.label for part in measured.parts] == ["pfirrmann", "narrowing"]
-    assert "No scored image has a value of bulging" in caplog.text
+    assert "No scored image has a value for bulging" in caplog.text
 
 
 def test_folds_of_several_labels_are_scored(models_of_every_kind, manifests):
