@@ -243,6 +243,15 @@ def test_phantoms_never_overwrite_a_folder(capsys, tmp_path):
     assert "not empty" in err
 
 
+@pytest.mark.parametrize("kind", ["frontal", "lateral"])
+def test_phantoms_of_the_spine_are_drawn_by_kind(capsys, tmp_path, kind):
+    words = ("phantoms", str(tmp_path / "set"), "--kind", kind, "--train", "1", "--val", "0", "--test", "0")
+    status, _, _ = run(capsys, *words)
+    assert status == 0
+    assert len(list((tmp_path / "set" / "train").glob("*.png"))) == 1
+    assert (tmp_path / "set" / "train.csv").exists() == (kind == "frontal")
+
+
 def test_train_help_lists_our_and_transformers_options(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["train", "--help"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,15 +172,22 @@ def cache(options: Namespace) -> int:
 
 
 def phantoms(options: Namespace) -> int:
-    """Write axial CT phantoms as PNG with a manifest.
+    """Write a set of phantoms as PNG.
 
-    They are a positive control: the finding is real and there is no shortcut. Half of each split have a fracture of
-    known size.
+    Axial CT of the neck, with a manifest, is a positive control: the finding is real and there is no shortcut. Half of
+    each split have a fracture of known size. Frontal spines have random curves and a table of their corners and Cobb
+    angles, as the AASCE set has; lateral spines are examples of what a model for frontal films must reject.
     """
+    from spinealign.alignment.drawn_films import write_frontal_spines, write_lateral_spines
     from spinealign.phantoms.phantom_set import write_phantoms
 
+    writers: dict[str, Callable[..., Path]] = {
+        "neck": write_phantoms,
+        "frontal": write_frontal_spines,
+        "lateral": write_lateral_spines,
+    }
     counts = {split: getattr(options, split) for split in ("train", "val", "test") if getattr(options, split)}
-    print(f"Wrote {write_phantoms(options.folder, counts, seed=options.seed)}")
+    print(f"Wrote {writers[options.kind](options.folder, counts, seed=options.seed)}")
     return 0
 
 

@@ -185,6 +185,12 @@ def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     phantoms = add(commands.phantoms, "write a set of phantoms")
     phantoms.add_argument("folder", metavar="FOLDER", help="a new or empty folder")
+    phantoms.add_argument(
+        "--kind",
+        choices=("neck", "frontal", "lateral"),
+        default="neck",
+        help="axial CT of the neck, or x-rays of the spine (default: %(default)s)",
+    )
     for split, count in (("train", 800), ("val", 100), ("test", 100)):
         phantoms.add_argument(
             f"--{split}",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
@@ -16,6 +19,7 @@ from spinealign.imaging.preprocessing import render
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.writing import new_folder
 
+Row = dict[str, object]
 COLUMNS = (
     "path", "split", "label", "finding", "grade", "arch", "displaced", "source", "series", "size_mm", "kind", "site",
     "level", "seed",
@@ -40,6 +44,30 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
         FileExistsError: If the folder is not empty.
         ValueError: If a count is negative, all are 0, or a name of a split is not a plain folder name.
     """
+    with new_set(folder, counts, write=partial(_write_phantom, size=size), seed=seed) as (staging, rows):
+        write_table(staging / MANIFEST_FILE, COLUMNS, [row for split in counts for row in rows[split]])
+    return Path(folder).resolve() / MANIFEST_FILE
+
+
+@contextmanager
+def new_set(
+    folder: str | Path, counts: Mapping[str, int], *, write: Callable[[Path, str, int, int], Row], seed: int
+) -> Iterator[tuple[Path, dict[str, list[Row]]]]:
+    """Draw phantoms into a temporary folder, which is moved into place at the end of the block.
+
+    Args:
+        folder: Destination; must not exist, or be empty.
+        counts: Number of phantoms in each split.
+        write: Draws the phantom of a folder, a split, a number in this split and a seed, and returns its row.
+        seed: Seed of the first phantom; each following one uses the next seed.
+
+    Yields:
+        The temporary folder, with a folder for each split, and the rows of each split.
+
+    Raises:
+        FileExistsError: If the folder is not empty.
+        ValueError: If a count is negative, all are 0, or a name of a split is not a plain folder name.
+    """
     if any(count < 0 for count in counts.values()) or not sum(counts.values()):
         raise ValueError(f"counts must not be negative, and at least one must be positive, got {dict(counts)}.")
     if any(Path(split).name != split or split in ("", "..") for split in counts):
@@ -50,22 +78,25 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
         for split in counts:
             (staging / split).mkdir()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            tasks = pool.map(lambda job, seed: _write_phantom(staging, job, seed, size), jobs, seeds)
-            rows = list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image", disable=None))
-        with (staging / MANIFEST_FILE).open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-    return Path(folder).resolve() / MANIFEST_FILE
+            tasks = pool.map(lambda job, seed: write(staging, job[0], job[1], seed), jobs, seeds)
+            drawn = iter(list(tqdm(tasks, total=len(jobs), desc="phantoms", unit="image", disable=None)))
+        yield staging, {split: list(islice(drawn, counts[split])) for split in counts}
 
 
-def _write_phantom(folder: Path, job: tuple[str, int], seed: int, size: int) -> dict[str, object]:
-    split, index = job
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write rows as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_phantom(folder: Path, split: str, index: int, seed: int, *, size: int) -> Row:
     phantom = draw_phantom(seed, fractured=index % 2 == 0, size=size)
     path = f"{split}/phantom-{seed:07d}.png"
     Image.fromarray(render(phantom.slice)).save(folder / path)
     name, break_ = phantom.slice.origin, phantom.fracture
-    row = {"path": path, "split": split, "label": phantom.label, "source": name, "series": name}
+    row: Row = {"path": path, "split": split, "label": phantom.label, "source": name, "series": name}
     if break_ is None:
         row |= {"finding": "normal", "grade": "0", "arch": "no"}
     else:
