@@ -39,7 +39,7 @@ def write_frontal_spines(folder: str | Path, counts: Mapping[str, int], *, seed:
     """
     with new_set(folder, counts, write=partial(_write_frontal, height=height), seed=seed) as (staging, rows):
         for split in counts:
-            write_table(staging / f"{split}.csv", COLUMNS, rows[split])
+            write_table(staging / f"{split}.csv", COLUMNS, rows=rows[split])
     return Path(folder).resolve()
 
 

@@ -133,7 +133,7 @@ def soft(distance: Field, width_mm: float) -> Field:
     return 1 / (1 + np.exp(np.clip(4 * distance / width_mm, -60, 60)))
 
 
-def body_shadow(local: Grid, size: tuple[float, float], rng: np.random.Generator) -> Field:
+def body_shadow(local: Grid, size: tuple[float, float], *, rng: np.random.Generator) -> Field:
     """Return the shadow of a vertebral body of a width and height: it has a waist and dense endplates."""
     width, height = size
     waist = 1 - 0.07 * (1 - (2 * local.y / height) ** 2).clip(0)

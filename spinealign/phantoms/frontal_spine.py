@@ -108,7 +108,7 @@ def _soft_tissue(film: Film, corners: Array, rng: np.random.Generator) -> Field:
 def _vertebra(local: Grid, corners: Array, rng: np.random.Generator) -> Field:
     """Return the shadow of one vertebra: body, pedicles, transverse processes and spinous process."""
     width, height = (float(np.linalg.norm(corners[place] - corners[0])) for place in (1, 2))
-    shadow = body_shadow(local, (width, height), rng)
+    shadow = body_shadow(local, (width, height), rng=rng)
     for side in (-1, 1):
         ring = superellipse(local, (side * 0.32 * width, -0.12 * height), half_axes=(0.09 * width, 0.2 * height))
         shadow += 0.35 * local.coverage(np.abs(ring) - 0.6)

@@ -108,7 +108,7 @@ def _vertebra(local: Grid, corners: Array, share: float, rng: np.random.Generato
     `share` is the position along the spine, from 0 for T1 to 1 for L5.
     """
     depth, height = (float(np.linalg.norm(corners[place] - corners[0])) for place in (1, 2))
-    shadow = body_shadow(local, (depth, height), rng)
+    shadow = body_shadow(local, (depth, height), rng=rng)
     rear = depth / 2
     pedicle = capsule(local, (rear - 1, -0.22 * height), end=(rear + 9, -0.22 * height), radius=0.16 * height)
     facets = superellipse(local, (rear + 13, 0.0), half_axes=(5.0, 0.6 * height), power=2.3)

@@ -45,7 +45,7 @@ def write_phantoms(folder: str | Path, counts: Mapping[str, int], *, seed: int =
         ValueError: If a count is negative, all are 0, or a name of a split is not a plain folder name.
     """
     with new_set(folder, counts, write=partial(_write_phantom, size=size), seed=seed) as (staging, rows):
-        write_table(staging / MANIFEST_FILE, COLUMNS, [row for split in counts for row in rows[split]])
+        write_table(staging / MANIFEST_FILE, COLUMNS, rows=[row for split in counts for row in rows[split]])
     return Path(folder).resolve() / MANIFEST_FILE
 
 
@@ -83,7 +83,7 @@ def new_set(
         yield staging, {split: list(islice(drawn, counts[split])) for split in counts}
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+def write_table(path: Path, columns: Sequence[str], *, rows: Iterable[Row]) -> None:
     """Write rows as CSV."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, columns)
