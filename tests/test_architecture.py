@@ -18,8 +18,8 @@ from spinealign import errors
 LAYERS = (
     ("_version", "errors", "hub_errors", "config", "labels", "serialization", "writing"),
     ("imaging", "reading", "phantoms", "privacy", "metrics", "networks"),
-    ("checkpoint", "cohort"),
-    ("inference", "alignment", "evaluation"),
+    ("checkpoint", "cohort", "alignment"),
+    ("inference", "evaluation"),
     ("training", "reporting"),
     ("hub", "page", "demo"),
     ("cli",),

@@ -15,4 +15,5 @@
 | `splitting` | `load_cohort`, `split_images`: join copies, split by source or patient, resolve leakage |
 | `duplicates/` | visual similarity and the grouping of copies |
 | `audit/` | `audit`: counts, leaks, and shortcuts to the label |
+| `landmarks/` | `load_films`: films with the corners of their vertebrae |
 """

@@ -22,19 +22,28 @@ def index_hub(dataset_id: str, *, pattern: re.Pattern[str], labels: Sequence[str
     Raises:
         CohortError: If it cannot be loaded, or columns are missing.
     """
+    splits = load_hub(dataset_id)
+    found = [hub_samples(splits[split], split, pattern=pattern, labels=labels) for split in splits]
+    samples, skipped = (tuple(item for part in parts for item in part) for parts in zip(*found))
+    return Cohort(dataset_id, samples, skipped)
+
+
+def load_hub(dataset_id: str) -> Any:
+    """Load a dataset of the Hub, or a folder of its layout, as a `datasets.DatasetDict`.
+
+    Raises:
+        CohortError: If it cannot be loaded.
+    """
     require("datasets", extra="train")
     from datasets import load_dataset
 
     try:
-        splits = load_dataset(dataset_id)
+        return load_dataset(dataset_id)
     except Exception as error:  # from the network, the client or the file format
         raise CohortError(
             f"Found no folder {dataset_id}, and no Hub dataset of this name could be loaded; check the name, your "
             f"access (hf auth login) and the network. {explain(error, dataset_id)}"
         ) from error
-    found = [hub_samples(splits[split], split, pattern=pattern, labels=labels) for split in splits]
-    samples, skipped = (tuple(item for part in parts for item in part) for parts in zip(*found))
-    return Cohort(dataset_id, samples, skipped)
 
 
 def hub_samples(

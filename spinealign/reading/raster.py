@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from spinealign.errors import UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.slice import Slice
@@ -21,6 +21,7 @@ _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000")
 _PNG_DEPTH = slice(24, 26)  # bits per channel and color type in the header
 _DEEP_PNG = (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # RGB, gray with opacity and RGB with opacity of 16 bits
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF tags, and a value
+_UPRIGHT = 4  # largest EXIF orientation that does not exchange width and height
 _FIRST_FRAME = "The first of several frames."
 
 
@@ -32,6 +33,16 @@ def read_raster(content: bytes, request: Request) -> Slice:
         animated = request.frame is None and getattr(image, "is_animated", False)
         shown = read_pillow(image, request)
         return replace(shown, notes=(_FIRST_FRAME,)) if animated else shown
+
+
+def raster_shape(content: bytes, request: Request) -> tuple[int, int]:
+    """Return height and width of an image file other than DICOM as it is displayed, without decoding its pixels."""
+    if kinds.kind_of(content) is kinds.NPY:
+        height, width = _plane_of(content, request).shape[:2]
+        return height, width
+    with _opened(content, request) as image, _typed_errors(request):
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) > _UPRIGHT
+        return image.size if turned else image.size[::-1]
 
 
 def decode_raster(content: bytes, request: Request) -> Image.Image:

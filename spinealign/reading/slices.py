@@ -13,10 +13,10 @@ from PIL import Image
 from spinealign.config import ReadingLimits
 from spinealign.errors import UnreadableImageError
 from spinealign.imaging.slice import Slice, Unit
-from spinealign.reading.dicom import is_dataset, read_dicom
+from spinealign.reading.dicom import is_dataset, open_dicom, read_dicom
 from spinealign.reading.files import check_bytes, read_file
 from spinealign.reading.kinds import DICOM, accepted_kind
-from spinealign.reading.raster import as_array, read_array, read_pillow, read_raster
+from spinealign.reading.raster import as_array, raster_shape, read_array, read_pillow, read_raster
 from spinealign.reading.request import Request
 
 
@@ -90,6 +90,21 @@ def read_slice(
     if image.assumed_white is None:
         raise ValueError("white applies to arrays and to gray images with more than 8 bits per pixel; omit it.")
     return image.with_white(white)
+
+
+def read_shape(content: bytes) -> tuple[int, int]:
+    """Return the height and width that `read_slice` gives an image file, from its header.
+
+    Raises:
+        UnreadableImageError: If the file is damaged or not an image.
+        UnsupportedFormatError: If it is an image, but not of an accepted kind.
+    """
+    request = Request("bytes")
+    check_bytes(content, origin=request.origin, limits=request.limits)
+    if accepted_kind(content, request.origin) is DICOM:
+        with open_dicom(content, request) as dataset:
+            return int(dataset.Rows), int(dataset.Columns)
+    return raster_shape(content, request)
 
 
 def is_slice_source(source: object) -> bool:

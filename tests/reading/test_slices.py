@@ -12,6 +12,7 @@ from PIL import Image
 from spinealign import Slice, read_slice
 from spinealign.config import ReadingLimits
 from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
+from spinealign.reading.slices import read_shape
 
 
 def png_bytes(pixels: np.ndarray, color_type: int) -> bytes:
@@ -331,3 +332,13 @@ def test_other_objects_raise_type_error():
         read_slice(7)
     with pytest.raises(TypeError, match="binary file"):
         read_slice(io.StringIO("text"))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_the_shape_is_known_without_decoding(orientation, gray):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = saved(Image.fromarray(gray), format="JPEG", exif=exif)
+
+    assert read_shape(content) == read_slice(content).shape
+    assert read_shape(content[:400]) == read_shape(content)

@@ -1,0 +1,150 @@
+"""Reader of collections of films with the corners of their vertebrae."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from spinealign.cohort.cohort import linked
+from spinealign.cohort.hub_rows import load_hub
+from spinealign.cohort.landmarks.annotations import Annotation, read_coco, read_rows, read_table
+from spinealign.cohort.landmarks.checking import Checked, Points, check_corners
+from spinealign.cohort.landmarks.film import TEST, Film, LabelCheck, LandmarkCohort
+from spinealign.cohort.landmarks.grouping import name_parts
+from spinealign.cohort.landmarks.repairs import Repair, read_repairs
+from spinealign.cohort.manifest import SPLIT_NAMES
+from spinealign.errors import CohortError, ImageError
+from spinealign.reading.files import read_file
+from spinealign.reading.slices import read_shape
+from spinealign.reading.tally import Tally
+
+REPAIRS_FILE = "repairs.csv"
+
+
+def load_films(source: str | os.PathLike[str], *, repairs: str | os.PathLike[str] | None = None) -> LandmarkCohort:
+    """Load films with the corners of their vertebrae, and check the labels; no pixels are decoded.
+
+    Args:
+        source: A folder with the tables `train.csv` and `test.csv` (see `annotations.read_table`) or with COCO files
+            (see `annotations.read_coco`); one such file; or the id or folder of a Hub dataset (see
+            `annotations.read_rows`).
+        repairs: Table of corrections (see `repairs.read_repairs`); None for `repairs.csv` beside the data, if there is
+            one.
+
+    Returns:
+        The films. Films that cannot be read, and films of other splits than `test` with a faulty label, are left out
+        and counted.
+
+    Raises:
+        CohortError: If there is no such collection, a table lacks columns, or no film can be used.
+    """
+    path, passed = Path(source), Tally()
+    corrections = _corrections(path, repairs)
+    films: list[Film] = []
+    checks: list[LabelCheck] = []
+    patients: list[str | None] = []
+    digest = hashlib.sha256()
+    for annotation in _annotations(path, str(source), passed):
+        try:
+            content = annotation.content or read_file(annotation.path)
+            shape = read_shape(content)
+        except ImageError as error:
+            passed.add("film that cannot be read", f"{annotation.path.name}: {error}")
+            continue
+        known = np.isfinite(annotation.corners).all(axis=(1, 2))
+        if not known.all():
+            passed.add("vertebra without all its coordinates", annotation.name)
+            annotation = replace(annotation, corners=annotation.corners[known])  # noqa: PLW2901
+        film, check = _film(annotation, shape, corrections)
+        checks.append(check)
+        if film is not None:
+            parts = name_parts(film.name)
+            patients.append(annotation.patient or (parts.number if parts else None))
+            films.append(film)
+            digest.update(_state(film, content))
+    if not films:
+        raise CohortError(f"{source} has no usable film: {passed if passed.total() else 'all labels are faulty'}.")
+    films = [replace(film, group=_name(films[first])) for film, first in zip(films, linked(patients))]
+    notes = (f"passed over: {passed}",) if passed.total() else ()
+    return LandmarkCohort(path.name, tuple(films), tuple(checks), notes, digest.hexdigest())
+
+
+def _name(film: Film) -> str:
+    return f"{film.split}/{film.name}"
+
+
+def _annotations(path: Path, source: str, passed: Tally) -> Iterator[Annotation]:
+    files = [path] if path.is_file() else sorted(path.glob("*.csv")) + sorted(path.rglob("*.json"))
+    if path.is_dir():
+        files = [file for file in files if file.suffix == ".json" or file.stem.lower() in SPLIT_NAMES]
+    if files:
+        for file in files:
+            yield from (read_coco if file.suffix.lower() == ".json" else read_table)(file, passed)
+        return
+    splits = load_hub(source)
+    for split in splits:
+        yield from read_rows(splits[split], split, passed=passed)
+
+
+def _corrections(path: Path, repairs: str | os.PathLike[str] | None) -> dict[str, Repair]:
+    beside = (path if path.is_dir() else path.parent) / REPAIRS_FILE
+    if repairs is None and not beside.is_file():
+        return {}
+    return read_repairs(Path(repairs or beside))
+
+
+def _film(
+    annotation: Annotation, shape: tuple[int, int], corrections: dict[str, Repair]
+) -> tuple[Film | None, LabelCheck]:
+    """Return a film with checked corners, or None if it is dropped, and the result of the check."""
+    repair = corrections.get(annotation.path.name) or corrections.get(annotation.name)
+    checked = _checked(annotation.in_pixels(shape), annotation.given_angles, repair)
+    reasons = (*checked.faults, *checked.doubts, *checked.repairs, *checked.remarks)
+    outcome = "masked" if checked.doubts else "repaired" if checked.repairs else "ok"
+    if checked.faults:
+        outcome = "flagged" if annotation.split == TEST else "dropped"
+    check = LabelCheck(annotation.name, annotation.split, outcome, reasons)
+    if outcome == "dropped":
+        return None, check
+    corners = checked.corners / shape[::-1]
+    film = Film(
+        annotation.path,
+        annotation.name,
+        corners,
+        checked.reliable,
+        shape,
+        annotation.split,
+        group="",
+        given_angles=annotation.given_angles,
+        content=annotation.content,
+    )
+    return film, check
+
+
+def _checked(corners: Points, given: tuple[float, ...] | None, repair: Repair | None) -> Checked:
+    if repair is None:
+        return check_corners(corners, given)
+    listed = [number - 1 for number in repair.vertebrae if number <= len(corners)]
+    if repair.action == "keep":
+        return Checked(corners, np.ones(len(corners), bool), remarks=(f"kept: {repair.reason}",))
+    if repair.action == "omit":
+        checked = check_corners(np.delete(corners, listed, axis=0), given)
+        return replace(checked, repairs=(f"vertebrae left out: {repair.reason}", *checked.repairs))
+    checked = check_corners(corners, given)
+    if repair.action == "drop":
+        return replace(checked, faults=(repair.reason, *checked.faults))
+    checked.reliable[[number for number in listed if number < len(checked.reliable)]] = False
+    return replace(checked, doubts=(repair.reason, *checked.doubts))
+
+
+def _state(film: Film, content: bytes) -> bytes:
+    """Return what a training learns from, for the digest."""
+    described = (
+        f"{film.name} {film.split} {film.given_angles} {film.corners.round(6).tolist()} {film.reliable.tolist()}"
+    )
+    return described.encode() + hashlib.sha256(content).digest()
