@@ -232,6 +232,10 @@ def test_public_functions_take_few_parameters():
         "on_log",
         "on_epoch_begin",
         "on_step_begin",
+        "on_step_end",
+        "on_train_begin",
+        "on_train_end",
+        "on_save",
     }  # names and overrides of others
     of_the_hub = {"from_pretrained"}  # its parameters follow the conventions of the Hub
     for path in MODULES:

@@ -35,7 +35,7 @@ from spinealign.training.decision import MeasuredCohort, choose_decisions, fit_r
 from spinealign.training.describing import describe_input, describe_training
 from spinealign.training.export import export_onnx
 from spinealign.training.setup import TrainingSetup
-from spinealign.training.trainer import StrictTrainer
+from spinealign.training.trainer import ClassifierTrainer
 from spinealign.writing import replaced_together
 
 PACKAGES = ("spinealign", "torch", "transformers", "datasets", "accelerate", "monai", "onnxruntime", "numpy")
@@ -45,7 +45,7 @@ def save_checkpoint(
     output: Path,
     setup: TrainingSetup,
     *,
-    trainer: StrictTrainer,
+    trainer: ClassifierTrainer,
     collections: Sequence[LoadedCohort],
     verdicts: Mapping[str, tuple[str, ...]],
     cross_validations: tuple[CrossValidation, ...] = (),

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -46,33 +46,31 @@ from spinealign.training.setup import TrainingSetup
 logger = logging.getLogger(__name__)
 
 
-class StrictTrainer(Trainer):
-    """A Trainer that loads every tensor of a checkpoint or fails, and tells the transform of its images the epoch."""
+class HasEpochs(Protocol):
+    """Something that changes from epoch to epoch, such as a random transform."""
 
-    def __init__(self, transform: PixelTransform, target: Target, **kwargs: Any) -> None:
+    def set_epoch(self, epoch: int) -> None:
+        """Set the number of the epoch, from 0."""
+
+
+class StrictTrainer(Trainer):
+    """A Trainer that loads every tensor of a checkpoint or fails, and tells its random views the epoch.
+
+    Args:
+        views: Dataset or transform that makes random views of the training images.
+        load: Function that loads the network of a folder, with every tensor.
+        kwargs: Arguments of `transformers.Trainer`.
+    """
+
+    def __init__(self, views: HasEpochs, *, load: Callable[[str], Any] = load_network, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target = target
+        self._load_network = load
         self.model_accepts_loss_kwargs = False  # so that the Trainer averages over accumulated batches
         for stock in (PrinterCallback, ProgressCallback):  # a notebook keeps its own progress callback
             self.remove_callback(stock)
-        self.add_callback(SeedCallback(transform))
-        self.add_callback(EpochReport())
+        self.add_callback(SeedCallback(views))
         if not self.args.disable_tqdm and sys.stderr.isatty():
             self.add_callback(StepBar())
-
-    def compute_loss(
-        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
-    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Return the loss of the target, weighted by image."""
-        outputs = model(pixel_values=inputs["pixel_values"])
-        loss = target_loss(
-            outputs.logits,
-            inputs["labels"],
-            weights=inputs["weights"],
-            target=self.target,
-            smoothing=self.args.label_smoothing_factor,
-        )
-        return (loss, outputs) if return_outputs else loss
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """Return a loader of every image: `dataloader_drop_last` is for the training."""
@@ -111,7 +109,30 @@ class StrictTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         network = self.accelerator.unwrap_model(self.model)
-        network.load_state_dict(load_network(resume_from_checkpoint).state_dict(), strict=True)
+        network.load_state_dict(self._load_network(resume_from_checkpoint).state_dict(), strict=True)
+
+
+class ClassifierTrainer(StrictTrainer):
+    """Trainer of a classifier with the loss of a target, which logs the scores of each epoch."""
+
+    def __init__(self, transform: PixelTransform, target: Target, **kwargs: Any) -> None:
+        super().__init__(transform, **kwargs)
+        self.target = target
+        self.add_callback(EpochReport())
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """Return the loss of the target, weighted by image."""
+        outputs = model(pixel_values=inputs["pixel_values"])
+        loss = target_loss(
+            outputs.logits,
+            inputs["labels"],
+            weights=inputs["weights"],
+            target=self.target,
+            smoothing=self.args.label_smoothing_factor,
+        )
+        return (loss, outputs) if return_outputs else loss
 
 
 class StepBar(ProgressCallback):
@@ -145,12 +166,12 @@ class SeedCallback(TrainerCallback):
     Without it, a resumed run, or one with other workers, would continue with other random numbers.
     """
 
-    def __init__(self, transform: PixelTransform) -> None:
-        self._transform = transform
+    def __init__(self, views: HasEpochs) -> None:
+        self._views = views
 
     def on_epoch_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
-        """Set the epoch of the transform."""
-        self._transform.set_epoch(int(state.epoch or 0))
+        """Set the epoch of the views."""
+        self._views.set_epoch(int((state.epoch or 0) + 1e-6))  # a resumed run begins within an epoch
 
     def on_step_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Seed the dropout of the step."""
@@ -165,14 +186,14 @@ def build_trainer(
     target: Target,
     train: Sequence[LoadedCohort],
     validation: Sequence[LoadedCohort],
-) -> StrictTrainer:
+) -> ClassifierTrainer:
     """Return a Trainer that is ready to run, and scores each epoch on the validation images."""
     training, preprocessing = setup.training, train[0].config
     augmentation = Augmentation(setup.augmentation, preprocessing.image_size)
     transform = PixelTransform(preprocessing, augmentation, seed=training.seed)
     stopping = [EarlyStoppingCallback(setup.model.early_stopping_patience)] if training.load_best_model_at_end else []
     build = partial(build_dataset, target=target, balance=setup.data.balance)
-    return StrictTrainer(
+    return ClassifierTrainer(
         transform,
         target,
         model=network,

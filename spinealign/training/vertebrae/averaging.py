@@ -1,0 +1,62 @@
+"""Exponential moving average of the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_model, save_model
+from torch.optim.swa_utils import AveragedModel
+from transformers import TrainerCallback, TrainingArguments
+
+AVERAGE_FILE = "average.safetensors"
+
+
+class MovingAverage(TrainerCallback):
+    """Callback that averages the weights over the steps, and puts the average into the network at the end.
+
+    The average starts with a short memory, so that the first weights are soon forgotten. It is saved in each checkpoint
+    of the Trainer and restored from it.
+
+    Args:
+        decay: Share of the average that a step keeps.
+    """
+
+    def __init__(self, decay: float = 0.998) -> None:
+        self._decay = decay
+        self._average: AveragedModel | None = None
+
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
+        """Start the average, or restore that of the checkpoint from which the training continues."""
+        self._average = AveragedModel(model, avg_fn=self._mean, use_buffers=True)
+        if state.global_step:
+            load_model(self._average, _file(args, state))
+
+    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
+        """Add the weights of the step."""
+        self._running().update_parameters(model)
+
+    def on_save(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Save the average beside the weights."""
+        if state.is_world_process_zero:
+            save_model(self._running(), str(_file(args, state)))
+
+    def on_train_end(self, args: TrainingArguments, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
+        """Put the average into the network."""
+        model.load_state_dict(self._running().module.state_dict())
+
+    def _running(self) -> AveragedModel:
+        if self._average is None:
+            raise RuntimeError("The average starts with the training.")
+        return self._average
+
+    def _mean(self, average: torch.Tensor, current: torch.Tensor, count: Any) -> torch.Tensor:
+        if not average.is_floating_point():
+            return current  # counters of the batch normalization
+        decay = min(self._decay, (1 + int(count)) / (10 + int(count)))
+        return torch.lerp(current, average, decay)
+
+
+def _file(args: TrainingArguments, state: Any) -> Path:
+    return Path(args.output_dir) / f"checkpoint-{state.global_step}" / AVERAGE_FILE

@@ -1,0 +1,64 @@
+"""Trainer of the networks that find vertebrae."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import TrainingArguments
+
+from spinealign.networks.vertebrae import VertebraNetwork
+from spinealign.training.trainer import StrictTrainer
+from spinealign.training.vertebrae.averaging import MovingAverage
+from spinealign.training.vertebrae.dataset import FilmDataset, StoredFilm, collate
+from spinealign.training.vertebrae.loss import vertebra_loss
+
+COARSE, FINE = (512, 128), (768, 192)  # height and width of the locators' input
+COARSE_SHARE = 0.75  # of the epochs
+
+
+class VertebraTrainer(StrictTrainer):
+    """Trainer of a `VertebraNetwork`; its weights are averaged."""
+
+    def __init__(self, dataset: FilmDataset, **kwargs: Any) -> None:
+        super().__init__(dataset, load=load_vertebra_network, train_dataset=dataset, data_collator=collate, **kwargs)
+        self.add_callback(MovingAverage())
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """Return the loss of both locators and of the refiner."""
+        output = model(pixel_values=inputs["pixel_values"], crops=inputs["crops"], neighbors=inputs["neighbors"])
+        loss = vertebra_loss(output, inputs)
+        return (loss, output) if return_outputs else loss
+
+
+def load_vertebra_network(folder: str | os.PathLike[str]) -> VertebraNetwork:
+    """Load the network of a folder in float32."""
+    network: VertebraNetwork = VertebraNetwork.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
+    )
+    return network
+
+
+def build_vertebra_trainer(
+    network: VertebraNetwork,
+    films: Sequence[StoredFilm],
+    *,
+    backgrounds: Sequence[StoredFilm],
+    arguments: TrainingArguments,
+) -> VertebraTrainer:
+    """Return a Trainer that is ready to run. The first epochs use small inputs, the last ones large inputs."""
+    epochs = int(arguments.num_train_epochs)
+    coarse = round(epochs * COARSE_SHARE)
+    dataset = FilmDataset(
+        films,
+        backgrounds,
+        shapes=[COARSE] * coarse + [FINE] * (epochs - coarse),
+        count=network.config.count,
+        seed=arguments.seed,
+    )
+    return VertebraTrainer(dataset, model=network.to(memory_format=torch.channels_last), args=arguments)
