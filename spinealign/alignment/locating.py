@@ -8,20 +8,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.alignment.maps import Chain, decode_chain, mirror_back
+from spinealign.alignment.maps import decode_chain, mirror_back
 from spinealign.alignment.preparing import PreparedFilm, normalize, resize
-from spinealign.imaging.frames import chain_frames, cut_crops, neighbor_features, standardize
+from spinealign.imaging.frames import chain_frames, cut_crops, mirror_corners, neighbor_features, standardize
 
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
-MIRRORED_CORNERS = [1, 0, 3, 2]
 
 
 class VertebraEngine(Protocol):
     """Networks that locate and refine vertebrae."""
-
-    input_shape: tuple[int, int]
-    count: int
 
     def locate(self, pixel_values: Array) -> tuple[Array, Array]:
         """Return the maps of both locators, (N, 10, H / 4, W / 4), for `pixel_values` of shape (N, 1, H, W)."""
@@ -45,46 +41,36 @@ class Location:
     second: Points
 
 
-def locate(engine: VertebraEngine, film: PreparedFilm, *, rounds: int = 2) -> Location:
-    """Locate the vertebrae of a film and refine their corners.
+def locate(
+    engine: VertebraEngine, film: PreparedFilm, *, input_shape: tuple[int, int], count: int, rounds: int = 2
+) -> Location:
+    """Locate at most `count` vertebrae in a film, in an input of `input_shape`, and refine their corners.
 
     The maps are means over the film and its mirror image, and so are the corners of the last round.
     """
-    seen = normalize(resize(film.tall, engine.input_shape))[None]
+    seen = normalize(resize(film.tall, input_shape))[None]
     first, second = (
-        decode_chain((plain + mirror_back(mirrored)) / 2, count=engine.count)
+        decode_chain((plain + mirror_back(mirrored)) / 2, count=count)
         for plain, mirrored in engine.locate(np.stack([seen, seen[..., ::-1]]))
     )
-    return Location(
-        _refined(engine, film, first, rounds=rounds, mirror=True),
-        first.peaks,
-        _refined(engine, film, second, rounds=rounds, mirror=False),
-    )
-
-
-def _refined(engine: VertebraEngine, film: PreparedFilm, chain: Chain, *, rounds: int, mirror: bool) -> Points:
-    """Return the corners of a chain in pixels of `fine`, after some rounds of refinement."""
     height, width = film.fine.shape
-    rows, columns = engine.input_shape
-    corners = (chain.corners + 0.5) * [width / columns, height / rows] - 0.5
+    scale = (width / input_shape[1], height / input_shape[0])
+    both = [(chain.corners + 0.5) * scale - 0.5 for chain in (first, second)]
+    for step in range(rounds):
+        last = step == rounds - 1
+        both = [_refine(engine, film.fine, each, mirror=last and not place) for place, each in enumerate(both)]
+    return Location(both[0], first.peaks, both[1])
+
+
+def _refine(engine: VertebraEngine, fine: Array, corners: Points, *, mirror: bool) -> Points:
+    """Return refined corners; with `mirror`, the mean over the film and its mirror image."""
     if len(corners) < 2:  # a single vertebra has no neighbors
         return corners
-    for step in range(rounds):
-        refined = _refine(engine, film.fine, corners)
-        if mirror and step == rounds - 1:
-            reversed_film = film.fine[:, ::-1]
-            other = _refine(engine, reversed_film, _mirrored(corners, width))
-            refined = (refined + _mirrored(other, width)) / 2
-        corners = refined
-    return corners
-
-
-def _refine(engine: VertebraEngine, fine: Array, corners: Points) -> Points:
     frames = chain_frames(corners)
     crops = standardize(np.clip(cut_crops(fine, frames), 0, 1))
-    found = engine.refine(crops, neighbor_features(frames))
-    return frames.to_pixels(found.astype(np.float64))
-
-
-def _mirrored(corners: Points, width: int) -> Points:
-    return (corners * [-1, 1] + [width - 1, 0])[:, MIRRORED_CORNERS]
+    refined = frames.to_pixels(engine.refine(crops, neighbor_features(frames)).astype(np.float64))
+    if not mirror:
+        return refined
+    width = fine.shape[1]
+    mirrored = _refine(engine, fine[:, ::-1], mirror_corners(corners, width), mirror=False)
+    return (refined + mirror_corners(mirrored, width)) / 2

@@ -25,12 +25,14 @@ from spinealign.checkpoint.files import (
 )
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
+from spinealign.checkpoint.vertebra_settings import VertebraSettings
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
 from spinealign.labels import Target, find_positive, target_of_outputs
 from spinealign.metrics.novelty import NoveltyStatistics
 
 Engine = Literal["onnx", "torch"]
+Task = Literal["classification", "vertebrae"]
 _Value = TypeVar("_Value")
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"})
@@ -84,10 +86,22 @@ class Checkpoint:
         self.check_unchanged()
         return content
 
-    def check_kind(self) -> None:
-        """Check that `config.json` describes an image classifier. Weights are not needed for this."""
+    def check_kind(self, task: Task = "classification") -> None:
+        """Check that `config.json` describes a network for a task. Weights are not needed for this."""
         names = [str(name) for name in self.read_json(CONFIG_FILE).get("architectures") or ()]
-        if names and not any("ForImageClassification" in name or name.endswith("Classifier") for name in names):
+        finds_vertebrae = "VertebraNetwork" in names
+        if task == "vertebrae" and not finds_vertebrae:
+            raise CheckpointError(
+                f"{self.name} does not find vertebrae. Load a classifier with spinealign.Predictor, or choose another "
+                "model."
+            )
+        if task == "classification" and finds_vertebrae:
+            raise CheckpointError(
+                f"{self.name} finds vertebrae and does not classify images. Load it with spinealign.Aligner, or use "
+                "spinealign measure."
+            )
+        classifies = not names or any("ForImageClassification" in name or name.endswith("Classifier") for name in names)
+        if task == "classification" and not classifies:
             raise CheckpointError(
                 f"{self.name} is not an image classifier: its {CONFIG_FILE} names {', '.join(names)}. Choose a model "
                 "that classifies images."
@@ -139,6 +153,11 @@ class Checkpoint:
         target = self._parse(CONFIG_FILE, lambda content: _plain_target(content, self.labels))
         preprocessing = self._parse(PREPROCESSOR_FILE, PreprocessingConfig.from_preprocessor)
         return ModelSettings(target=target, preprocessing=preprocessing)
+
+    @cached_property
+    def vertebra_settings(self) -> VertebraSettings:
+        """Settings of a model that finds vertebrae, from `spinealign.json`."""
+        return self._parse(SETTINGS_FILE, VertebraSettings.from_json)
 
     @property
     def target(self) -> Target:

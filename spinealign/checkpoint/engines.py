@@ -35,29 +35,9 @@ class OnnxEngine:
     name: Engine = "onnx"
 
     def __init__(self, checkpoint: Checkpoint, *, device: str | None = None) -> None:
-        # From 1.32 on, ONNX Runtime stores usage data in the home folder and sends them to Microsoft.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime
-
         self.device = device  # as requested; None for the default
-        provider, provider_options = execution_provider(device, onnxruntime.get_available_providers())
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
         self._file = f"{ONNX_FILE} of {checkpoint.name}"
-        try:
-            self._session = onnxruntime.InferenceSession(
-                checkpoint.folder / ONNX_FILE,
-                options,
-                providers=[(provider, provider_options), *([] if provider == _CPU else [_CPU])],
-                enable_fallback=0,
-            )
-            started = provider in self._session.get_providers()
-        except Exception as error:  # ONNX Runtime raises one class for each status code
-            if provider != _CPU:
-                raise ValueError(f"ONNX Runtime cannot run {self._file} on device {device!r}: {error}") from error
-            raise CheckpointError(f"{self._file} is damaged or not an ONNX model; {checkpoint.remedy}.") from error
-        if not started:  # ONNX Runtime only logs that it uses the CPU instead
-            raise ValueError(f"ONNX Runtime cannot start device {device!r}; check its driver and libraries.")
+        self._session = open_session(checkpoint, ONNX_FILE, device=device)
         inputs = [item.name for item in self._session.get_inputs()]
         outputs = [item.name for item in self._session.get_outputs()]
         if inputs != ["pixel_values"] or "logits" not in outputs:
@@ -73,6 +53,38 @@ class OnnxEngine:
         except Exception as error:
             raise CheckpointError(f"{self._file} does not take an input of shape {pixel_values.shape[1:]}.") from error
         return Output(np.asarray(logits, np.float32), np.asarray(features[0], np.float32) if features else None)
+
+
+def open_session(checkpoint: Checkpoint, name: str, *, device: str | None = None) -> Any:
+    """Open an ONNX file of a checkpoint in ONNX Runtime.
+
+    Raises:
+        CheckpointError: If the file is missing or damaged.
+        ValueError: If the device is not available.
+    """
+    # From 1.32 on, ONNX Runtime stores usage data in the home folder and sends them to Microsoft.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    provider, provider_options = execution_provider(device, onnxruntime.get_available_providers())
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    file = f"{name} of {checkpoint.name}"
+    try:
+        session = onnxruntime.InferenceSession(
+            checkpoint.folder / name,
+            options,
+            providers=[(provider, provider_options), *([] if provider == _CPU else [_CPU])],
+            enable_fallback=0,
+        )
+        started = provider in session.get_providers()
+    except Exception as error:  # ONNX Runtime raises one class for each status code
+        if provider != _CPU:
+            raise ValueError(f"ONNX Runtime cannot run {file} on device {device!r}: {error}") from error
+        raise CheckpointError(f"{file} is damaged or not an ONNX model; {checkpoint.remedy}.") from error
+    if not started:  # ONNX Runtime only logs that it uses the CPU instead
+        raise ValueError(f"ONNX Runtime cannot start device {device!r}; check its driver and libraries.")
+    return session
 
 
 def execution_provider(device: str | None, available: Sequence[str]) -> tuple[str, dict[str, str]]:

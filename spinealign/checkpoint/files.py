@@ -6,6 +6,7 @@ from pathlib import Path
 
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
 ONNX_FILE, WEIGHTS_FILE = "model.onnx", "model.safetensors"
+REFINER_FILE = "refiner.onnx"  # only of models that find vertebrae
 CARD_FILE, METRICS_FILE = "README.md", "metrics.json"
 SETTINGS_FILE, NOVELTY_FILE = "spinealign.json", "novelty.safetensors"
 TRAINING_IMAGES_FILE = "training_images.safetensors"  # digests; checkpoints of earlier releases lack it

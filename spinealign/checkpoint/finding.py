@@ -6,18 +6,22 @@ import os
 import re
 from pathlib import Path
 
-from spinealign.checkpoint.checkpoint import Checkpoint, Engine, refuse_pickles
-from spinealign.checkpoint.files import CONFIG_FILE, ONNX_FILE, SMALL_FILES, WEIGHTS_FILE
+from spinealign.checkpoint.checkpoint import Checkpoint, Engine, Task, refuse_pickles
+from spinealign.checkpoint.files import CONFIG_FILE, ONNX_FILE, REFINER_FILE, SMALL_FILES, WEIGHTS_FILE
 from spinealign.errors import CheckpointError
 from spinealign.hub_errors import explain
 from spinealign.writing import finish_replacement
 
-DEFAULT_MODEL = "spinealign/default"
-DEFAULT_FOLDER = Path(__file__).parent.parent / "assets" / "default"
+ASSETS = Path(__file__).parent.parent / "assets"
+DEFAULT_MODEL, DEFAULT_FOLDER = "spinealign/default", ASSETS / "default"
+EMBEDDED: dict[Task, tuple[str, Path]] = {  # name and folder
+    "classification": (DEFAULT_MODEL, DEFAULT_FOLDER),
+    "vertebrae": ("spinealign/xray", ASSETS / "xray"),
+}
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
-def find_checkpoint(
+def find_checkpoint(  # noqa: PLR0913 - the keywords of the Hugging Face libraries
     model: str | os.PathLike[str] | None = None,
     *,
     revision: str | None = None,
@@ -25,10 +29,11 @@ def find_checkpoint(
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
     engine: Engine = "onnx",
+    task: Task = "classification",
 ) -> Checkpoint:
     """Find a checkpoint, without loading its weights. From the Hub, only the files for the engine are downloaded.
 
-    The arguments are those of `Predictor.from_pretrained`.
+    The arguments are those of `Predictor.from_pretrained`, and the task of the model.
 
     Raises:
         CheckpointError: If the checkpoint or revision does not exist, is incomplete, or contains a pickle.
@@ -37,9 +42,10 @@ def find_checkpoint(
     if revision == "":
         raise ValueError("revision is empty: pass a branch, tag or commit, or None for the main branch.")
     if revision is not None and (model is None or os.path.isdir(model)):
-        raise CheckpointError(f"{model or DEFAULT_MODEL} is not on the Hub, so it has no revision {revision!r}.")
+        raise CheckpointError(f"{model or EMBEDDED[task][0]} is not on the Hub, so it has no revision {revision!r}.")
     if model is None:
-        return _checked(Checkpoint(DEFAULT_FOLDER, DEFAULT_MODEL))
+        name, folder = EMBEDDED[task]
+        return _checked(Checkpoint(folder, name), task)
     if os.path.isdir(model):  # unlike Path.is_dir, this never raises
         checkpoint = Checkpoint(Path(model), os.fspath(model))
         try:
@@ -50,7 +56,7 @@ def find_checkpoint(
                 f"a user who may write the folder ({error.strerror})."
             ) from error
         refuse_pickles(checkpoint.folder, name=checkpoint.name)
-        return _checked(checkpoint)
+        return _checked(checkpoint, task)
     model_id = os.fspath(model)
     if not _HUB_ID.fullmatch(model_id):
         raise CheckpointError(f"There is no folder {model_id}, and it is not a Hub id of the form owner/name.")
@@ -74,16 +80,16 @@ def find_checkpoint(
 
     folder = fetch(*SMALL_FILES, revision=revision)
     checkpoint = Checkpoint(folder, f"{model_id}@{folder.name}")
-    checkpoint.check_kind()  # before the weights are downloaded
+    checkpoint.check_kind(task)  # before the weights are downloaded
     for weights in (ONNX_FILE, WEIGHTS_FILE) if engine == "onnx" else (WEIGHTS_FILE,):
-        fetch(CONFIG_FILE, weights, revision=folder.name)
+        fetch(CONFIG_FILE, weights, *([REFINER_FILE] if task == "vertebrae" else []), revision=folder.name)
         if checkpoint.path(weights):
             break
-    return _checked(checkpoint)
+    return _checked(checkpoint, task)
 
 
-def _checked(checkpoint: Checkpoint) -> Checkpoint:
-    checkpoint.check_kind()
+def _checked(checkpoint: Checkpoint, task: Task) -> Checkpoint:
+    checkpoint.check_kind(task)
     if not checkpoint.path(ONNX_FILE) and not checkpoint.path(WEIGHTS_FILE):
         raise CheckpointError(
             f"{checkpoint.name} has neither {ONNX_FILE} nor {WEIGHTS_FILE}, and other weights are not read. If it was "

@@ -17,6 +17,7 @@ Points = NDArray[np.float64]
 CROP_SHAPE = (80, 96)  # rows and columns
 UNIT = 54.0  # pixels of a crop for the width of a vertebra
 NEIGHBOR_FEATURES = 8
+MIRRORED = [1, 0, 3, 2]  # corners after left and right were exchanged
 TYPICAL_PITCH = 0.7  # distance of neighboring vertebrae in widths
 
 
@@ -95,3 +96,9 @@ def standardize(crops: NDArray[np.float32]) -> NDArray[np.float32]:
     mean = crops.mean(axis=(2, 3), keepdims=True)
     result: NDArray[np.float32] = (crops - mean) / (crops.std(axis=(2, 3), keepdims=True) + 0.02)
     return result
+
+
+def mirror_corners(corners: Points, width: int) -> Points:
+    """Return corners of shape (N, 4, 2) in the mirror image of an image of a width; left stays left."""
+    mirrored: Points = (corners * [-1, 1] + [width - 1, 0])[:, MIRRORED]
+    return mirrored

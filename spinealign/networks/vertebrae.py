@@ -9,6 +9,7 @@ Integral Human Pose Regression, ECCV 2018).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from torch.nn import functional
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
+from spinealign.errors import CheckpointError
 from spinealign.imaging.frames import CROP_SHAPE, NEIGHBOR_FEATURES, UNIT
 
 SCALES = (1.0, *(2.0,) * 8, 1.0)  # of the raw outputs: logit, eight offsets in cells, position
@@ -194,3 +196,24 @@ class VertebraNetwork(PreTrainedModel):
         if crops is not None and neighbors is not None:
             output.corners, output.log_maps = self.refiner(crops, neighbors)
         return output
+
+
+def load_vertebra_network(folder: str | os.PathLike[str], *, name: str | None = None) -> VertebraNetwork:
+    """Load the network of a folder in float32, with every tensor; `name` is its name in messages.
+
+    Raises:
+        CheckpointError: If a tensor is missing or superfluous, or a file is damaged.
+    """
+    folder = os.fspath(folder)
+    name = name or folder
+    try:
+        network, report = VertebraNetwork.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
+    except Exception as error:  # damaged files make transformers raise almost any class
+        reason = str(error).replace(folder, name).removesuffix(".")
+        raise CheckpointError(f"transformers cannot load {name}: {reason}.") from error
+    if wrong := [str(key) for keys in report.values() for key in keys]:
+        raise CheckpointError(f"The weights of {name} do not fit its configuration: {', '.join(wrong[:5])}.")
+    loaded: VertebraNetwork = network
+    return loaded

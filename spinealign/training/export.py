@@ -13,6 +13,7 @@ from onnxscript import ir
 from torch import nn
 from torch.func import functional_call
 
+from spinealign.imaging.frames import CROP_SHAPE, NEIGHBOR_FEATURES
 from spinealign.networks.features import logits_and_features
 
 
@@ -40,15 +41,58 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
     wrapped = _LogitsAndFeatures(deepcopy(network).cpu()).eval()
     for parameter in wrapped.parameters():
         parameter.data = parameter.data.to(getattr(torch, weights_dtype))
+    _export(
+        wrapped,
+        {"pixel_values": sample},
+        path,
+        outputs=("logits", "features"),
+    )
+
+
+def export_vertebra_network(network: Any, locators: Path, *, refiner: Path, input_shape: tuple[int, int]) -> None:
+    """Write the locators and the refiner of a `VertebraNetwork` as two ONNX files with dynamic batches.
+
+    The input of the locators is `pixel_values` (N, 1, H, W), their outputs are `maps` and `scout_maps`. The inputs of
+    the refiner are `crops` (M, 1, 80, 96) and `neighbors` (M, 8), its output is `corners` (M, 4, 2).
+    """
+    network = deepcopy(network).to("cpu", memory_format=torch.contiguous_format).eval()
+    images = {"pixel_values": torch.zeros(2, 1, *input_shape)}
+    _export(_Locators(network), images, locators, outputs=("maps", "scout_maps"))
+    crops = {"crops": torch.zeros(2, 1, *CROP_SHAPE), "neighbors": torch.zeros(2, NEIGHBOR_FEATURES)}
+    _export(_Corners(network), crops, refiner, outputs=("corners",))
+
+
+class _Locators(nn.Module):
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.locator, self.scout = network.locator, network.scout
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.locator(pixel_values), self.scout(pixel_values)
+
+
+class _Corners(nn.Module):
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.refiner = network.refiner
+
+    def forward(self, crops: torch.Tensor, neighbors: torch.Tensor) -> torch.Tensor:
+        corners: torch.Tensor = self.refiner(crops, neighbors)[0]
+        return corners
+
+
+def _export(module: nn.Module, inputs: dict[str, torch.Tensor], path: Path, *, outputs: tuple[str, ...]) -> None:
+    """Write a module as one ONNX file; the first dimension of all inputs is the batch."""
+    batch = torch.export.Dim("batch", min=1)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            wrapped,
-            (sample,),
-            input_names=["pixel_values"],
-            output_names=["logits", "features"],
-            dynamic_shapes={"pixel_values": {0: torch.export.Dim("batch", min=1)}},
+            module,
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes={name: {0: batch} for name in inputs},
             dynamo=True,
             external_data=False,
             verbose=False,

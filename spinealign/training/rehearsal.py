@@ -35,21 +35,30 @@ def check_setup(setup: TrainingSetup) -> None:
         )
     if setup.model.card_notes and not Path(setup.model.card_notes).is_file():
         raise FileNotFoundError(f"There is no file {setup.model.card_notes}; card_notes names a Markdown file.")
-    output = Path(setup.training.output_dir).resolve()
+    check_output(Path(setup.training.output_dir), cache_dir=setup.data.cache_dir)
+    try:
+        for callback in get_reporting_integration_callbacks(setup.training.report_to):
+            callback()
+    except (RuntimeError, ValueError, ImportError) as error:
+        raise ValueError(f"report_to {', '.join(setup.training.report_to)} cannot be used: {error}") from error
+
+
+def check_output(output: Path, *, cache_dir: str | None = None) -> None:
+    """Check that the folders of a training can be written.
+
+    Raises:
+        OSError: If one cannot be written; the message names the option.
+    """
+    output = output.resolve()
     folders = [(output, "output_dir"), (output.parent, "output_dir")]  # logs are written beside the checkpoint
-    if setup.data.cache_dir is not None:
-        folders.append((Path(setup.data.cache_dir).resolve(), "cache_dir"))
+    if cache_dir is not None:
+        folders.append((Path(cache_dir).resolve(), "cache_dir"))
     for folder, option in folders:
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         try:
             tempfile.TemporaryFile(dir=existing).close()
         except OSError as error:
             raise type(error)(f"{existing} cannot be written ({error.strerror}); choose another {option}.") from error
-    try:
-        for callback in get_reporting_integration_callbacks(setup.training.report_to):
-            callback()
-    except (RuntimeError, ValueError, ImportError) as error:
-        raise ValueError(f"report_to {', '.join(setup.training.report_to)} cannot be used: {error}") from error
 
 
 def rehearse(setup: TrainingSetup, network: Any, *, target: Target, preprocessing: PreprocessingConfig) -> None:

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.alignment.preparing import TALL_SHAPE
-from spinealign.imaging.frames import Frames, chain_frames, cut_crops, standardize
+from spinealign.imaging.frames import MIRRORED, Frames, chain_frames, cut_crops, standardize
 from spinealign.imaging.sampling import sample_bilinear
 
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
 Random = np.random.Generator
-MIRRORED_CORNERS = [1, 0, 3, 2]
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def view_film(tall: Array, width: int, *, view: Points, shape: tuple[int, int]) 
 def view_corners(corners: Points, view: Points) -> Points:
     """Return corners of shape (N, 4, 2) of the film in pixels of the input; left stays left in a mirrored input."""
     moved = (corners - view[:, 2]) @ np.linalg.inv(view[:, :2]).T
-    return moved[:, MIRRORED_CORNERS] if np.linalg.det(view[:, :2]) < 0 else moved
+    return moved[:, MIRRORED] if np.linalg.det(view[:, :2]) < 0 else moved
 
 
 def vary_gray(gray: NDArray[Any], config: FilmAugmentation, *, rng: Random) -> Array:

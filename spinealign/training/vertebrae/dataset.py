@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from spinealign.alignment.preparing import HIGH, LOW, TALL_SHAPE, PreparedFilm, normalize, resize
-from spinealign.imaging.frames import neighbor_features
+from spinealign.imaging.frames import mirror_corners, neighbor_features
 from spinealign.training.vertebrae.augmentation import (
-    MIRRORED_CORNERS,
     FilmAugmentation,
     chosen_frames,
     random_crops,
@@ -107,7 +106,7 @@ class FilmDataset(Dataset[dict[str, torch.Tensor]]):
         fine, corners = _gray(film.fine), film.corners
         if rng.random() < 0.5:
             fine = fine[:, ::-1].copy()
-            corners = (corners * [-1, 1] + [width - 1, 0])[:, MIRRORED_CORNERS]
+            corners = mirror_corners(corners, width)
         frames, reliable = vary_frames(corners, rng), np.flatnonzero(film.reliable)
         chosen = np.sort(rng.permutation(reliable)[:CROPS_PER_FILM])
         crops, crop_corners = random_crops(fine, corners[chosen], frames=chosen_frames(frames, chosen), rng=rng)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from torch import nn
 from transformers import TrainingArguments
 
-from spinealign.networks.vertebrae import VertebraNetwork
+from spinealign.networks.vertebrae import VertebraNetwork, load_vertebra_network
 from spinealign.training.trainer import StrictTrainer
 from spinealign.training.vertebrae.averaging import MovingAverage
 from spinealign.training.vertebrae.dataset import FilmDataset, StoredFilm, collate
@@ -34,14 +33,6 @@ class VertebraTrainer(StrictTrainer):
         output = model(pixel_values=inputs["pixel_values"], crops=inputs["crops"], neighbors=inputs["neighbors"])
         loss = vertebra_loss(output, inputs)
         return (loss, output) if return_outputs else loss
-
-
-def load_vertebra_network(folder: str | os.PathLike[str]) -> VertebraNetwork:
-    """Load the network of a folder in float32."""
-    network: VertebraNetwork = VertebraNetwork.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
-    )
-    return network
 
 
 def build_vertebra_trainer(
