@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spinealign._version import __version__
 
 if TYPE_CHECKING:
+    from spinealign.alignment.result import Alignment as Alignment
     from spinealign.cohort.audit.auditing import audit as audit
     from spinealign.cohort.cohort import Cohort as Cohort
     from spinealign.cohort.splitting import load_cohort as load_cohort
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from spinealign.reading.volumes import read_volume as read_volume
 
 _MODULES = {
+    "Alignment": "alignment.result",
     "Cohort": "cohort.cohort",
     "Evaluation": "metrics.evaluation",
     "HeatMap": "inference.occlusion",

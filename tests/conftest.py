@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,26 @@ def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohorts") / "phantoms"
     write_phantoms(folder, {"train": 24, "val": 8, "test": 12}, seed=2_000_000, size=64)
     return folder
+
+
+@pytest.fixture
+def align() -> Callable[..., Any]:
+    """Return a function from the tilts of a drawn frontal spine to its alignment, measured on the true corners."""
+    from spinealign.alignment.measuring import ENDPLATE, measure_frontal
+    from spinealign.alignment.result import FRONTAL_XRAY, Alignment
+    from spinealign.alignment.vertebra import spine
+    from spinealign.metrics.conformal import IntervalRule
+    from spinealign.phantoms.frontal_spine import draw_frontal_spine
+
+    def align(nodes: list[float], *, height: int = 256, source: str = "film.png") -> Alignment:
+        drawn = draw_frontal_spine(nodes, height=height)
+        vertebrae = tuple(spine(drawn.corners))
+        rules = dict.fromkeys(ENDPLATE, IntervalRule(level=0.9, base=4.0, slope=0.5, images=400))
+        measured = measure_frontal(vertebrae, rules=rules, disagreements={"cobb_main": 2.0})
+        gray = drawn.slice.pixels.astype(np.uint8)
+        return Alignment(FRONTAL_XRAY, vertebrae, source=source, gray=gray, **measured._asdict())
+
+    return align
 
 
 @pytest.fixture(scope="session")

@@ -34,9 +34,11 @@ UPWARD = {
     ("metrics.evaluation", "save", "reporting"),
     ("metrics.evaluation", "save_plots", "reporting"),
     ("inference.occlusion", "save", "reporting"),
+    ("alignment.result", "save_overlay", "reporting"),
 }
 # Modules that reporting may import from layers 2 and 3: types of results, and what describes a checkpoint.
 RESULTS = {
+    "alignment.angle_drawing", "alignment.result", "alignment.severity", "alignment.vertebra",
     "checkpoint.checkpoint", "checkpoint.files", "checkpoint.record", "checkpoint.settings", "cohort.audit.findings",
     "cohort.cohort", "inference.occlusion", "inference.prediction",
 }  # fmt: skip

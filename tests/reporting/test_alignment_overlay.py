@@ -1,0 +1,67 @@
+"""Pictures of alignments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spinealign.alignment.measuring import not_measured
+from spinealign.alignment.result import FRONTAL_XRAY, Alignment
+from spinealign.reporting.alignment_overlay import COLORS, GROUND, draw_overlay
+
+
+def shares_of(picture: Image.Image) -> dict[str, int]:
+    """Return the number of pixels in the color of each curve."""
+    pixels = np.asarray(picture).astype(int)
+    return {name: int((np.abs(pixels - color).max(axis=-1) < 12).sum()) for name, color in COLORS.items()}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "drawn"),
+    [
+        ([0], {"cobb_main"}),
+        ([-20, 20], {"cobb_main"}),
+        ([-20, 20, 18], {"cobb_main"}),  # a lower curve of 2 degrees
+        ([-20, 20, -18], {"cobb_main", "cobb_lower"}),
+        ([-10, 15, -15, 10], {"cobb_main", "cobb_upper", "cobb_lower"}),
+    ],
+)
+def test_each_curve_is_drawn_in_its_color(align, nodes, drawn) -> None:
+    counts = shares_of(draw_overlay(align(nodes)))
+
+    assert {name for name, count in counts.items() if count > 50} == drawn
+
+
+@pytest.mark.parametrize("nodes", [[-20, 20], [20, -35, 10], [-10, 15, -15, 10], [-55, 55], [40, -30]])
+def test_nothing_is_drawn_at_the_edge_of_the_picture(align, nodes) -> None:
+    pixels = np.asarray(draw_overlay(align(nodes)))
+
+    for edge in (pixels[:6], pixels[-6:], pixels[:, :6], pixels[:, -6:]):
+        assert (np.abs(edge.astype(int) - GROUND) <= 2).all()
+
+
+def test_a_rejected_image_is_shown_with_its_reasons() -> None:
+    reasons = ("fewer than 8 vertebrae were found in a chain", "it is unlike a frontal film of the whole spine") * 3
+    gray = np.full((200, 80), 128, np.uint8)
+    item = Alignment(
+        FRONTAL_XRAY, (), accepted=False, rejection_reasons=reasons, gray=gray, **not_measured(reasons)._asdict()
+    )
+    picture = draw_overlay(item)
+
+    assert not any(shares_of(picture).values())
+    assert (np.abs(np.asarray(picture)[:, -6:].astype(int) - GROUND) <= 2).all(), "the reasons are wrapped"
+
+
+def test_the_overlay_is_saved_as_png(align, tmp_path) -> None:
+    path = align([-20, 20]).save_overlay(tmp_path / "new" / "film.png")
+
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+
+
+def test_an_alignment_without_image_cannot_be_drawn(align) -> None:
+    with pytest.raises(ValueError, match="has no image"):
+        draw_overlay(replace(align([0]), gray=None))
