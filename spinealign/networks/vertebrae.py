@@ -35,11 +35,13 @@ class VertebraConfig(PreTrainedConfig):
 
     Attributes:
         count: Vertebrae of a whole chain.
-        scout_width: Channels of the second locator, as a share of those of the first.
+        width: Channels of the first locator, as a share of `STAGES` and `PYRAMID`.
+        scout_width: The same of the second locator.
     """
 
     model_type = "spinealign-vertebrae"
     count: int = 17
+    width: float = 1.0
     scout_width: float = 0.5
 
 
@@ -168,7 +170,7 @@ class VertebraNetwork(PreTrainedModel):
 
     def __init__(self, config: VertebraConfig) -> None:
         super().__init__(config)
-        self.locator = Locator()
+        self.locator = Locator(config.width)
         self.scout = Locator(config.scout_width)
         self.refiner = Refiner()
         self.post_init()

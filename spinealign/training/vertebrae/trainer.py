@@ -15,7 +15,6 @@ from spinealign.training.vertebrae.averaging import MovingAverage
 from spinealign.training.vertebrae.dataset import FilmDataset, StoredFilm, collate
 from spinealign.training.vertebrae.loss import vertebra_loss
 
-COARSE, FINE = (512, 128), (768, 192)  # height and width of the locators' input
 COARSE_SHARE = 0.75  # of the epochs
 
 
@@ -40,16 +39,26 @@ def build_vertebra_trainer(
     films: Sequence[StoredFilm],
     *,
     backgrounds: Sequence[StoredFilm],
+    heights: tuple[int, int],
     arguments: TrainingArguments,
 ) -> VertebraTrainer:
-    """Return a Trainer that is ready to run. The first epochs use small inputs, the last ones large inputs."""
+    """Return a Trainer that is ready to run.
+
+    The first epochs use inputs of the first of both heights, and the last ones of the second. The height is four times
+    the width.
+    """
     epochs = int(arguments.num_train_epochs)
     coarse = round(epochs * COARSE_SHARE)
     dataset = FilmDataset(
         films,
         backgrounds,
-        shapes=[COARSE] * coarse + [FINE] * (epochs - coarse),
+        shapes=[input_shape(heights[0])] * coarse + [input_shape(heights[1])] * (epochs - coarse),
         count=network.config.count,
         seed=arguments.seed,
     )
     return VertebraTrainer(dataset, model=network.to(memory_format=torch.channels_last), args=arguments)
+
+
+def input_shape(height: int) -> tuple[int, int]:
+    """Return the shape of an input of a height."""
+    return height, height // 4

@@ -1,0 +1,131 @@
+"""Options of a training that finds vertebrae."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from transformers import HfArgumentParser, TrainingArguments
+from transformers.hf_argparser import HfArg
+
+from spinealign.training.trainer_arguments import DEFAULTS as CLASSIFIER_DEFAULTS
+
+DEFAULTS: dict[str, Any] = {
+    **{name: CLASSIFIER_DEFAULTS[name] for name in ("output_dir", "save_strategy", "lr_scheduler_type", "report_to")},
+    "num_train_epochs": 90.0,
+    "learning_rate": 3e-3,
+    "weight_decay": 1e-2,
+    "adam_beta2": 0.99,
+    "max_grad_norm": 5.0,
+    "warmup_steps": 50,
+    "per_device_train_batch_size": 8,
+    "save_total_limit": 1,
+    "logging_steps": 20,
+    "dataloader_num_workers": 1,
+}
+
+
+@dataclass(frozen=True)
+class VertebraArguments:
+    """Films, backgrounds and cross-validation."""
+
+    data_dir: list[str] = field(
+        metadata={
+            "help": "Films with the corners of their vertebrae: folders with train.csv and test.csv, tables, COCO "
+            "keypoint files, or Hub dataset ids. The split test is scored and not trained on."
+        }
+    )
+    task: str = HfArg(default="vertebrae", help="Task of the model.", metadata={"choices": ["vertebrae"]})
+    background_dir: list[str] | None = field(
+        default=None, metadata={"help": "Folders of images in which the model must not find vertebrae."}
+    )
+    extra_dir: list[str] | None = field(
+        default=None,
+        metadata={"help": "Further films, such as drawn ones, that all networks learn from and none is scored on."},
+    )
+    repairs: str | None = HfArg(default=None, help="Table of corrections of labels; see docs/cobb.md.")
+    folds: int = HfArg(
+        default=0,
+        help="Before the training, run a cross-validation over groups of films with this number of folds; 0 skips it. "
+        "Intervals and the limit of rejection come from its predictions.",
+    )
+    fold_epochs: int | None = HfArg(
+        default=None, help="Epochs of the cross-validation; those of the training by default."
+    )
+    fold_predictions: str | None = HfArg(
+        default=None, help="JSON file of the cross-validation: written with folds, otherwise read."
+    )
+    folds_only: bool = HfArg(default=False, help="Stop after the cross-validation.")
+    card_notes: str | None = HfArg(
+        default=None, help="Markdown file that is included in the model card: origin and license of the films."
+    )
+
+    def __post_init__(self) -> None:
+        if self.folds < 0 or self.folds == 1:
+            raise ValueError(f"folds must be 0 or at least 2, got {self.folds}.")
+        if self.folds_only and not (self.folds and self.fold_predictions):
+            raise ValueError("folds_only needs folds and fold_predictions, the file that it writes.")
+        for name in ("repairs", "card_notes", *(() if self.folds else ("fold_predictions",))):
+            value = getattr(self, name)
+            if value and not Path(value).is_file():
+                raise ValueError(f"There is no file {value}, which {name} names.")
+
+
+@dataclass(frozen=True)
+class VertebraModelArguments:
+    """Size of the networks and of their input."""
+
+    width: float = HfArg(default=1.0, help="Channels of the locators, as a share of those of the x-ray model.")
+    coarse_height: int = HfArg(default=512, help="Height of the input in the first epochs; the width is a quarter.")
+    input_height: int = HfArg(default=768, help="Height of the input in the last epochs and for measuring.")
+
+    def __post_init__(self) -> None:
+        for name in ("coarse_height", "input_height"):
+            if getattr(self, name) < 256 or getattr(self, name) % 256:
+                raise ValueError(f"{name} must be a multiple of 256, got {getattr(self, name)}.")
+        if not 0 < self.width <= 4:
+            raise ValueError(f"width must be in (0, 4], got {self.width}.")
+
+
+@dataclass(frozen=True)
+class VertebraSetup:
+    """All options of a training.
+
+    Attributes:
+        data: Films, backgrounds and cross-validation.
+        model: Size of the networks and of their input.
+        training: Options of the Trainer.
+    """
+
+    data: VertebraArguments
+    model: VertebraModelArguments
+    training: TrainingArguments
+
+
+def is_vertebra_command(arguments: Sequence[str]) -> bool:
+    """Return whether the words of a command line choose the task `vertebrae`."""
+    words = [word for argument in arguments for word in argument.split("=", maxsplit=1)]
+    return any(pair == ("--task", "vertebrae") for pair in pairwise(words))
+
+
+def parse_vertebra_setup(arguments: Sequence[str], *, prog: str | None = None) -> VertebraSetup:
+    """Parse a command line of `spinealign train --task vertebrae`.
+
+    Raises:
+        SystemExit: On wrong usage and on `--help`, as argparse does.
+    """
+    parser = HfArgumentParser(
+        [VertebraArguments, VertebraModelArguments, TrainingArguments],
+        prog=prog,
+        usage="%(prog)s --task vertebrae --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]",
+        description="Train the networks that find the corners of vertebrae in x-rays, evaluate them and save them.",
+    )
+    parser.set_defaults(**DEFAULTS)
+    try:
+        data, model, training = parser.parse_args_into_dataclasses(args=list(arguments), look_for_args_file=False)
+    except (ValueError, ImportError) as error:
+        parser.error(" ".join(str(error).split()))
+    return VertebraSetup(data, model, training)
