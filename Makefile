@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 DATA ?= $(or $(SPINEALIGN_DATA),../shared/data)
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 DEFAULT := spinealign/assets/default
+WEIGHTS := models/default
 PARALLEL := --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
@@ -44,8 +45,9 @@ default-model: build/phantoms/manifest.csv | $(VENV)/dev  ## Rebuild the embedde
 	  --model_name_or_path "$(DATA)/deit-tiny-patch16-224" --card_notes docs/default_model.md \
 	  --output_dir build/spinealign-default --num_train_epochs 5 --target_sensitivity 0.95 \
 	  --use_cpu --weights_dtype bfloat16
-	@mkdir -p $(DEFAULT)
+	@mkdir -p $(DEFAULT) $(WEIGHTS)
 	@cd build/spinealign-default && cp README.md *.json *.png *.onnx *.safetensors ../../$(DEFAULT)/
+	@mv $(DEFAULT)/model.safetensors $(WEIGHTS)/
 	@sed 's#](\([a-z_]*\.png\))#]($(DEFAULT)/\1)#' $(DEFAULT)/README.md > model_card.md
 
 default-card: build/phantoms/manifest.csv | $(VENV)/dev  ## Score the embedded model again and render its card, without training (needs DATA)

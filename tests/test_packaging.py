@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
@@ -23,18 +25,58 @@ def wheel(root, tmp_path_factory):
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_is_small_and_has_the_embedded_model(wheel):
-    assert wheel.stat().st_size <= 20_000_000
+def test_the_wheel_is_small_and_has_what_predicts(wheel):
+    assert wheel.stat().st_size <= 45_000_000
     names = set(zipfile.ZipFile(wheel).namelist())
+    assert not [name for name in names if name.endswith("/model.safetensors")]
     for name in (
         "py.typed",
         "assets/default/model.onnx",
-        "assets/default/model.safetensors",
         "assets/default/README.md",
         "reporting/model_card.md.jinja",
     ):
         assert f"spinealign/{name}" in names
     assert not [name for name in names if name.startswith(("tests/", "build/", "benchmarks/"))]
+
+
+OF_A_WHEEL = """
+from spinealign import Predictor
+from spinealign.checkpoint.finding import DEFAULT_FOLDER, DEFAULT_MODEL
+from spinealign.hub.pushing import plan_push
+from spinealign.training.arguments import ModelArguments
+from spinealign.training.backbone import create_backbone
+from spinealign.labels import binary_target
+
+target = binary_target("no", "yes")
+for use in (
+    lambda: Predictor.from_pretrained(engine="torch"),
+    lambda: plan_push(DEFAULT_FOLDER),
+    lambda: create_backbone(ModelArguments(DEFAULT_MODEL), target),
+):
+    try:
+        use()
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.slow
+def test_without_a_checkout_the_place_of_weights_is_named(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    done = subprocess.run([sys.executable, "-c", OF_A_WHEEL], cwd=tmp_path, env=plain(), capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3, done.stderr
+    for line in lines:
+        assert re.match(r"CheckpointError .* has no model\.safetensors.*Wheels do not contain it", line), line
+        assert line.endswith("models/default/model.safetensors.")
+
+
+@pytest.mark.slow
+def test_the_source_distribution_has_the_weights(root, tmp_path):
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(root)]
+    subprocess.run(command, check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.iterdir())) as content:
+        assert [name for name in content.getnames() if name.endswith("/models/default/model.safetensors")]
 
 
 def interpreter(version: str) -> str:

@@ -22,6 +22,8 @@ from spinealign.checkpoint.files import (
     SETTINGS_FILE,
     TRAINING_IMAGES_FILE,
     WEIGHTS_FILE,
+    file_path,
+    weights_hint,
 )
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
@@ -68,7 +70,7 @@ class Checkpoint:
 
     def path(self, name: str) -> Path | None:
         """Return the path of a file, or None if the checkpoint does not have it."""
-        path = self.folder / name
+        path = file_path(self.folder, name)
         return path if path.is_file() else None
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -240,5 +242,5 @@ def weights_file(checkpoint: Checkpoint, engine: Engine) -> str:
         return ONNX_FILE
     if checkpoint.path(WEIGHTS_FILE) is None:
         other = "use engine='onnx'" if checkpoint.path(ONNX_FILE) else f"it also has no {ONNX_FILE}; check the folder"
-        raise CheckpointError(f"{checkpoint.name} has no {WEIGHTS_FILE}; {other}.")
+        raise CheckpointError(f"{checkpoint.name} has no {WEIGHTS_FILE}; {other}.{weights_hint(checkpoint.folder)}")
     return WEIGHTS_FILE

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine, weights_file
-from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE
+from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE, file_path
 from spinealign.errors import CheckpointError, require
 
 _PROVIDER = "ExecutionProvider"  # suffix of the name of each provider
@@ -145,7 +146,7 @@ def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> 
         CheckpointError: If a tensor is missing, superfluous or of another shape, or the folder is damaged.
     """
     import torch
-    from transformers import AutoModelForImageClassification
+    from transformers import AutoConfig, AutoModelForImageClassification
 
     import spinealign.networks  # noqa: F401 - registers the classes that transformers does not have
 
@@ -153,7 +154,8 @@ def load_network(folder: str | os.PathLike[str], *, name: str | None = None) -> 
     name = name or folder
     try:
         network, report = AutoModelForImageClassification.from_pretrained(
-            folder,
+            file_path(Path(folder), WEIGHTS_FILE).parent,
+            config=AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+ASSETS = Path(__file__).resolve().parent.parent / "assets"  # embedded models
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
 ONNX_FILE, WEIGHTS_FILE = "model.onnx", "model.safetensors"
 REFINER_FILE = "refiner.onnx"  # only of models that find vertebrae
@@ -21,6 +22,30 @@ PLOTS = (EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE)  # the last only if sizes
 CHECKPOINT_FILES = (*NEEDED, TRAINING_IMAGES_FILE, *PLOTS)
 
 
+def file_path(folder: Path, name: str) -> Path:
+    """Return the path of a file of a checkpoint, which may not exist.
+
+    The weights of an embedded model for torch are not in the package, so that wheels do not contain them, but in
+    `models/` of the repository.
+    """
+    if name == WEIGHTS_FILE and is_embedded(folder):
+        return ASSETS.parent.parent / "models" / folder.resolve().name / name
+    return folder / name
+
+
+def is_embedded(folder: Path) -> bool:
+    """Return whether a folder is that of an embedded model."""
+    return folder.resolve().parent == ASSETS
+
+
+def weights_hint(folder: Path) -> str:
+    """Return where the weights of an embedded model for torch are, as a sentence; empty for other models."""
+    if not is_embedded(folder):
+        return ""
+    place = f"models/{folder.resolve().name}/{WEIGHTS_FILE}"
+    return f" Wheels do not contain it: run from the repository or the source distribution of spinealign, with {place}."
+
+
 def checkpoint_files(folder: Path) -> dict[str, Path]:
     """Return the published files of a checkpoint that exist, by name and in a fixed order."""
-    return {name: folder / name for name in CHECKPOINT_FILES if (folder / name).is_file()}
+    return {name: path for name in CHECKPOINT_FILES if (path := file_path(folder, name)).is_file()}

@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine, Task, refuse_pickles
-from spinealign.checkpoint.files import CONFIG_FILE, ONNX_FILE, REFINER_FILE, SMALL_FILES, WEIGHTS_FILE
+from spinealign.checkpoint.files import ASSETS, CONFIG_FILE, ONNX_FILE, REFINER_FILE, SMALL_FILES, WEIGHTS_FILE
 from spinealign.errors import CheckpointError
 from spinealign.hub_errors import explain
 from spinealign.writing import finish_replacement
 
-ASSETS = Path(__file__).parent.parent / "assets"
 DEFAULT_MODEL, DEFAULT_FOLDER = "spinealign/default", ASSETS / "default"
 EMBEDDED: dict[Task, tuple[str, Path]] = {  # name and folder
     "classification": (DEFAULT_MODEL, DEFAULT_FOLDER),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine, weights_file
 from spinealign.checkpoint.engines import open_session
-from spinealign.checkpoint.files import ONNX_FILE, REFINER_FILE
+from spinealign.checkpoint.files import ONNX_FILE, REFINER_FILE, WEIGHTS_FILE, file_path
 from spinealign.errors import CheckpointError, require
 
 Array = NDArray[np.float32]
@@ -86,6 +86,7 @@ def load_vertebra_engine(
         require("torch", "transformers", extra="train")
         from spinealign.networks.vertebrae import load_vertebra_network
 
-        loaded = TorchVertebraEngine(load_vertebra_network(checkpoint.folder, name=checkpoint.name), device=device)
+        weights = file_path(checkpoint.folder, WEIGHTS_FILE).parent
+        loaded = TorchVertebraEngine(load_vertebra_network(weights, name=checkpoint.name), device=device)
     checkpoint.check_unchanged()
     return loaded

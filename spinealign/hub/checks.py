@@ -35,7 +35,8 @@ def check_checkpoint(folder: Path) -> Checkpoint:
     present = files.checkpoint_files(folder)
     missing = [name for name in files.NEEDED if name not in present]
     if missing:
-        raise CheckpointError(f"{folder} has no {', '.join(missing)}. Run spinealign train, which writes all files.")
+        remedy = files.weights_hint(folder) or " Run spinealign train, which writes all files."
+        raise CheckpointError(f"{folder} has no {', '.join(missing)}.{remedy}")
     _check_weights(present)
     for name in files.PLOTS:
         if name in present and kind_of(present[name].read_bytes()) is not PNG:

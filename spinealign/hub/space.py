@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from spinealign._version import __version__
-from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE, checkpoint_files
+from spinealign.checkpoint.files import ASSETS, ONNX_FILE, WEIGHTS_FILE, checkpoint_files
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError, MissingDependencyError, require, requirements
@@ -26,7 +26,7 @@ from spinealign.reporting.templates import render
 from spinealign.writing import new_folder
 
 MESSAGE = "Build with spinealign"
-PACKAGE = Path(__file__).parent.parent
+PACKAGE = ASSETS.parent
 _SUFFIXES = {".py", ".typed", ".css", ".js", ".json", ".jinja", ".onnx", ".safetensors", ".md", ".png"}
 
 
@@ -138,8 +138,8 @@ def _requirements(config: PreprocessingConfig) -> Iterator[str]:
 
 
 def _package(*, with_default: bool) -> Iterator[tuple[str, Path]]:
-    """Yield name and path of the files of the installed package."""
+    """Yield name and path of the files of the installed package, with no embedded model but perhaps the default."""
     for path in sorted(PACKAGE.rglob("*")):
-        wanted = path.suffix in _SUFFIXES and path.name != WEIGHTS_FILE
-        if path.is_file() and wanted and (with_default or DEFAULT_FOLDER not in path.parents):
+        shown = ASSETS not in path.parents or (with_default and DEFAULT_FOLDER in path.parents)
+        if path.is_file() and path.suffix in _SUFFIXES and shown:
             yield path.relative_to(PACKAGE.parent).as_posix(), path

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine, weights_file
-from spinealign.checkpoint.files import ONNX_FILE
+from spinealign.checkpoint.files import ONNX_FILE, file_path
 
 _PACKAGES = ("spinealign", "numpy", "Pillow", "pydicom", "onnxruntime", "huggingface_hub")
 
@@ -25,7 +25,7 @@ def describe(checkpoint: Checkpoint, engine: Engine) -> dict[str, Any]:
         "python": platform.python_version(),
         "model": checkpoint.model,
         "engine": "onnx" if weights == ONNX_FILE else "torch",
-        "weights": f"{weights}, {(checkpoint.folder / weights).stat().st_size / 1e6:.1f} MB",
+        "weights": f"{weights}, {file_path(checkpoint.folder, weights).stat().st_size / 1e6:.1f} MB",
         "problem type": checkpoint.target.problem_type,
         **_describe_labels(checkpoint),
         "unknown images": "not recognized: only images of poor quality are rejected"

@@ -101,8 +101,8 @@ class ModelArguments:
 
     model_name_or_path: str = HfArg(
         default=DEFAULT_BACKBONE,
-        help="Network: a Hub id, a transformers folder, or a name of spinealign.networks.catalog, such as cnn "
-        "or vgg16.",
+        help="Network: a Hub id, a transformers folder, spinealign/default for the embedded model, or a name of "
+        "spinealign.networks.catalog, such as cnn or vgg16.",
         aliases=["--backbone"],
     )
     model_revision: str | None = HfArg(default=None, help="Branch, tag or commit of the backbone.")

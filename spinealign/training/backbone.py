@@ -10,6 +10,8 @@ import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 from transformers.utils import logging
 
+from spinealign.checkpoint.files import WEIGHTS_FILE, file_path, weights_hint
+from spinealign.checkpoint.finding import DEFAULT_FOLDER, DEFAULT_MODEL
 from spinealign.config import EnhancementConfig, PreprocessingConfig
 from spinealign.errors import CheckpointError
 from spinealign.labels import Target
@@ -24,17 +26,22 @@ def create_backbone(
 ) -> tuple[Any, PreprocessingConfig]:
     """Create a classifier in float32 with a new head for the outputs of a target, and return it with its preprocessing.
 
-    `model_name_or_path` is a name in the catalog, a Hub id, or a transformers folder; for `vgg16` and `densenet121`
-    also a timm folder. A name takes precedence over a folder of the same name. With `from_scratch`, a name of the
-    catalog needs no download. The auto classes and `pipeline` of transformers can load `cnn`, `vgg16`, `densenet121`
-    and `thumbnail_ridge` after `import spinealign.networks`.
+    `model_name_or_path` is a name in the catalog, a Hub id, a transformers folder, or `spinealign/default` for the
+    embedded model; for `vgg16` and `densenet121` also a timm folder. A name takes precedence over a folder of the same
+    name. With `from_scratch`, a name of the catalog needs no download. The auto classes and `pipeline` of transformers
+    can load `cnn`, `vgg16`, `densenet121` and `thumbnail_ridge` after `import spinealign.networks`.
 
     Raises:
         CheckpointError: If the backbone cannot be loaded.
     """
     name, names = model.model_name_or_path, _output_names(target)
     backbone = find_backbone(name)
-    source = BACKBONES[name].hub_id if name in BACKBONES else name
+    source = weights = BACKBONES[name].hub_id if name in BACKBONES else name
+    if name == DEFAULT_MODEL:
+        file = file_path(DEFAULT_FOLDER, WEIGHTS_FILE)
+        if not file.is_file():
+            raise CheckpointError(f"{name} has no {WEIGHTS_FILE}.{weights_hint(DEFAULT_FOLDER)}")
+        source, weights = str(DEFAULT_FOLDER), str(file.parent)
     if source is None and not model.from_scratch:
         raise CheckpointError(f"There are no pretrained weights for {name}. Use from_scratch.")
     try:
@@ -59,7 +66,7 @@ def create_backbone(
                     load_imagenet_features(network, str(source), revision=model.model_revision)
             else:
                 network = AutoModelForImageClassification.from_pretrained(
-                    source, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True,
+                    weights, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True,
                     **where,
                 )  # fmt: skip
     except Exception as error:  # transformers raises many types for damaged files

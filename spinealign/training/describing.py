@@ -12,6 +12,7 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from spinealign.checkpoint.finding import DEFAULT_MODEL
 from spinealign.checkpoint.record import TrainingRecord
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.config import InputConfig
@@ -68,7 +69,7 @@ def describe_input(setup: TrainingSetup, collections: Sequence[LoadedCohort]) ->
 
 def _base_model(setup: TrainingSetup) -> str | None:
     name = setup.model.model_name_or_path
-    if setup.model.from_scratch or Path(name).is_dir():
+    if setup.model.from_scratch or name == DEFAULT_MODEL or Path(name).is_dir():
         return None
     hub_id = BACKBONES[name].hub_id if name in BACKBONES else name
     return hub_id if hub_id and "/" in hub_id else None

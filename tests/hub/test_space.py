@@ -33,7 +33,7 @@ def test_a_space_requires_no_torch_and_pins_gradio(tmp_path):
     assert len(card.short_description) <= 60
 
 
-def test_the_embedded_model_is_stored_without_torch_weights(tmp_path):
+def test_a_space_stores_the_embedded_model_without_torch_weights(tmp_path):
     folder = build_space(tmp_path / "space")
     names = {path.name for path in (folder / "spinealign" / "assets" / "default").iterdir()}
     assert {"model.onnx", "metrics.json", "novelty.safetensors"} <= names

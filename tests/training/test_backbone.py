@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from spinealign.checkpoint.files import file_path
+from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.config import EnhancementConfig
 from spinealign.errors import CheckpointError
@@ -18,9 +20,15 @@ from spinealign.training.saving import save_network
 TARGET = binary_target("normal", "fracture")
 
 
-def test_the_body_is_pretrained_and_the_head_is_new(tiny_backbone):
-    from safetensors.torch import load_file
+def test_the_embedded_model_can_be_trained_further():
+    network, preprocessing = create_backbone(ModelArguments("spinealign/default"), TARGET)
+    stored = load_file(file_path(DEFAULT_FOLDER, "model.safetensors"))
+    name = "vit.embeddings.patch_embeddings.projection.weight"
+    assert torch.equal(network.state_dict()[name], stored[name].float())
+    assert preprocessing.image_size == 224
 
+
+def test_the_body_is_pretrained_and_the_head_is_new(tiny_backbone):
     network, _ = create_backbone(ModelArguments(str(tiny_backbone)), TARGET)
     assert network.config.id2label == {0: "normal", 1: "fracture"}
     assert network.classifier.weight.shape == (2, 32)
