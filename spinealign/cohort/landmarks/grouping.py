@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from spinealign.alignment.cobb import aasce_angles
 from spinealign.alignment.severity import classify_severity
 from spinealign.alignment.vertebra import spine
+from spinealign.cohort.duplicates.neighbors import connect
 from spinealign.cohort.landmarks.film import Film
 from spinealign.metrics.folds import balanced_folds
 
@@ -44,6 +46,14 @@ def name_parts(name: str) -> NameParts | None:
         return None
     rest = re.sub(r"[\W_]+", " ", stem[date.end() :]).strip().lower()
     return NameParts(date[0], number[1].lower(), rest)
+
+
+def join_groups(films: Sequence[Film], pairs: Iterable[tuple[int, int]]) -> tuple[Film, ...]:
+    """Return the films with the groups of each pair of places joined."""
+    first: dict[str, int] = {}
+    links = [(first.setdefault(film.group, place), place) for place, film in enumerate(films)]
+    joined = connect(len(films), np.array([*links, *pairs], np.intp).reshape(-1, 2))
+    return tuple(replace(film, group=films[place].group) for film, place in zip(films, joined.tolist()))
 
 
 def film_folds(films: Sequence[Film], *, folds: int = 3, seed: int = 0) -> NDArray[np.intp]:

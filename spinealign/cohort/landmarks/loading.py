@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from spinealign.cohort.cohort import linked
 from spinealign.cohort.hub_rows import load_hub
 from spinealign.cohort.landmarks.annotations import Annotation, read_coco, read_rows, read_table
 from spinealign.cohort.landmarks.checking import Checked, Points, check_corners
 from spinealign.cohort.landmarks.film import TEST, Film, LabelCheck, LandmarkCohort
-from spinealign.cohort.landmarks.grouping import name_parts
+from spinealign.cohort.landmarks.grouping import join_groups, name_parts
 from spinealign.cohort.landmarks.repairs import Repair, read_repairs
 from spinealign.cohort.manifest import SPLIT_NAMES
 from spinealign.errors import CohortError, ImageError
@@ -47,7 +46,6 @@ def load_films(source: str | os.PathLike[str], *, repairs: str | os.PathLike[str
     corrections = _corrections(path, repairs)
     films: list[Film] = []
     checks: list[LabelCheck] = []
-    patients: list[str | None] = []
     digest = hashlib.sha256()
     for annotation in _annotations(path, str(source), passed):
         try:
@@ -63,19 +61,21 @@ def load_films(source: str | os.PathLike[str], *, repairs: str | os.PathLike[str
         film, check = _film(annotation, shape, corrections)
         checks.append(check)
         if film is not None:
-            parts = name_parts(film.name)
-            patients.append(annotation.patient or (parts.number if parts else None))
             films.append(film)
             digest.update(_state(film, content))
     if not films:
         raise CohortError(f"{source} has no usable film: {passed if passed.total() else 'all labels are faulty'}.")
-    films = [replace(film, group=_name(films[first])) for film, first in zip(films, linked(patients))]
     notes = (f"passed over: {passed}",) if passed.total() else ()
-    return LandmarkCohort(path.name, tuple(films), tuple(checks), notes, digest.hexdigest())
+    joined = join_groups(films, _listed_pairs(films, corrections))
+    return LandmarkCohort(path.name, joined, tuple(checks), notes, digest.hexdigest())
 
 
-def _name(film: Film) -> str:
-    return f"{film.split}/{film.name}"
+def _listed_pairs(films: Sequence[Film], corrections: Sequence[Repair]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of films that the table of corrections joins."""
+    places = {name: place for place, film in enumerate(films) for name in (film.path.name, film.name)}
+    for repair in corrections:
+        if repair.action == "join" and repair.film in places and repair.detail in places:
+            yield places[repair.film], places[repair.detail]
 
 
 def _annotations(path: Path, source: str, passed: Tally) -> Iterator[Annotation]:
@@ -91,19 +91,19 @@ def _annotations(path: Path, source: str, passed: Tally) -> Iterator[Annotation]
         yield from read_rows(splits[split], split, passed=passed)
 
 
-def _corrections(path: Path, repairs: str | os.PathLike[str] | None) -> dict[str, Repair]:
+def _corrections(path: Path, repairs: str | os.PathLike[str] | None) -> tuple[Repair, ...]:
     beside = (path if path.is_dir() else path.parent) / REPAIRS_FILE
     if repairs is None and not beside.is_file():
-        return {}
+        return ()
     return read_repairs(Path(repairs or beside))
 
 
 def _film(
-    annotation: Annotation, shape: tuple[int, int], corrections: dict[str, Repair]
+    annotation: Annotation, shape: tuple[int, int], corrections: Sequence[Repair]
 ) -> tuple[Film | None, LabelCheck]:
     """Return a film with checked corners, or None if it is dropped, and the result of the check."""
-    repair = corrections.get(annotation.path.name) or corrections.get(annotation.name)
-    checked = _checked(annotation.in_pixels(shape), annotation.given_angles, repair)
+    repairs = [repair for repair in corrections if repair.film in (annotation.path.name, annotation.name)]
+    checked = _checked(annotation.in_pixels(shape), annotation.given_angles, repairs)
     reasons = (*checked.faults, *checked.doubts, *checked.repairs, *checked.remarks)
     outcome = "masked" if checked.doubts else "repaired" if checked.repairs else "ok"
     if checked.faults:
@@ -111,7 +111,7 @@ def _film(
     check = LabelCheck(annotation.name, annotation.split, outcome, reasons)
     if outcome == "dropped":
         return None, check
-    corners = checked.corners / shape[::-1]
+    corners, parts = checked.corners / shape[::-1], name_parts(annotation.name)
     film = Film(
         annotation.path,
         annotation.name,
@@ -119,27 +119,34 @@ def _film(
         checked.reliable,
         shape,
         annotation.split,
-        group="",
+        group=annotation.patient or (parts.number if parts else f"{annotation.split}/{annotation.name}"),
         given_angles=annotation.given_angles,
         content=annotation.content,
     )
     return film, check
 
 
-def _checked(corners: Points, given: tuple[float, ...] | None, repair: Repair | None) -> Checked:
-    if repair is None:
-        return check_corners(corners, given)
-    listed = [number - 1 for number in repair.vertebrae if number <= len(corners)]
-    if repair.action == "keep":
-        return Checked(corners, np.ones(len(corners), bool), remarks=(f"kept: {repair.reason}",))
-    if repair.action == "omit":
-        checked = check_corners(np.delete(corners, listed, axis=0), given)
-        return replace(checked, repairs=(f"vertebrae left out: {repair.reason}", *checked.repairs))
-    checked = check_corners(corners, given)
-    if repair.action == "drop":
-        return replace(checked, faults=(repair.reason, *checked.faults))
-    checked.reliable[[number for number in listed if number < len(checked.reliable)]] = False
-    return replace(checked, doubts=(repair.reason, *checked.doubts))
+def _checked(corners: Points, given: tuple[float, ...] | None, repairs: Sequence[Repair]) -> Checked:
+    """Check corners in pixels, as far as the corrections of the film let it."""
+
+    def reasons(action: str) -> tuple[str, ...]:
+        return tuple(repair.reason for repair in repairs if repair.action == action)
+
+    def places(action: str) -> list[int]:
+        return [place for repair in repairs if repair.action == action for place in repair.vertebrae]
+
+    corners = corners[~np.isin(np.arange(len(corners)), places("omit"))]
+    if kept := reasons("keep"):
+        checked = Checked(corners, np.ones(len(corners), bool), remarks=kept)
+    else:
+        checked = check_corners(corners, given)
+    return replace(
+        checked,
+        reliable=checked.reliable & ~np.isin(np.arange(len(checked.reliable)), places("mask")),
+        repairs=(*reasons("omit"), *checked.repairs),
+        doubts=(*reasons("mask"), *checked.doubts),
+        faults=(*reasons("drop"), *checked.faults),
+    )
 
 
 def _state(film: Film, content: bytes) -> bytes:

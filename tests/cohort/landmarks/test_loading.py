@@ -60,7 +60,7 @@ def test_a_repair_file_overrules_the_checks(curved: np.ndarray, write_table: Wri
     names = ["drop.png", "keep.png", "mask.png", "omit.png"]
     folder = write_table("train", {name: curved[[1, 0, *range(2, 17)]] for name in names})
     (folder / "repairs.csv").write_text(
-        "file,action,vertebrae,reason\ndrop.png,drop,,wrong spine\nkeep.png,keep,,looked at\n"
+        "file,action,detail,reason\ndrop.png,drop,,wrong spine\nkeep.png,keep,,looked at\n"
         "mask.png,mask,3 4,behind the heart\nomit.png,omit,1,not a vertebra\n"
     )
     cohort = load_films(folder)
@@ -75,9 +75,9 @@ def test_a_repair_file_overrules_the_checks(curved: np.ndarray, write_table: Wri
 
 def test_an_unknown_action_names_the_known_ones(curved: np.ndarray, write_table: WriteTable) -> None:
     folder = write_table("train", {"a.png": curved})
-    (folder / "repairs.csv").write_text("file,action,vertebrae,reason\na.png,remove,,x\n")
+    (folder / "repairs.csv").write_text("file,action,detail,reason\na.png,remove,,x\n")
 
-    with pytest.raises(CohortError, match="drop, keep, mask, omit"):
+    with pytest.raises(CohortError, match="drop, keep, mask, omit, join"):
         load_films(folder)
 
 
@@ -134,6 +134,18 @@ def test_films_of_one_number_are_one_group(curved: np.ndarray, write_table: Writ
     assert len({film.group for film in cohort}) == 4
     assert [film.name for film in cohort.unseen_training.part("train")] == ["x-02-Jan-2017-8 A.png", "other.png"]
     assert [film.name for film in cohort.clean_test] == ["x-28-Feb-2017-9 A.png"]
+
+
+def test_listed_films_are_joined_to_one_group(curved: np.ndarray, write_table: WriteTable) -> None:
+    write_table("train", {"a.png": curved, "b.png": curved})
+    folder = write_table("test", {"c.png": curved, "d.png": curved})
+    (folder / "repairs.csv").write_text(
+        "file,action,detail,reason\nc.png,join,b.png,same radiograph\nc.png,join,gone.png,other part\n"
+    )
+    cohort = load_films(folder)
+
+    assert [film.name for film in cohort.clean_test] == ["d.png"]
+    assert [film.name for film in cohort.unseen_training.part("train")] == ["a.png"]
 
 
 @pytest.mark.parametrize(
