@@ -38,7 +38,7 @@ UPWARD = {
 }
 # Modules that reporting may import from layers 2 and 3: types of results, and what describes a checkpoint.
 RESULTS = {
-    "alignment.angle_drawing", "alignment.result", "alignment.severity", "alignment.vertebra",
+    "alignment.angle_drawing", "alignment.result", "alignment.vertebra",
     "checkpoint.checkpoint", "checkpoint.files", "checkpoint.record", "checkpoint.settings", "cohort.audit.findings",
     "cohort.cohort", "inference.occlusion", "inference.prediction",
 }  # fmt: skip

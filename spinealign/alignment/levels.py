@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from spinealign.alignment.vertebra import Vertebra
+from spinealign.errors import ImageError
 
 LEVELS = (
     *(f"C{number}" for number in range(1, 8)),
@@ -14,17 +15,36 @@ LEVELS = (
 )
 
 
+def check_anchor(anchor: Mapping[str, int]) -> None:
+    """Check what can be said of an anchor without an image.
+
+    Args:
+        anchor: Number of a vertebra, counted from the top of the visible ones from 1, by its level, such as
+            `{"L5": 17}`.
+
+    Raises:
+        ValueError: If a level is unknown, a number is not positive, or two levels contradict each other.
+    """
+    for level, number in anchor.items():
+        if level not in LEVELS:
+            raise ValueError(f"There is no vertebra {level!r}; use one of C1 to C7, T1 to T12 and L1 to L5.")
+        if number < 1:
+            raise ValueError(f"Vertebrae are counted from 1 at the top; {level} cannot be number {number}.")
+    if len({LEVELS.index(level) - number for level, number in anchor.items()}) > 1:
+        given = ", ".join(f"{level}={number}" for level, number in anchor.items())
+        raise ValueError(f"The anchors {given} contradict each other; give one.")
+
+
 def name_levels(vertebrae: Sequence[Vertebra], anchor: Mapping[str, int]) -> tuple[Vertebra, ...]:
     """Return vertebrae with the levels that follow from known ones, for 12 thoracic and 5 lumbar vertebrae.
 
     Args:
         vertebrae: The visible vertebrae, from the top.
-        anchor: Number of a vertebra, counted from the top of the visible ones from 1, by its level, such as
-            `{"L5": 17}`.
+        anchor: As for `check_anchor`; empty to leave the levels unknown.
 
     Raises:
-        ValueError: If a level is unknown, a number is not visible, two anchors contradict each other, or a visible
-            vertebra would be above C1 or below L5.
+        ImageError: If the anchor is not visible, or a visible vertebra would be above C1 or below L5.
+        ValueError: As `check_anchor`.
 
     Example:
         >>> from spinealign.alignment.vertebra import spine
@@ -32,22 +52,14 @@ def name_levels(vertebrae: Sequence[Vertebra], anchor: Mapping[str, int]) -> tup
         >>> [each.name for each in name_levels(spine(np.zeros((3, 4, 2))), {"L1": 2})]
         ['T12', 'L1', 'L2']
     """
+    check_anchor(anchor)
     if not anchor:
         return tuple(vertebrae)
-    for level, number in anchor.items():
-        if level not in LEVELS:
-            raise ValueError(f"There is no vertebra {level!r}; use one of C1 to C7, T1 to T12 and L1 to L5.")
-        if not 1 <= number <= len(vertebrae):
-            raise ValueError(f"{level} cannot be vertebra {number} of {len(vertebrae)} visible ones.")
-    starts = {LEVELS.index(level) - number + 1 for level, number in anchor.items()}
-    if len(starts) > 1:
-        given = ", ".join(f"{level}={number}" for level, number in anchor.items())
-        raise ValueError(f"The anchors {given} contradict each other; give one.")
-    start = starts.pop()
-    if start < 0 or start + len(vertebrae) > len(LEVELS):
-        level, number = next(iter(anchor.items()))
-        end = "above C1" if start < 0 else "below L5"
-        raise ValueError(
-            f"If vertebra {number} of {len(vertebrae)} visible ones is {level}, others are {end}; check the number."
-        )
+    level, number = max(anchor.items(), key=lambda item: item[1])
+    start, count = LEVELS.index(level) - number + 1, len(vertebrae)
+    if number > count:
+        raise ImageError(f"Only {count} vertebrae are visible, so {level} cannot be number {number}.")
+    if start < 0 or start + count > len(LEVELS):
+        beyond = "above C1" if start < 0 else "below L5"
+        raise ImageError(f"If number {number} of {count} visible vertebrae is {level}, others are {beyond}.")
     return tuple(replace(each, level=LEVELS[start + place]) for place, each in enumerate(vertebrae))

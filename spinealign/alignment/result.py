@@ -91,6 +91,13 @@ class Finding:
     near_border: bool = False
     probability: float | None = None
 
+    @property
+    def summary(self) -> str:
+        """The finding in words, such as "moderate scoliosis, near a border"."""
+        if self.present is None:
+            return f"{self.name} not measured"
+        return f"{self.severity if self.present else 'no'} {self.name}{', near a border' if self.near_border else ''}"
+
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
@@ -136,9 +143,8 @@ class Alignment:
     def __str__(self) -> str:
         if not self.accepted:
             return f"{self.source}: not accepted: {'; '.join(self.rejection_reasons)}"
-        severity = next((f"{item.severity} {item.name}" for item in self.findings if item.present), "no finding")
         measured = (f"{item.name} {item}" for item in self.measures if item.value is not None)
-        return f"{self.source}: {', '.join(measured)}; {severity}"
+        return f"{self.source}: {', '.join(measured)}; {', '.join(item.summary for item in self.findings)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the alignment as plain data for JSON, which `docs/alignment.schema.json` describes."""

@@ -81,9 +81,7 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
         epilog="Files of a folder that are not images are passed over and counted. Exit status: 0 if every image was "
         f"predicted, 1 if any failed, 2 on wrong usage. {DISCLAIMER}",
     )
-    predict.add_argument(
-        "paths", nargs="+", metavar="PATH", help="image file, folder, archive or glob such as 'scans/**/*.dcm'"
-    )
+    _add_paths(predict)
     _add_engine(predict)
     predict.add_argument(
         "--white",
@@ -95,6 +93,27 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
     form.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     form.add_argument("--csv", action="store_true", help="print CSV instead of a table")
     predict.add_argument("--explain", metavar="DIR", help="write the heat maps of each image into this folder")
+
+    measure = add(
+        commands.measure,
+        "measure Cobb angles in frontal x-rays",
+        epilog="Files of a folder that are not images are passed over and counted. Exit status: 0 if every image could "
+        f"be read, also if it was not accepted, 1 if any failed, 2 on wrong usage. {DISCLAIMER}",
+    )
+    _add_paths(measure)
+    _add_engine(measure)
+    measure.add_argument(
+        "--anchor",
+        type=_parse_anchor,
+        action="append",
+        default=[],
+        metavar="LEVEL=N",
+        help="level of the visible vertebra number N from the top, such as T1=1; the others follow from it",
+    )
+    form = measure.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
+    form.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file with one line per image")
+    measure.add_argument("--overlay", type=Path, metavar="DIR", help="draw the curves on each image into this folder")
 
     demo = add(commands.demo, "predict two phantoms and an image that is not CT")
     demo.add_argument(
@@ -229,6 +248,26 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache_dir", metavar="DIR", help="keep the rendered images in this folder for the next run (default: nowhere)"
     )
+
+
+def _add_paths(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="image file, folder, archive or glob such as 'scans/**/*.dcm'"
+    )
+
+
+def _parse_anchor(text: str) -> tuple[str, int]:
+    from spinealign.alignment.levels import check_anchor
+
+    level, _, number = text.partition("=")
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a level and a number such as T1=1, got {text!r}")
+    anchor = level.strip().upper(), int(number)
+    try:
+        check_anchor(dict([anchor]))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return anchor
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from spinealign.alignment.angle_drawing import AngleDrawing, construct_angle
 from spinealign.alignment.result import Alignment, NamedCurve
-from spinealign.alignment.severity import BORDERS_DEG
 from spinealign.alignment.vertebra import Points
 
 HEIGHT, WIDEST = 1000, 800  # of the film in pixels of the picture
@@ -105,7 +104,7 @@ class _Canvas:
         self._draw.text((at[0] * FINE, at[1] * FINE), text, fill=color, font=_font(size * FINE))
 
     def reduced(self) -> Image.Image:
-        return self._picture.resize(self.size, Image.Resampling.LANCZOS)
+        return self._picture.reduce(FINE)
 
     def _placed(self, points: Points) -> list[tuple[float, float]]:
         return [(float(x), float(y)) for x, y in (points + self.origin) * FINE]
@@ -120,9 +119,7 @@ def _heading(alignment: Alignment) -> list[str]:
         return [f"Not measured: {'; '.join(alignment.rejection_reasons)}"]
     lines = []
     for item in alignment.findings:
-        state = f"{item.severity} {item.name}" if item.present else f"no {item.name} (below {BORDERS_DEG[0]:.0f}°)"
-        lines.append(f"{state[0].upper()}{state[1:]}{', near a border' if item.near_border else ''}")
-        lines += [f"{item.type[0].upper()}{item.type[1:]}"] if item.type else []
+        lines += [text[0].upper() + text[1:] for text in (item.summary, item.type) if text]
     return lines
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +10,8 @@ from PIL import Image
 from spinealign.imaging.drawing import Tile, draw_sheet, overlay_heat, save_picture
 from spinealign.inference.occlusion import HeatMap
 from spinealign.inference.prediction import Prediction
+from spinealign.reporting.picture_folder import PictureFolder
 
-_LONGEST_NAME = 200  # bytes; file systems allow 255, and the name of the picture is longer
 _COLUMNS = 3
 FOOTER = "Bright: regions that the prediction depends on. Research software, not a medical device."
 
@@ -29,20 +27,11 @@ def draw_heat_maps(heat_maps: Sequence[HeatMap]) -> Image.Image:
     return draw_sheet([tiles[start : start + _COLUMNS] for start in range(0, len(tiles), _COLUMNS)], footer=FOOTER)
 
 
-class HeatMapFolder:
-    """Folder of heat maps, one PNG for each image; images with the same name get different files.
-
-    Args:
-        folder: The folder; it is created if missing.
-
-    Raises:
-        OSError: If the folder cannot be created.
-    """
+class HeatMapFolder(PictureFolder):
+    """Folder of heat maps, one PNG for each image; see `PictureFolder`."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._taken: set[str] = set()
+        super().__init__(folder, "heat")
 
     def save(self, prediction: Prediction) -> Path:
         """Write the heat maps of a prediction and return the path of the picture.
@@ -53,16 +42,6 @@ class HeatMapFolder:
         """
         if not prediction.heat_maps:
             raise ValueError(f"The prediction for {prediction.source or 'an array'} has no heat map: use explain=True.")
-        name = Path(prediction.source).name or "image"
-        path = self._folder / self._free_name(name)
+        path = self.path_for(prediction.source)
         save_picture(draw_heat_maps(prediction.heat_maps), path)
         return path
-
-    def _free_name(self, name: str) -> str:
-        if len(os.fsencode(name)) > _LONGEST_NAME:
-            name = f"{name[:40]}...{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
-        candidate, number = f"{name}.heat.png", 2
-        while candidate in self._taken:
-            candidate, number = f"{name}.{number}.heat.png", number + 1
-        self._taken.add(candidate)
-        return candidate

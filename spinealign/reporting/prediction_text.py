@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
-from io import StringIO
 
 from spinealign.errors import ImageError
 from spinealign.inference.prediction import Finding, Prediction, tabulate
-from spinealign.reporting.tables import Table
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from spinealign.reporting.tables import Table, csv_text
 
 
 def format_predictions(items: Iterable[Prediction | ImageError]) -> str:
@@ -42,15 +38,4 @@ def _rows(item: Prediction | ImageError, *, several: bool, graded: bool) -> Iter
 
 def predictions_csv(items: Iterable[Prediction | ImageError]) -> str:
     """Return the table of `predictions_to_dataframe` as CSV, with text quoted that spreadsheets run as a formula."""
-    columns, rows = tabulate(items)
-    stream = StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(map(_cell, columns))
-    writer.writerows([_cell(row.get(column, "")) for column in columns] for row in rows)
-    return stream.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return f"{value:.6f}"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return csv_text(*tabulate(items))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import csv
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 
 from markupsafe import Markup
 
@@ -12,6 +14,22 @@ from spinealign.reporting.markdown import Markdown
 from spinealign.reporting.markdown import escape as escape_markdown
 
 _ESCAPES = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}  # control characters, as in names of files
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows as CSV, with text quoted that spreadsheets run as a formula; values that a row lacks are empty."""
+    stream = StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(map(_csv_cell, columns))
+    writer.writerows([_csv_cell(row.get(column, "")) for column in columns] for row in rows)
+    return stream.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 @dataclass(frozen=True)
