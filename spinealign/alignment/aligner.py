@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.alignment.levels import name_levels
+from spinealign.alignment.levels import check_anchor, name_levels
 from spinealign.alignment.locating import Location, VertebraEngine, locate
 from spinealign.alignment.measuring import Measured, measure_frontal, not_measured
 from spinealign.alignment.preparing import PreparedFilm, prepare
@@ -83,8 +83,8 @@ class Aligner:
             measured.
 
         Raises:
-            ImageError: If the image cannot be used at all.
-            ValueError: If the anchor is impossible.
+            ImageError: If the image cannot be used at all, or the anchor does not fit the visible vertebrae.
+            ValueError: If no spine can have the anchor.
         """
         try:
             image = read_slice(source)
@@ -128,8 +128,13 @@ class Aligner:
 
         Returns:
             An iterator over one item for each source, in order: an `Alignment`, or an `ImageError` that names its
-            `source`.
+            `source`, also if the anchor does not fit its vertebrae.
+
+        Raises:
+            TypeError: If `sources` is one source.
+            ValueError: If no spine can have the anchor.
         """
+        check_anchor(anchor or {})
         if is_slice_source(sources) or not isinstance(sources, Iterable):
             raise TypeError(f"Expected an iterable of images, got one {type(sources).__name__}; put it in a list.")
         return (self._measure_or_fail(source, anchor) for source in sources)
@@ -144,7 +149,7 @@ class Aligner:
         except ImageError as error:
             # A new error, because the traceback of the raised one keeps the file in memory.
             failed = type(error)(str(error))
-            failed.source = error.source
+            failed.source = error.source or _name_of(source)
             return failed
 
     def _kind_reasons(self, image: Slice) -> tuple[str, ...]:
