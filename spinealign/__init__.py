@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from spinealign._version import __version__
 
 if TYPE_CHECKING:
+    from spinealign.alignment.aligner import Aligner as Aligner
+    from spinealign.alignment.cached import measure as measure
     from spinealign.alignment.result import Alignment as Alignment
     from spinealign.cohort.audit.auditing import audit as audit
     from spinealign.cohort.cohort import Cohort as Cohort
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from spinealign.reading.volumes import read_volume as read_volume
 
 _MODULES = {
+    "Aligner": "alignment.aligner",
     "Alignment": "alignment.result",
     "Cohort": "cohort.cohort",
     "Evaluation": "metrics.evaluation",
@@ -41,6 +44,7 @@ _MODULES = {
     "audit": "cohort.audit.auditing",
     "evaluate": "evaluation.evaluating",
     "load_cohort": "cohort.splitting",
+    "measure": "alignment.cached",
     "predict": "inference.cached",
     "predictions_to_dataframe": "inference.prediction",
     "push_to_hub": "hub.pushing",

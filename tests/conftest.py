@@ -94,6 +94,25 @@ def align() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def untrained_vertebrae(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoint with a small untrained network that finds vertebrae; it measures what it finds."""
+    import torch
+
+    from spinealign.checkpoint.files import SETTINGS_FILE
+    from spinealign.checkpoint.vertebra_settings import VertebraSettings
+    from spinealign.metrics.conformal import IntervalRule
+    from spinealign.networks.vertebrae import VertebraConfig, VertebraNetwork
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "vertebrae"
+    VertebraNetwork(VertebraConfig(width=0.125, scout_width=0.125)).save_pretrained(folder)
+    rules = {"cobb_main": IntervalRule(level=0.9, base=4.0, slope=0.5, images=400)}
+    settings = VertebraSettings(input_shape=(256, 64), min_vertebrae=2, intervals=rules)
+    (folder / SETTINGS_FILE).write_text(settings.to_json())
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Transformers folder of a ViT with 30,000 parameters and a head for three classes."""
     import torch

@@ -21,9 +21,9 @@ import spinealign
 from spinealign.errors import CohortError, LeakageError, MissingDependencyError
 
 NAMES = {
-    "Alignment", "Cohort", "Evaluation", "HeatMap", "Prediction", "Predictor", "Slice", "SpineAlignError", "Volume",
-    "__version__", "audit", "evaluate", "load_cohort", "predict", "predictions_to_dataframe", "push_to_hub",
-    "read_slice", "read_volume", "train",
+    "Aligner", "Alignment", "Cohort", "Evaluation", "HeatMap", "Prediction", "Predictor", "Slice", "SpineAlignError",
+    "Volume", "__version__", "audit", "evaluate", "load_cohort", "measure", "predict", "predictions_to_dataframe",
+    "push_to_hub", "read_slice", "read_volume", "train",
 }  # fmt: skip
 
 

@@ -95,3 +95,14 @@ def _checked(checkpoint: Checkpoint, task: Task) -> Checkpoint:
             f"copied in part, {checkpoint.remedy}; otherwise convert its weights to safetensors."
         )
     return checkpoint
+
+
+def folder_version(folder: str) -> tuple[tuple[str, int], ...]:
+    """Return the files of a checkpoint folder with their times, so that a model that was trained again is reloaded.
+
+    For a Hub id the result is empty.
+    """
+    if not os.path.isdir(folder):
+        return ()
+    with os.scandir(os.path.realpath(folder)) as entries:
+        return tuple(sorted((entry.path, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in entries))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import overload
 
+from spinealign.checkpoint.finding import folder_version
 from spinealign.errors import ImageError
 from spinealign.inference.prediction import Prediction
 from spinealign.inference.predictor import Predictor
@@ -16,14 +17,6 @@ from spinealign.reading.slices import SliceSource
 @lru_cache(maxsize=4)
 def _cached_predictor(model: str | None, _version: tuple[tuple[str, int], ...]) -> Predictor:
     return Predictor.from_pretrained(model)
-
-
-def _files(folder: str) -> tuple[tuple[str, int], ...]:
-    """Return the files of a checkpoint folder with their times, so that a model that was trained again is reloaded."""
-    if not os.path.isdir(folder):
-        return ()
-    with os.scandir(os.path.realpath(folder)) as entries:
-        return tuple(sorted((entry.path, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in entries))
 
 
 @overload  # text and bytes are one source, although they can be iterated
@@ -58,4 +51,4 @@ def predict(
     """
     if model is None:
         return _cached_predictor(None, ())(source)
-    return _cached_predictor(os.fspath(model), _files(os.fspath(model)))(source)
+    return _cached_predictor(os.fspath(model), folder_version(os.fspath(model)))(source)

@@ -18,24 +18,6 @@ from spinealign.phantoms.frontal_spine import draw_frontal_spine
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "alignment.schema.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    import torch
-
-    from spinealign.checkpoint.files import SETTINGS_FILE
-    from spinealign.checkpoint.vertebra_settings import VertebraSettings
-    from spinealign.metrics.conformal import IntervalRule
-    from spinealign.networks.vertebrae import VertebraConfig, VertebraNetwork
-
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models") / "vertebrae"
-    VertebraNetwork(VertebraConfig(width=0.125, scout_width=0.125)).save_pretrained(folder)
-    rules = {"cobb_main": IntervalRule(level=0.9, base=4.0, slope=0.5, images=400)}
-    settings = VertebraSettings(input_shape=(256, 64), min_vertebrae=2, intervals=rules)
-    (folder / SETTINGS_FILE).write_text(settings.to_json())
-    return str(folder)
-
-
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
     """Return a folder with a film, a small image that is rejected, a damaged file and a text."""
@@ -49,9 +31,19 @@ def films(tmp_path: Path) -> Path:
     return folder
 
 
-def test_json_has_one_object_or_error_for_each_image(capsys, model, films) -> None:
+def test_json_has_one_object_or_error_for_each_image(capsys, untrained_vertebrae, films) -> None:
     status = main(
-        ["measure", str(films), "--model", model, "--engine", "torch", "--json", "--overlay", str(films / "o")]
+        [
+            "measure",
+            str(films),
+            "--model",
+            str(untrained_vertebrae),
+            "--engine",
+            "torch",
+            "--json",
+            "--overlay",
+            str(films / "o"),
+        ]
     )
     captured = capsys.readouterr()
     measured, rejected, failed = (json.loads(line) for line in captured.out.splitlines())
@@ -67,10 +59,10 @@ def test_json_has_one_object_or_error_for_each_image(capsys, model, films) -> No
     assert sorted(path.name for path in (films / "o").iterdir()) == ["a.png.overlay.png", "b.png.overlay.png"]
 
 
-def test_csv_has_one_line_for_each_image(capsys, model, films) -> None:
+def test_csv_has_one_line_for_each_image(capsys, untrained_vertebrae, films) -> None:
     table = films.parent / "new" / "table.csv"
-    status = main(["measure", str(films / "a.png"), str(films / "b.png"), "--model", model, "--engine", "torch",
-                   "--csv", str(table)])  # fmt: skip
+    paths = (str(films / "a.png"), str(films / "b.png"))
+    status = main(["measure", *paths, "--model", str(untrained_vertebrae), "--engine", "torch", "--csv", str(table)])
     measured, rejected = csv.DictReader(table.read_text().splitlines())
 
     assert status == 0, "a rejected image is not an error"
@@ -79,8 +71,16 @@ def test_csv_has_one_line_for_each_image(capsys, model, films) -> None:
     assert capsys.readouterr().out == ""
 
 
-def test_the_table_names_vertebrae_by_the_anchor(capsys, model, films) -> None:
-    words = ("measure", str(films / "a.png"), str(films / "b.png"), "--model", model, "--engine", "torch")
+def test_the_table_names_vertebrae_by_the_anchor(capsys, untrained_vertebrae, films) -> None:
+    words = (
+        "measure",
+        str(films / "a.png"),
+        str(films / "b.png"),
+        "--model",
+        str(untrained_vertebrae),
+        "--engine",
+        "torch",
+    )
     assert main([*words, "--anchor", "t1=1"]) == 0
     head, main_curve, *_, rejected = capsys.readouterr().out.splitlines()
 
