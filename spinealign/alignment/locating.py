@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from spinealign.alignment.maps import decode_chain, mirror_back
 from spinealign.alignment.preparing import PreparedFilm, normalize, resize
-from spinealign.imaging.frames import chain_frames, cut_crops, mirror_corners, neighbor_features, standardize
+from spinealign.imaging.frames import (
+    MIRROR_SIGNS,
+    MIRRORED,
+    chain_frames,
+    cut_crops,
+    neighbor_features,
+    standardize,
+)
 
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -67,10 +74,9 @@ def _refine(engine: VertebraEngine, fine: Array, corners: Points, *, mirror: boo
     if len(corners) < 2:  # a single vertebra has no neighbors
         return corners
     frames = chain_frames(corners)
-    crops = standardize(np.clip(cut_crops(fine, frames), 0, 1))
-    refined = frames.to_pixels(engine.refine(crops, neighbor_features(frames)).astype(np.float64))
+    crops, neighbors = standardize(np.clip(cut_crops(fine, frames), 0, 1)), neighbor_features(frames)
     if not mirror:
-        return refined
-    width = fine.shape[1]
-    mirrored = _refine(engine, fine[:, ::-1], mirror_corners(corners, width), mirror=False)
-    return (refined + mirror_corners(mirrored, width)) / 2
+        return frames.to_pixels(engine.refine(crops, neighbors).astype(np.float64))
+    both = np.concatenate([crops, crops[..., ::-1]]), np.concatenate([neighbors, neighbors * MIRROR_SIGNS])
+    found, mirrored = np.split(engine.refine(*both).astype(np.float64), 2)
+    return frames.to_pixels((found + mirrored[:, MIRRORED] * [-1, 1]) / 2)

@@ -17,6 +17,7 @@ Points = NDArray[np.float64]
 CROP_SHAPE = (80, 96)  # rows and columns
 UNIT = 54.0  # pixels of a crop for the width of a vertebra
 NEIGHBOR_FEATURES = 8
+MIRROR_SIGNS = np.float32([-1, 1, -1, 1, -1, -1, 1, 1])  # of these features in the mirror image
 MIRRORED = [1, 0, 3, 2]  # corners after left and right were exchanged
 TYPICAL_PITCH = 0.7  # distance of neighboring vertebrae in widths
 
@@ -84,11 +85,10 @@ def neighbor_features(frames: Frames) -> NDArray[np.float32]:
 
 def cut_crops(image: NDArray[np.float32], frames: Frames) -> NDArray[np.float32]:
     """Return a crop around each vertebra, shape (N, 1, 80, 96), from an image of shape (H, W)."""
-    y, x = (np.arange(size) - (size - 1) / 2 for size in CROP_SHAPE)
-    grid = np.stack(np.meshgrid(x, y), -1).reshape(1, -1, 2) / UNIT
-    places = frames.to_pixels(grid).astype(np.float32)
-    crops = sample_bilinear(image, places[..., 0], y=places[..., 1])
-    return crops.reshape(-1, 1, *CROP_SHAPE)
+    v, u = ((np.arange(size, dtype=np.float32) - (size - 1) / 2) / UNIT for size in CROP_SHAPE)
+    axes, centers = frames.axes.astype(np.float32)[..., None, None], frames.centers.astype(np.float32)[..., None, None]
+    x, y = (centers[:, row] + axes[:, row, 0] * u + axes[:, row, 1] * v[:, None] for row in (0, 1))
+    return sample_bilinear(image, x, y=y)[:, None]
 
 
 def standardize(crops: NDArray[np.float32]) -> NDArray[np.float32]:

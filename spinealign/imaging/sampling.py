@@ -26,12 +26,12 @@ def sample_bilinear(
     """
     height, width = image.shape
     x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
-    left = np.minimum(x.astype(np.int32), max(width - 2, 0))
-    top = np.minimum(y.astype(np.int32), max(height - 2, 0))
+    left, top = x.astype(np.int32), y.astype(np.int32)
     right_share, down_share = x - left, y - top
-    flat, corner = image.ravel(), top * width + left
-    to_right, down = min(1, width - 1), width * min(1, height - 1)
-    upper = flat[corner] + right_share * (flat[corner + to_right] - flat[corner])
-    lower = flat[corner + down] + right_share * (flat[corner + down + to_right] - flat[corner + down])
+    padded = np.pad(image, ((0, 1), (0, 1)), mode="edge")
+    flat, corner = padded.ravel(), top * (width + 1) + left
+    upper, lower = (
+        flat[place] + right_share * (flat[place + 1] - flat[place]) for place in (corner, corner + width + 1)
+    )
     sampled: NDArray[np.float32] = (upper + down_share * (lower - upper)).astype(np.float32)
     return sampled

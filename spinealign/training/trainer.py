@@ -100,9 +100,13 @@ class StrictTrainer(Trainer):
             if control.get("args", {}).get("should_training_stop"):
                 self.state = state
                 best = state.best_model_checkpoint if self.args.load_best_model_at_end else None
-                self._load_from_checkpoint(best or checkpoint)
+                self.restore_outcome(best or checkpoint)
                 return
         self.train(resume_from_checkpoint=checkpoint)
+
+    def restore_outcome(self, checkpoint: str) -> None:
+        """Load the network with which a finished training ended."""
+        self._load_from_checkpoint(checkpoint)
 
     def _load_best_model(self) -> None:
         self._load_from_checkpoint(self.state.best_model_checkpoint)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_model, save_model
+from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from transformers import TrainerCallback, TrainingArguments
 
@@ -56,6 +57,13 @@ class MovingAverage(TrainerCallback):
             return current  # counters of the batch normalization
         decay = min(self._decay, (1 + int(count)) / (10 + int(count)))
         return torch.lerp(current, average, decay)
+
+
+def load_average(network: nn.Module, checkpoint: Path) -> None:
+    """Put the average that a checkpoint of the Trainer holds into a network."""
+    average = AveragedModel(network, use_buffers=True)
+    load_model(average, checkpoint / AVERAGE_FILE)
+    network.load_state_dict(average.module.state_dict())
 
 
 def _file(args: TrainingArguments, state: Any) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,11 +12,11 @@ from transformers import TrainingArguments
 
 from spinealign.networks.vertebrae import VertebraNetwork, load_vertebra_network
 from spinealign.training.trainer import StrictTrainer
-from spinealign.training.vertebrae.averaging import MovingAverage
+from spinealign.training.vertebrae.averaging import MovingAverage, load_average
 from spinealign.training.vertebrae.dataset import FilmDataset, StoredFilm, collate
 from spinealign.training.vertebrae.loss import vertebra_loss
 
-COARSE_SHARE = 0.75  # of the epochs
+COARSE_SHARE = 0.85  # of the epochs
 
 
 class VertebraTrainer(StrictTrainer):
@@ -24,6 +25,10 @@ class VertebraTrainer(StrictTrainer):
     def __init__(self, dataset: FilmDataset, **kwargs: Any) -> None:
         super().__init__(dataset, load=load_vertebra_network, train_dataset=dataset, data_collator=collate, **kwargs)
         self.add_callback(MovingAverage())
+
+    def restore_outcome(self, checkpoint: str) -> None:
+        """Load the average of a finished training."""
+        load_average(self.trained_network(), Path(checkpoint))
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
