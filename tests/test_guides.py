@@ -17,7 +17,10 @@ PYTHON = ["README.md", "docs/predict.md", "docs/images.md", "docs/audit.md", "do
           pytest.param("docs/quickstart.md", marks=SLOW), pytest.param("docs/train.md", marks=SLOW)]  # fmt: skip
 COMMANDS = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("quickstart", "predict", "train", "audit", "evaluate", "hub", "serve", "hosting")),
+    *(
+        f"docs/{name}.md"
+        for name in ("quickstart", "predict", "train", "audit", "evaluate", "hub", "serve", "hosting", "cobb")
+    ),
 ]
 NOT_OURS = {"docker", "hf"}
 
@@ -99,7 +102,7 @@ def check_command(words, root):
     elif "train" in words[:2] or words[:2] == ["accelerate", "launch"]:  # the backbone is on the Hub
         options = words[words.index("train" if "train" in words else "train.py") + 1 :]
         assert parse_training_setup(options).data.data_dir
-    elif words[1] in ("app", "phantoms", "space") or ("you/my-model" in words and "--dry_run" not in words):
+    elif words[1] in ("app", "measure", "phantoms", "space") or ("you/my-model" in words and "--dry_run" not in words):
         assert callable(build_parser().parse_args(words[1:]).run)  # tested elsewhere
     else:
         assert words[0] == "spinealign", words
