@@ -91,13 +91,13 @@ class Aligner:
         except ImageError as error:
             error.source = _name_of(source)
             raise
-        reasons = self._kind_reasons(image)
+        reasons = self.kind_reasons(image)
         vertebrae: tuple[Vertebra, ...] = ()
         measured: Measured | None = None
         if not reasons:
             film = prepare(image)
             location = self.locate(film)
-            reasons = self._location_reasons(location)
+            reasons = self.location_reasons(location)
             if not reasons:
                 vertebrae = _vertebrae(film.to_original(location.corners), location.peaks)
                 vertebrae = name_levels(vertebrae, anchor or {})
@@ -152,7 +152,7 @@ class Aligner:
             failed.source = error.source or _name_of(source)
             return failed
 
-    def _kind_reasons(self, image: Slice) -> tuple[str, ...]:
+    def kind_reasons(self, image: Slice) -> tuple[str, ...]:
         """Return why an image is not measured, as far as it can be said without the networks."""
         settings, (height, width) = self.settings, image.shape
         reasons = input_reasons(image, settings.takes)
@@ -169,7 +169,7 @@ class Aligner:
             )
         return reasons
 
-    def _location_reasons(self, location: Location) -> tuple[str, ...]:
+    def location_reasons(self, location: Location) -> tuple[str, ...]:
         """Return why located vertebrae are not measured."""
         found, settings = len(location.peaks), self.settings
         if found < settings.min_vertebrae:

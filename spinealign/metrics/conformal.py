@@ -50,7 +50,7 @@ def fit_interval(residuals: Array, disagreements: Array, *, level: float = 0.9) 
     The growth with the disagreement is the one of `GROWTHS` with the best interval score (Gneiting and Raftery, J. Am.
     Stat. Assoc. 102, 2007, 359); given it, the quantile of the scaled residuals with the correction for finite samples,
     ceil((n + 1) * level) of n, fixes the width. The growth is chosen from the same residuals, which costs less than one
-    percent of coverage for hundreds of images; `cross_fitted_coverage` includes this cost.
+    percent of coverage for hundreds of images; `cross_fitted_half_widths` include this cost.
 
     Args:
         residuals: Shape (N,): measured minus true values of images that the networks were not trained on.
@@ -79,19 +79,16 @@ def fit_interval(residuals: Array, disagreements: Array, *, level: float = 0.9) 
     return IntervalRule(level, quantile, quantile * growth / mean, len(errors))
 
 
-def cross_fitted_coverage(
+def cross_fitted_half_widths(
     residuals: Array, disagreements: Array, *, folds: NDArray[np.integer], level: float = 0.9
-) -> tuple[float, float]:
-    """Return the share of true values that intervals contain, and their mean width, with rules fitted to other folds.
+) -> Array:
+    """Return half the width of the interval of each image by the rule that is fitted to the other folds.
 
     Args:
         residuals: As for `fit_interval`.
         disagreements: As for `fit_interval`.
         folds: Shape (N,): number of the fold of each image; copies of a film must be in one fold.
         level: Level of the intervals.
-
-    Returns:
-        Coverage in [0, 1], and mean width in the unit of the measure, without the cut at 0.
 
     Raises:
         ValueError: As `fit_interval`.
@@ -102,4 +99,4 @@ def cross_fitted_coverage(
         own = folds == fold
         rule = fit_interval(residuals[~own], disagreements[~own], level=level)
         half[own] = rule.base + rule.slope * disagreements[own]
-    return float(np.mean(np.abs(residuals) <= half)), float(2 * half.mean())
+    return half

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import sqrt
 
 import numpy as np
@@ -137,6 +137,33 @@ def bootstrap_of_means(
         value, low, high, *limits = np.mean(defined, axis=0).tolist()
         ends = np.nanpercentile(np.clip(value + np.concatenate(chunks), *limits), (2.5, 97.5))
         intervals[name] = _including(value, (low, high), ends)
+    return intervals
+
+
+def bootstrap_of(
+    statistics: Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]],
+    *,
+    groups: Sequence[str | int],
+    draws: int = 1000,
+    seed: int = 0,
+) -> Intervals:
+    """Return a bootstrap 95 % interval of any statistics of images, which draws whole groups.
+
+    `statistics` is a function from weights of N images in D draws, shape (D, N), to values of shape (D,) by name. The
+    interval of a statistic that no draw defines is None.
+    """
+    group = np.unique(np.asarray(groups), return_inverse=True)[1]
+    one_stratum, rng = np.zeros(group.max() + 1, np.intp), np.random.default_rng(seed)
+    drawn = [
+        statistics(counts[:, group].astype(np.float64))
+        for counts in _draw_counts(one_stratum, draws, images=len(group), rng=rng)
+    ]
+    intervals: Intervals = {}
+    for name in drawn[0]:
+        values = np.concatenate([part[name] for part in drawn])
+        finite = values[np.isfinite(values)]
+        low, high = np.percentile(finite, (2.5, 97.5)) if len(finite) else (np.nan, np.nan)
+        intervals[name] = (float(low), float(high)) if len(finite) else None
     return intervals
 
 

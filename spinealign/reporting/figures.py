@@ -45,7 +45,7 @@ def plot_evaluation(evaluations: Sequence[Evaluation], path: Path) -> None:
         ValueError: If an evaluation has no predictions.
     """
     heights = [_overview_height(item) + _ROW * len(_shown(item)) if item.has_several else 9.0 for item in evaluations]
-    figure = _figure(9, sum(heights))
+    figure = new_figure(9, sum(heights))
     blocks = figure.subfigures(len(evaluations), 1, squeeze=False, height_ratios=heights)[:, 0]
     for block, item in zip(blocks, evaluations):
         if not item.has_several:
@@ -62,7 +62,7 @@ def plot_evaluation(evaluations: Sequence[Evaluation], path: Path) -> None:
             _caption(row, label)
             for plot, axes in zip(ROW_PANELS[label.kind], row.subplots(1, 3)):
                 plot(axes, label)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _shown(item: Evaluation) -> tuple[Evaluation, ...]:
@@ -85,7 +85,7 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     """Plot loss and scores by epoch, from the `log_history` of the Trainer."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(10.5, 3.6)
+    figure = new_figure(10.5, 3.6)
     losses, scores = figure.subplots(1, 2, width_ratios=(1, 1.5))
     trained = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
     evaluated = [row for row in history if "eval_loss" in row]
@@ -111,7 +111,18 @@ def plot_learning_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    _save(figure, path)
+    save_figure(figure, path)
+
+
+def plot_training_loss(history: Sequence[dict[str, Any]], path: Path) -> None:
+    """Plot the loss of a training without validation by epoch, from the `log_history` of the Trainer."""
+    figure = new_figure(6, 3.6)
+    axes = figure.subplots()
+    axes.plot(*zip(*[(row["epoch"], row["loss"]) for row in history if "loss" in row]), color=MODEL)
+    axes.set(xlabel="epoch", ylabel="loss of the training views")
+    axes.set_xlim(left=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    save_figure(figure, path)
 
 
 def plot_sensitivity_by_size(evaluations: Sequence[Evaluation], path: Path) -> None:
@@ -119,7 +130,7 @@ def plot_sensitivity_by_size(evaluations: Sequence[Evaluation], path: Path) -> N
     sized = [item for item in evaluations if item.sensitivity_by_size]
     if not sized:
         return
-    figure = _figure(5.5 * len(sized), 3.6)
+    figure = new_figure(5.5 * len(sized), 3.6)
     for axes, item in zip(figure.subplots(1, len(sized), squeeze=False)[0], sized):
         bins = item.sensitivity_by_size
         middles = [entry.from_mm + 0.5 if entry.to_mm is None else (entry.from_mm + entry.to_mm) / 2 for entry in bins]
@@ -128,15 +139,17 @@ def plot_sensitivity_by_size(evaluations: Sequence[Evaluation], path: Path) -> N
             axes.annotate(f"n = {entry.count}", (middle, 0.02), ha="center", color="white", fontsize=8)
         axes.set(xlabel="size of the finding in mm", ylabel="sensitivity", ylim=(0, 1.02), title=item.collection)
         axes.spines[["top", "right"]].set_visible(False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty figure; sizes are in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as PNG."""
     with new_file(path) as staging:
         figure.savefig(staging, format="png", dpi=130)

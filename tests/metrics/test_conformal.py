@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from spinealign.metrics.conformal import IntervalRule, cross_fitted_coverage, fit_interval
+from spinealign.metrics.conformal import IntervalRule, cross_fitted_half_widths, fit_interval
 from spinealign.serialization import rebuild, to_plain
 
 
@@ -36,20 +36,21 @@ def test_an_informative_disagreement_makes_intervals_shorter() -> None:
     rng = np.random.default_rng(1)
     residuals, disagreements = simulated(2000, informative=True, rng=rng)
     folds = rng.integers(3, size=2000)
-    coverage, width = cross_fitted_coverage(residuals, disagreements, folds=folds)
-    blind_coverage, blind_width = cross_fitted_coverage(residuals, np.zeros(2000), folds=folds)
+    half = cross_fitted_half_widths(residuals, disagreements, folds=folds)
+    blind = cross_fitted_half_widths(residuals, np.zeros(2000), folds=folds)
 
-    assert coverage == pytest.approx(0.9, abs=0.02)
-    assert blind_coverage == pytest.approx(0.9, abs=0.02)
-    assert width < blind_width
+    for widths in (half, blind):
+        assert np.mean(np.abs(residuals) <= widths) == pytest.approx(0.9, abs=0.02)
+    assert half.mean() < blind.mean()
 
 
 def test_coverage_of_a_fold_with_larger_errors_is_lower() -> None:
     rng = np.random.default_rng(2)
-    residuals, folds = rng.normal(size=600), np.arange(600) % 3
-    coverage, _ = cross_fitted_coverage(np.where(folds == 0, 5, 1) * residuals, np.zeros(600), folds=folds)
+    folds = np.arange(600) % 3
+    residuals = np.where(folds == 0, 5, 1) * rng.normal(size=600)
+    half = cross_fitted_half_widths(residuals, np.zeros(600), folds=folds)
 
-    assert coverage < 0.85
+    assert np.mean(np.abs(residuals) <= half) < 0.85
 
 
 def test_the_rule_has_the_quantile_for_finite_samples() -> None:
