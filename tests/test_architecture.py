@@ -40,7 +40,7 @@ UPWARD = {
 RESULTS = {
     "alignment.angle_drawing", "alignment.result", "alignment.vertebra",
     "checkpoint.checkpoint", "checkpoint.files", "checkpoint.record", "checkpoint.settings", "cohort.audit.findings",
-    "cohort.cohort", "inference.occlusion", "inference.prediction",
+    "cohort.cohort", "cohort.landmarks.auditing", "inference.occlusion", "inference.prediction",
 }  # fmt: skip
 HEAVY = (
     "torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage",

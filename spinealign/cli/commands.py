@@ -117,11 +117,15 @@ def audit(options: Namespace) -> int:
     """Audit a labeled collection before training.
 
     It finds copies of one slice under any name, sources in two splits, shortcuts that predict the label, and images
-    whose label may be wrong or that may be off topic.
+    whose label may be wrong or that may be off topic. For films with the corners of vertebrae, it checks the corners
+    and finds films of the same radiograph.
     """
     from spinealign.cohort.audit.auditing import audit as audit_collection
+    from spinealign.cohort.landmarks.loading import has_corners
     from spinealign.reporting.audit_text import format_audit
 
+    if has_corners(options.data):
+        return _audit_films(options)
     if options.html is not None and not options.html.parent.is_dir():
         raise ValueError(f"There is no folder {options.html.parent} for the page; create it first.")
     if options.fix_split is not None and options.fix_split.exists() and any(options.fix_split.iterdir()):
@@ -140,6 +144,19 @@ def audit(options: Namespace) -> int:
         print(f"\nWrote {found.save_html(options.html)}", file=sys.stderr)
     if options.fix_split is not None:
         print(f"\nWrote {found.fix_split(options.fix_split, seed=options.seed)}", file=sys.stderr)
+    return LEAKS_FOUND if options.strict and found.has_leaks else 0
+
+
+def _audit_films(options: Namespace) -> int:
+    from spinealign.cohort.landmarks.auditing import audit_films
+    from spinealign.reporting.landmark_audit_text import format_landmark_audit
+
+    if options.html or options.fix_split or options.crop_search:
+        raise ValueError(
+            "An audit of films with corners has no options html, fix_split and crop_search; leave them out."
+        )
+    found = audit_films(options.data, repairs=options.repairs, progress=True)
+    print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if options.json else format_landmark_audit(found))
     return LEAKS_FOUND if options.strict and found.has_leaks else 0
 
 

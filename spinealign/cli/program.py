@@ -150,6 +150,12 @@ def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
     audit.add_argument(
         "--html", type=Path, metavar="FILE", help="write a page with contact sheets of images of the collection"
     )
+    audit.add_argument(
+        "--repairs",
+        type=Path,
+        metavar="CSV",
+        help="corrections for films with corners (default: repairs.csv beside them)",
+    )
     audit.add_argument("--json", action="store_true", help="print JSON")
     audit.add_argument("--strict", action="store_true", help="exit with 3 if something is in two splits")
     audit.add_argument(

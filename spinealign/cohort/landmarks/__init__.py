@@ -8,4 +8,5 @@
 | `grouping` | films that may show the same radiograph or patient; folds over such groups |
 | `twins` | `find_twins`: films that show the same radiograph, by corners and pixels |
 | `loading` | `load_films`: read, check and group a collection |
+| `auditing` | `audit_films`: labels, and films of one radiograph, as a report |
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,11 +79,29 @@ def _listed_pairs(films: Sequence[Film], corrections: Sequence[Repair]) -> Itera
             yield places[repair.film], places[repair.detail]
 
 
+def has_corners(source: str | os.PathLike[str]) -> bool:
+    """Return whether a folder or file has tables or COCO files that `load_films` reads; not for Hub datasets."""
+    return any(_describes_corners(file) for file in _label_files(Path(source)))
+
+
+def _label_files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path] if path.suffix.lower() in (".csv", ".json") else []
+    tables = [file for file in sorted(path.glob("*.csv")) if file.stem.lower() in SPLIT_NAMES]
+    below = sorted([*path.glob("*.json"), *path.glob("*/*.json")])
+    return tables + [file for file in below if _describes_corners(file)]
+
+
+def _describes_corners(file: Path) -> bool:
+    content = read_file(file)
+    if file.suffix.lower() == ".json":
+        return b'"keypoints"' in content
+    columns = set(re.split(rb"\W+", content.partition(b"\n")[0].lower()))
+    return {b"x0", b"y0"} <= columns or {b"x_0", b"y_0"} <= columns
+
+
 def _annotations(path: Path, source: str, passed: Tally) -> Iterator[Annotation]:
-    files = [path] if path.is_file() else sorted(path.glob("*.csv")) + sorted(path.rglob("*.json"))
-    if path.is_dir():
-        files = [file for file in files if file.suffix == ".json" or file.stem.lower() in SPLIT_NAMES]
-    if files:
+    if files := _label_files(path):
         for file in files:
             yield from (read_coco if file.suffix.lower() == ".json" else read_table)(file, passed)
         return

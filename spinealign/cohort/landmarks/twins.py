@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from tqdm import tqdm
 
 from spinealign.cohort.duplicates.alignment import Placement, correlate, refine
 from spinealign.cohort.duplicates.keypoints import smooth, texture
@@ -58,7 +59,7 @@ class _Match(NamedTuple):
     shift: int
 
 
-def find_twins(films: Sequence[Film]) -> tuple[Twin, ...]:
+def find_twins(films: Sequence[Film], *, progress: bool = False) -> tuple[Twin, ...]:
     """Find films that show the same radiograph, the surest first.
 
     Films with unusually few vertebrae are compared only if their names suggest it.
@@ -66,7 +67,8 @@ def find_twins(films: Sequence[Film]) -> tuple[Twin, ...]:
     pictures = _Pictures(films)
     named = set(_namesakes(films))
     found = []
-    for match in _candidates(films, named):
+    matches = _candidates(films, named)
+    for match in tqdm(matches, desc="comparing films", unit="pair", leave=False, disable=None if progress else True):
         pair = match.one, match.other
         correlation = pictures.correlation(match)
         if correlation is not None and correlation >= SAME:

@@ -166,4 +166,4 @@ def test_a_file_that_is_not_coco_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train.json").write_text("[1]")
 
     with pytest.raises(CohortError, match=r"train\.json is not a COCO file"):
-        load_films(tmp_path)
+        load_films(tmp_path / "train.json")
