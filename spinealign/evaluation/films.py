@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,10 @@ from spinealign.alignment.severity import BORDERS_DEG
 from spinealign.cohort.landmarks.film import TEST, LandmarkCohort
 from spinealign.evaluation.measured_film import MeasuredFilm, measure_film
 from spinealign.metrics.agreement import (
+    LARGE_ERROR_DEG,
+    LARGEST,
     Agreement,
+    LargeError,
     angle_errors,
     circular_error,
     class_kappa,
@@ -31,9 +33,7 @@ from spinealign.metrics.conformal import IntervalRule, cross_fitted_half_widths
 from spinealign.serialization import to_plain
 
 Floats = NDArray[np.float64]
-LARGEST = AASCE[0]  # the main angle is the greatest of the three
 OFFICIAL, CLEAN, CROSS_VALIDATED = "official", "clean", "cross-validation"
-LARGE_ERROR_DEG = 15.0
 DISAGREEMENT_DEG, OFF_WIDTHS = 5.0, 0.2  # signs of trouble
 
 
@@ -141,7 +141,7 @@ def agreement_of(
     groups = [film.group for film in films]
     angles = {name: _angles(films, name) for name in (*ENDPLATE, *AASCE)}
     scores = estimate(lambda weights: _scores(films, weights, half_widths=half_widths), groups)
-    measures = {name: estimate(partial(angle_errors, *pair), groups) for name, pair in angles.items()}
+    measures = {name: estimate(_errors_of(*pair), groups) for name, pair in angles.items()}
     largest = ((film.measures[LARGEST], film.reference[LARGEST], film.disagreement(LARGEST)) for film in films)
     return Agreement(
         collection,
@@ -151,6 +151,10 @@ def agreement_of(
         rejected=sum(not film.accepted for film in films),
         scores=scores,
         measures=measures,
+        large_errors=tuple(
+            LargeError(round(film.measures[LARGEST], 2), round(film.reference[LARGEST], 2), explain_error(film))
+            for film in large_errors(films)
+        ),
         largest=tuple((round(found, 2), round(true, 2), round(apart, 2)) for found, true, apart in largest),
     )
 
@@ -160,14 +164,18 @@ def _angles(films: Sequence[MeasuredFilm], name: str) -> tuple[Floats, Floats]:
     return np.array([film.measures[name] for film in films]), np.array([film.reference[name] for film in films])
 
 
+def _errors_of(measured: Floats, reference: Floats) -> Callable[[Floats], dict[str, Floats]]:
+    return lambda weights: angle_errors(measured, reference, weights=weights)
+
+
 def _scores(films: Sequence[MeasuredFilm], weights: Floats, *, half_widths: Floats | None = None) -> dict[str, Floats]:
     """Return the scores of the whole set for weightings of the films, of shape (D, N)."""
     angles = [_angles(films, name) for name in AASCE]
     measured, reference = (np.stack(of, axis=1) for of in zip(*angles))
     scores = {
-        "smape": symmetric_error(measured, reference, weights),
-        **{f"circular_error_{place}": circular_error(*of, weights) for place, of in enumerate(angles, start=1)},
-        "severity_kappa": class_kappa(*angles[0], weights, borders=BORDERS_DEG),
+        "smape": symmetric_error(measured, reference, weights=weights),
+        **{f"circular_error_{place}": circular_error(*of, weights=weights) for place, of in enumerate(angles, start=1)},
+        "severity_kappa": class_kappa(*angles[0], weights=weights, borders=BORDERS_DEG),
         "shifted": weighted_mean(np.array([film.offset != 0 for film in films], np.float64), weights),
     }
     known = np.array([film.landmark_error is not None for film in films])

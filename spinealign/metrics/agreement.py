@@ -18,6 +18,8 @@ from spinealign.metrics.registry import METRICS
 from spinealign.metrics.weighted import WeightedPredictions
 
 Floats = NDArray[np.float64]
+LARGEST = "aasce_1"  # measure of the main angle, the greatest of the three of the challenge
+LARGE_ERROR_DEG = 15.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,21 @@ class Estimate:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class LargeError:
+    """A film whose main angle is far off, without its name.
+
+    Attributes:
+        measured: Measured angle in degrees.
+        reference: Angle of the reference.
+        signs: What the film's numbers say about the reason.
+    """
+
+    measured: float
+    reference: float
+    signs: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,7 @@ class Agreement:
         rejected: Number of films that the model does not accept; they are scored too.
         scores: Scores of the whole set by name; undefined ones are left out.
         measures: Scores of each measure, by its name; see `angle_errors`.
+        large_errors: Films whose main angle is off by more than `LARGE_ERROR_DEG`, the worst first.
         largest: Measured and reference angle of the main curve, and how much two networks differ in it, for each film.
     """
 
@@ -51,6 +69,7 @@ class Agreement:
     rejected: int
     scores: dict[str, Estimate]
     measures: dict[str, dict[str, Estimate]]
+    large_errors: tuple[LargeError, ...] = ()
     largest: tuple[tuple[float, float, float], ...] = ()
 
     @property
@@ -59,13 +78,13 @@ class Agreement:
         return f"{self.part}, {self.films:,} films"
 
 
-def symmetric_error(measured: Floats, reference: Floats, weights: Floats) -> Floats:
+def symmetric_error(measured: Floats, reference: Floats, *, weights: Floats) -> Floats:
     """Return the SMAPE of the challenge in percent, for angles of shape (N, 3).
 
     It is the mean over the films of the sum of absolute differences over the sum of all angles.
 
     Example:
-        >>> symmetric_error(np.array([[30.0, 10.0, 10.0]]), np.array([[20.0, 10.0, 20.0]]), np.ones((1, 1)))
+        >>> symmetric_error(np.array([[30.0, 10.0, 10.0]]), np.array([[20.0, 10.0, 20.0]]), weights=np.ones((1, 1)))
         array([20.])
     """
     difference, total = np.abs(measured - reference).sum(axis=1), (measured + reference).sum(axis=1)
@@ -73,7 +92,7 @@ def symmetric_error(measured: Floats, reference: Floats, weights: Floats) -> Flo
     return 100 * weighted_mean(share, weights)
 
 
-def circular_error(measured: Floats, reference: Floats, weights: Floats) -> Floats:
+def circular_error(measured: Floats, reference: Floats, *, weights: Floats) -> Floats:
     """Return the circular mean of the absolute differences in degrees, as the challenge computes it for each angle."""
     difference = np.radians(np.abs(measured - reference))
     return np.degrees(
@@ -81,7 +100,7 @@ def circular_error(measured: Floats, reference: Floats, weights: Floats) -> Floa
     )
 
 
-def angle_errors(measured: Floats, reference: Floats, weights: Floats) -> dict[str, Floats]:
+def angle_errors(measured: Floats, reference: Floats, *, weights: Floats) -> dict[str, Floats]:
     """Return mean and 90th percentile of the absolute error, the bias, and the 95 % limits of agreement.
 
     The limits are bias - 1.96 SD and bias + 1.96 SD of the differences (Bland and Altman, Lancet 327, 1986, 307).
@@ -98,7 +117,7 @@ def angle_errors(measured: Floats, reference: Floats, weights: Floats) -> dict[s
     }
 
 
-def class_kappa(measured: Floats, reference: Floats, weights: Floats, *, borders: Sequence[float]) -> Floats:
+def class_kappa(measured: Floats, reference: Floats, *, weights: Floats, borders: Sequence[float]) -> Floats:
     """Return the kappa with quadratic weights of classes that begin at each border; NaN for a single true class."""
     called, codes = (np.digitize(angles, borders) for angles in (measured, reference))
     grades = WeightedPredictions("ordinal", codes, np.eye(len(borders) + 1)[called], weights=weights)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spinealign.evaluation.films import LARGEST
-from spinealign.metrics.agreement import Agreement
+from spinealign.metrics.agreement import LARGEST, Agreement
 from spinealign.reporting.figures import new_figure, save_figure
 from spinealign.reporting.panels import MODEL
 

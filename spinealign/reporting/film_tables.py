@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spinealign.evaluation.films import LARGEST, FilmEvaluation, explain_error
-from spinealign.evaluation.measured_film import MeasuredFilm
-from spinealign.metrics.agreement import Agreement, Estimate
+from spinealign.metrics.agreement import LARGE_ERROR_DEG, LARGEST, Agreement, Estimate
 from spinealign.reporting.tables import Table
 
 LARGEST_SCORES = {
@@ -31,12 +29,15 @@ def agreement_table(agreements: Sequence[Agreement]) -> Table:
     """Return a table with one line for each score and one column for each set of films."""
     found = {name for item in agreements for name in item.scores}
     rows = [
-        (title, *(format_estimate(item.scores.get(name), factor, decimals, unit) for item in agreements))
+        (
+            title,
+            *(format_estimate(item.scores.get(name), unit, factor=factor, decimals=decimals) for item in agreements),
+        )
         for name, (title, factor, decimals, unit) in SCORES.items()
         if name in found
     ]
     of_largest = [
-        (title, *(format_estimate(item.measures[LARGEST].get(name), 1, 2, "°") for item in agreements))
+        (title, *(format_estimate(item.measures[LARGEST].get(name), "°") for item in agreements))
         for name, title in LARGEST_SCORES.items()
     ]
     rows[4:4] = of_largest  # after the errors of all angles
@@ -51,7 +52,7 @@ def measures_table(item: Agreement) -> Table:
     rows = [
         (
             name,
-            *(format_estimate(scores.get(score), 1, 2, "") for score in ("mean_error", "p90_error", "bias")),
+            *(format_estimate(scores.get(score)) for score in ("mean_error", "p90_error", "bias")),
             f"{scores['lower_limit'].value:+.1f} to {scores['upper_limit'].value:+.1f}",
         )
         for name, scores in item.measures.items()
@@ -60,36 +61,26 @@ def measures_table(item: Agreement) -> Table:
     return Table(head, rows, numbers=range(1, len(head)))
 
 
-def large_errors_table(films: Sequence[MeasuredFilm], *, named: bool = True) -> Table:
-    """Return a table of films with a large error of the main angle, with or without their names."""
+def large_errors_table(item: Agreement, names: Sequence[str] | None = None) -> Table:
+    """Return a table of the films with a large error of the main angle; numbered without names."""
     rows = [
-        (
-            film.file if named else str(number),
-            f"{film.measures[LARGEST]:.1f}",
-            f"{film.reference[LARGEST]:.1f}",
-            f"{film.error(LARGEST):+.1f}",
-            explain_error(film),
-        )
-        for number, film in enumerate(films, start=1)
+        (name, f"{of.measured:.1f}", f"{of.reference:.1f}", f"{of.measured - of.reference:+.1f}", of.signs)
+        for name, of in zip(names or range(1, len(item.large_errors) + 1), item.large_errors)
     ]
     return Table(("film", "measured", "reference", "error", "signs"), rows, numbers=(1, 2, 3))
 
 
-def format_film_evaluation(evaluation: FilmEvaluation, cross_validated: Agreement | None = None) -> str:
-    """Return all scores of an evaluation as text, and the films with a large error."""
-    agreements = [*evaluation.agreements, *([cross_validated] if cross_validated else [])]
-    wrong = evaluation.large_errors
-    return "\n\n".join(
-        [
-            f"{evaluation.collection}\n{agreement_table(agreements).text()}",
-            measures_table(evaluation.official).text(),
-            f"films with an error of the largest angle above 15 degrees: {len(wrong)}"
-            + (f"\n{large_errors_table(wrong).text()}" if wrong else ""),
-        ]
-    )
+def format_agreements(agreements: Sequence[Agreement], names: Sequence[str] | None = None) -> str:
+    """Return all scores as text, and the films with a large error in the first set, whose names may be given."""
+    first = agreements[0]
+    wrong = f"films with an error of the largest angle above {LARGE_ERROR_DEG:g} degrees: {len(first.large_errors)}"
+    if first.large_errors:
+        wrong += f"\n{large_errors_table(first, names).text()}"
+    scores = f"{first.collection}\n{agreement_table(agreements).text()}"
+    return "\n\n".join([scores, measures_table(first).text(), wrong])
 
 
-def format_estimate(item: Estimate | None, factor: float, decimals: int, unit: str) -> str:
+def format_estimate(item: Estimate | None, unit: str = "", *, factor: float = 1, decimals: int = 2) -> str:
     """Format a score with its interval, such as `7.0 % (6.0 to 7.9)`."""
     if item is None:
         return "-"

@@ -7,7 +7,7 @@ from spinealign.alignment.measuring import AASCE, ENDPLATE
 from spinealign.evaluation.films import cross_validated_agreement, summarize_films
 from spinealign.evaluation.measured_film import MeasuredFilm
 from spinealign.reporting.film_figures import plot_agreements
-from spinealign.reporting.film_tables import format_film_evaluation, large_errors_table
+from spinealign.reporting.film_tables import format_agreements, large_errors_table
 
 
 def film(number, error, **values):
@@ -24,7 +24,7 @@ def evaluation():
 
 def test_each_set_of_films_is_a_column(evaluation):
     crossed = cross_validated_agreement(evaluation.films, "films")
-    lines = format_film_evaluation(evaluation, crossed).splitlines()
+    lines = format_agreements([*evaluation.agreements, crossed], ["9.png"]).splitlines()
     for title in ("official, 9 films", "clean, 7 films", "cross-validation, 9 films"):
         assert title in lines[1]
     errors = next(line for line in lines if line.startswith("largest angle: mean error"))
@@ -34,7 +34,7 @@ def test_each_set_of_films_is_a_column(evaluation):
 
 
 def test_films_with_large_errors_can_be_listed_without_names(evaluation):
-    text = large_errors_table(evaluation.large_errors, named=False).text()
+    text = large_errors_table(evaluation.official).text()
     assert "9.png" not in text
     assert "chain 1 level too high" in text
 
