@@ -34,7 +34,7 @@ class AngleDrawing:
 
 
 def construct_angle(corners: Points, curve: Curve, *, low: Points, high: Points) -> AngleDrawing:
-    """Construct the angle of a curve on its concave side, within a rectangle.
+    """Construct the angle of a curve on its concave side, inside a rectangle if there is room.
 
     The endplate lines are extended to their crossing. If it is outside, they end earlier, and the angle is the one
     between their perpendiculars (Cobb, Instructional Course Lectures 5, 1948, 261).
@@ -55,18 +55,28 @@ def construct_angle(corners: Points, curve: Curve, *, low: Points, high: Points)
         return AngleDrawing(_lines(far, vertex), np.empty((0, 2, 2)), vertex, -along)
     down = np.stack([[-along[0, 1], along[0, 0]], [along[1, 1], -along[1, 0]]])  # from one line to the other
     down *= 1 if near_side == 1 else -1
-    clearance = 0.9 * float(np.linalg.norm(near - far, axis=1).max())
-    feet = near
-    for reach in np.arange(0.3, 6.0, 0.1) * clearance:  # the shortest lines whose perpendiculars cross beside the spine
-        further = near + reach * along
-        if not ((further >= low) & (further <= high)).all():
-            break
-        feet = further
-        vertex, lengths = _crossing(feet, down)
-        if (lengths > 0).all() and np.linalg.norm(corners.mean(axis=1) - vertex, axis=1).min() > clearance:
-            break
-    vertex, _ = _crossing(feet, down)
+    vertex, feet = _place_vertex(corners.mean(axis=1), near, far=far, down=down, bounds=(low, high))
     return AngleDrawing(_lines(far, feet), _lines(feet, vertex), vertex, np.stack([down[0], -down[1]]))
+
+
+def _place_vertex(
+    centers: Points, near: Points, *, far: Points, down: Points, bounds: tuple[Points, Points]
+) -> tuple[Points, Points]:
+    """Return a point beside the vertebrae and the feet of its perpendiculars, for the shortest endplate lines."""
+    widths = np.linalg.norm(near - far, axis=1, keepdims=True)
+    along, width = (near - far) / widths, float(widths.max())
+    share, away = np.meshgrid(np.linspace(0.1, 0.9, 17), width * np.arange(0.3, 8, 0.1))
+    outward = along.sum(axis=0) / np.linalg.norm(along.sum(axis=0))
+    places = near[0] + share.reshape(-1, 1) * (near[1] - near[0]) + away.reshape(-1, 1) * outward
+    reach = ((places[:, None] - near) * along).sum(axis=-1)  # of the endplate lines, shape (candidates, 2)
+    feet = near + reach[..., None] * along
+    gaps = ((places[:, None] - feet) * down).sum(axis=-1)
+    points = np.concatenate([feet, places[:, None]], axis=1)
+    inside = ((points >= bounds[0]) & (points <= bounds[1])).all(axis=(1, 2))
+    right = (reach > 0.2 * width).all(axis=1) & (gaps > 0).all(axis=1)
+    clear = np.linalg.norm(places[:, None] - centers, axis=-1).min(axis=1) > 0.9 * width
+    best = int(np.argmin(reach.max(axis=1) + 1e6 * ~inside + 1e5 * ~right + 1e4 * ~clear))
+    return places[best], feet[best]
 
 
 def _lines(starts: Points, ends: Points) -> Points:

@@ -92,7 +92,8 @@ class _Canvas:
         self._picture.paste(large, (int(self.origin[0]) * FINE, int(self.origin[1]) * FINE))
 
     def line(self, points: Points, color: Color, *, width: float) -> None:
-        self._draw.line(self._placed(points), fill=color, width=round(width * FINE), joint="curve")
+        for shade, extra in ((GROUND, 1.5), (color, 0.0)):  # dark edges, to be seen on bright bone
+            self._draw.line(self._placed(points), fill=shade, width=round((width + extra) * FINE), joint="curve")
 
     def dot(self, at: Points, color: Color, *, radius: float) -> None:
         self._draw.ellipse(self._placed(np.stack([at - radius, at + radius])), fill=color)
