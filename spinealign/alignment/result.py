@@ -158,7 +158,7 @@ class Alignment:
                 {"level": each.name, "corners": each.corners.round(2).tolist(), "confidence": round(each.confidence, 4)}
                 for each in self.vertebrae
             ],
-            "measures": [{**to_plain(item), "levels": list(item.levels)} for item in self.measures],
+            "measures": [_plain_measure(item) for item in self.measures],
             "curves": [to_plain(item) for item in self.curves],
             "findings": [to_plain(item) for item in self.findings],
             "notes": list(self.notes),
@@ -188,6 +188,12 @@ class Alignment:
 
         save_picture(draw_overlay(self), Path(path))
         return Path(path)
+
+
+def _plain_measure(item: Measure) -> dict[str, Any]:
+    numbers = {name: getattr(item, name) for name in ("value", "low", "high")}
+    rounded = {name: None if value is None else round(value, 2) for name, value in numbers.items()}
+    return {**to_plain(item), **rounded, "levels": list(item.levels)}
 
 
 def tabulate(items: Iterable[Alignment | ImageError]) -> tuple[list[str], list[dict[str, Any]]]:
