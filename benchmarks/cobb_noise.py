@@ -9,14 +9,13 @@ given in pixels of a film on which a vertebra is 136 pixels wide, the mean of th
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from spinealign.alignment.cobb import aasce_angles, endplate_curves
-from spinealign.alignment.vertebra import order_spine, spine
+from spinealign.alignment.vertebra import spine
+from spinealign.cohort.landmarks.loading import load_films
 from spinealign.reporting.tables import Table
 
 WIDTH_PX = 136
@@ -25,12 +24,12 @@ NOISE_PX = (3, 5, 8)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", type=Path, help="CSV of the films: file, x0 to x67, y0 to y67")
+    parser.add_argument("films", type=Path, help="collection of films, as load_films reads it")
     parser.add_argument("--repeats", type=int, default=10, help="draws of the noise for each film")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    films = [order_spine(corners) for corners in read_corners(options.table)]
+    films = [film.points for film in load_films(options.films) if film.reliable.all()]
     rows = []
     for noise in NOISE_PX:
         errors = []
@@ -48,18 +47,6 @@ def main() -> None:
 def greatest(corners: np.ndarray) -> np.ndarray:
     vertebrae = spine(corners)
     return np.array([endplate_curves(vertebrae)[0].angle_deg, aasce_angles(vertebrae)[0]])
-
-
-def read_corners(table: Path) -> list[np.ndarray]:
-    """Return the corners of each film in its pixels, shape (17, 4, 2)."""
-    corners = []
-    with table.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            with Image.open(table.with_suffix("") / row["file"]) as film:
-                size = film.size
-            points = np.array([[float(row[f"{axis}{place}"]) for axis in "xy"] for place in range(68)])
-            corners.append((points * size).reshape(17, 4, 2))
-    return corners
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ COMMANDS = [
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("quickstart", "predict", "train", "audit", "evaluate", "hub", "serve", "hosting", "cobb")
+        for name in ("quickstart", "predict", "train", "audit", "evaluate", "hub", "serve", "hosting", "cobb", "films")
     ),
 ]
 NOT_OURS = {"docker", "hf"}

@@ -75,7 +75,8 @@ def aasce_angles(vertebrae: Sequence[Vertebra]) -> tuple[float, float, float]:
 
     Angles are between the lines through the middles of the left and the right side of vertebrae. For an S-shaped spine
     the challenge compares the height of the main curve with half the height of the image, which depends on the padding;
-    here it is compared with the middle of the spine. Angles above 90 degrees are not folded back.
+    here it is compared with the middle between the highest and the lowest corner. Angles above 90 degrees are not
+    folded back.
 
     Args:
         vertebrae: At least two vertebrae, from the top.
@@ -94,7 +95,8 @@ def aasce_angles(vertebrae: Sequence[Vertebra]) -> tuple[float, float, float]:
     midline = np.stack([each.corners[::2] + each.corners[1::2] for each in vertebrae]).reshape(-1, 2) / 2
     if not _is_s_shaped(midline):
         return _degrees(angles[first, second], angles[0, first], angles[second, -1])
-    if np.mean([vertebrae[first].center[1], vertebrae[second].center[1]]) < midline[[0, -1], 1].mean():
+    heights = np.stack([each.corners[:, 1] for each in vertebrae])
+    if np.mean([vertebrae[first].center[1], vertebrae[second].center[1]]) < (heights.min() + heights.max()) / 2:
         return _degrees(angles[first, second], angles[first, : first + 1].max(), angles[second, second:].max())
     above = int(np.argmax(angles[first, : first + 1]))
     return _degrees(angles[first, second], angles[first, above], angles[above, : above + 1].max())

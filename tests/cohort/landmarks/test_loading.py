@@ -11,6 +11,9 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from cohort.landmarks.conftest import SIZE, WriteTable, write_coco
+from spinealign.alignment.cobb import aasce_angles
+from spinealign.alignment.vertebra import spine
+from spinealign.cli import main
 from spinealign.cohort.landmarks.loading import load_films
 from spinealign.errors import CohortError
 
@@ -79,6 +82,18 @@ def test_an_unknown_action_names_the_known_ones(curved: np.ndarray, write_table:
 
     with pytest.raises(CohortError, match="drop, keep, mask, omit, join"):
         load_films(folder)
+
+
+def test_drawn_collections_are_read(tmp_path: Path) -> None:
+    assert (
+        main(["phantoms", str(tmp_path / "drawn"), "--kind", "frontal", "--train", "1", "--val", "0", "--test", "1"])
+        == 0
+    )
+    cohort = load_films(tmp_path / "drawn")
+
+    assert [film.split for film in cohort] == ["test", "train"]
+    assert cohort.outcomes == {"ok": 2}
+    assert all(aasce_angles(spine(film.points)) == pytest.approx(film.given_angles, abs=0.2) for film in cohort)
 
 
 @pytest.mark.parametrize("whole_spine", [True, False], ids=["spine", "vertebrae"])
