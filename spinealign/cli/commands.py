@@ -1,80 +1,19 @@
-"""The commands, each a call of a public function. Their docstrings are the descriptions in the help."""
+"""The other commands, each a call of a public function. Their docstrings are the descriptions in the help."""
 
 from __future__ import annotations
 
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from spinealign.cli.image_commands import load_predictor
 from spinealign.cohort.options import chosen_options
 from spinealign.config import DISCLAIMER
-from spinealign.errors import ImageError, require
-from spinealign.writing import new_file
+from spinealign.errors import require
 
 LEAKS_FOUND = 3
-
-
-def predict(options: Namespace) -> int:
-    """Predict images: files, and all images in folders and in zip and tar archives.
-
-    Print the finding in each image, or one line for each label of the model.
-    """
-    from spinealign.reporting.heat_maps import HeatMapFolder
-    from spinealign.reporting.prediction_text import format_predictions, predictions_csv
-
-    paths = _expand(options.paths)
-    predictor = _load(options)
-    heat_maps = HeatMapFolder(Path(options.explain)) if options.explain else None
-
-    def keep(item: Any) -> Any:
-        if heat_maps:
-            heat_maps.save(item)
-        return item
-
-    def finish(items: list[Any]) -> None:
-        print(predictions_csv(items).rstrip() if options.csv else format_predictions(items))
-
-    found = predictor.predict_many(paths, explain=heat_maps is not None, white=options.white)
-    return _show(found, len(paths), as_json=options.json, keep=keep, finish=finish)
-
-
-def measure(options: Namespace) -> int:
-    """Measure Cobb angles in frontal x-rays of the spine: files, and all images in folders and archives.
-
-    Print the curves in each image with their intervals. An image that is not a frontal x-ray of the spine is not
-    measured, and the reason is printed.
-    """
-    from spinealign.alignment.aligner import Aligner
-    from spinealign.reporting.alignment_text import alignments_csv, format_alignments
-    from spinealign.reporting.picture_folder import PictureFolder
-
-    if options.csv is not None and options.csv.is_dir():
-        raise IsADirectoryError(f"{options.csv} is a folder; name a file for the CSV.")
-    paths = _expand(options.paths)
-    aligner = Aligner.from_pretrained(
-        options.model, revision=options.revision, engine=options.engine, device=options.device
-    )
-    overlays = PictureFolder(options.overlay, "overlay") if options.overlay else None
-
-    def keep(item: Any) -> Any:
-        if overlays:
-            item.save_overlay(overlays.path_for(item.source))
-        return replace(item, gray=None)  # the images would fill the memory
-
-    def finish(items: list[Any]) -> None:
-        if options.csv is None:
-            print(format_alignments(items))
-            return
-        with new_file(options.csv) as staging:
-            staging.write_text(alignments_csv(items), encoding="utf-8", newline="")
-        print(f"Wrote {options.csv}", file=sys.stderr)
-
-    found = aligner.measure_many(paths, anchor=dict(options.anchor))
-    return _show(found, len(paths), as_json=options.json, keep=keep, finish=finish)
 
 
 def demo(options: Namespace) -> int:
@@ -92,7 +31,7 @@ def app(options: Namespace) -> int:
     from spinealign.page import launch
 
     launch(
-        _load(options),
+        load_predictor(options),
         host=options.host,
         port=options.port,
         mcp=options.mcp,
@@ -174,7 +113,7 @@ def evaluate(options: Namespace) -> int:
 
     if options.folds and (options.output or options.split):
         raise ValueError("--folds scores the whole collection and writes no files; leave --output and --split out.")
-    predictor = _load(options)
+    predictor = load_predictor(options)
     reading = {"cache_dir": options.cache_dir, "positive": options.positive, **chosen_options(options)}
     if options.folds:
         result = cross_evaluate(predictor, options.data, folds=options.folds, **reading)
@@ -296,52 +235,3 @@ def space(options: Namespace) -> int:
         return 0
     print(push_space(options.repo_id, model=options.model, revision=options.revision, private=options.private).summary)
     return 0
-
-
-def _expand(patterns: list[str]) -> list[str]:
-    """Return the images that paths name, and print what is passed over."""
-    from spinealign.reading.discovery import expand_paths
-
-    paths, passed = expand_paths(patterns)
-    if passed:
-        print(passed, file=sys.stderr)
-    return paths
-
-
-def _show(
-    items: Iterable[Any],
-    count: int,
-    *,
-    as_json: bool,
-    keep: Callable[[Any], Any],
-    finish: Callable[[list[Any]], None],
-) -> int:
-    """Print each result or error as a JSON object, or pass all to `finish`; return the exit status.
-
-    `keep` takes each result and returns what `finish` needs of it. An interrupted run finishes what it has.
-    """
-    from tqdm import tqdm
-
-    failed, kept = 0, []
-    try:
-        for item in tqdm(items, total=count, unit="image", leave=False, disable=None, delay=1.0):
-            error = isinstance(item, ImageError)
-            failed += error
-            shown = item if error else keep(item)
-            if as_json:
-                content = {"error": str(item)} if error else item.to_dict()
-                print(json.dumps({"path": item.source, **content}, allow_nan=False), flush=True)
-            else:
-                kept.append(shown)
-    finally:
-        if kept:
-            finish(kept)
-    return 1 if failed else 0
-
-
-def _load(options: Namespace) -> Any:
-    from spinealign.inference.predictor import Predictor
-
-    return Predictor.from_pretrained(
-        options.model, revision=options.revision, engine=options.engine, device=options.device
-    )

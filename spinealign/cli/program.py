@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from spinealign._version import __version__
-from spinealign.cli import commands
+from spinealign.cli import commands, image_commands
 from spinealign.cohort.options import CollectionOptions
 from spinealign.config import DISCLAIMER
 from spinealign.errors import SpineAlignError
@@ -76,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
     predict = add(
-        commands.predict,
+        image_commands.predict,
         "predict images",
         epilog="Files of a folder that are not images are passed over and counted. Exit status: 0 if every image was "
         f"predicted, 1 if any failed, 2 on wrong usage. {DISCLAIMER}",
@@ -95,7 +95,7 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
     predict.add_argument("--explain", metavar="DIR", help="write the heat maps of each image into this folder")
 
     measure = add(
-        commands.measure,
+        image_commands.measure,
         "measure Cobb angles in frontal x-rays",
         epilog="Files of a folder that are not images are passed over and counted. Exit status: 0 if every image could "
         f"be read, also if it was not accepted, 1 if any failed, 2 on wrong usage. {DISCLAIMER}",

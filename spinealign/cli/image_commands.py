@@ -1,0 +1,123 @@
+"""Commands that run a model on images: predict and measure. Their docstrings are the descriptions in the help."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from spinealign.errors import ImageError
+from spinealign.writing import new_file
+
+
+def predict(options: Namespace) -> int:
+    """Predict images: files, and all images in folders and in zip and tar archives.
+
+    Print the finding in each image, or one line for each label of the model.
+    """
+    from spinealign.reporting.heat_maps import HeatMapFolder
+    from spinealign.reporting.prediction_text import format_predictions, predictions_csv
+
+    paths = _expand(options.paths)
+    predictor = load_predictor(options)
+    heat_maps = HeatMapFolder(Path(options.explain)) if options.explain else None
+
+    def keep(item: Any) -> Any:
+        if heat_maps:
+            heat_maps.save(item)
+        return item
+
+    def finish(items: list[Any]) -> None:
+        print(predictions_csv(items).rstrip() if options.csv else format_predictions(items))
+
+    found = predictor.predict_many(paths, explain=heat_maps is not None, white=options.white)
+    return _show(found, len(paths), as_json=options.json, keep=keep, finish=finish)
+
+
+def measure(options: Namespace) -> int:
+    """Measure Cobb angles in frontal x-rays of the spine: files, and all images in folders and archives.
+
+    Print the curves in each image with their intervals. An image that is not a frontal x-ray of the spine is not
+    measured, and the reason is printed.
+    """
+    from spinealign.alignment.aligner import Aligner
+    from spinealign.reporting.alignment_text import alignments_csv, format_alignments
+    from spinealign.reporting.picture_folder import PictureFolder
+
+    if options.csv is not None and options.csv.is_dir():
+        raise IsADirectoryError(f"{options.csv} is a folder; name a file for the CSV.")
+    paths = _expand(options.paths)
+    aligner = Aligner.from_pretrained(
+        options.model, revision=options.revision, engine=options.engine, device=options.device
+    )
+    overlays = PictureFolder(options.overlay, "overlay") if options.overlay else None
+
+    def keep(item: Any) -> Any:
+        if overlays:
+            item.save_overlay(overlays.path_for(item.source))
+        return replace(item, gray=None)  # the images would fill the memory
+
+    def finish(items: list[Any]) -> None:
+        if options.csv is None:
+            print(format_alignments(items))
+            return
+        with new_file(options.csv) as staging:
+            staging.write_text(alignments_csv(items), encoding="utf-8", newline="")
+        print(f"Wrote {options.csv}", file=sys.stderr)
+
+    found = aligner.measure_many(paths, anchor=dict(options.anchor))
+    return _show(found, len(paths), as_json=options.json, keep=keep, finish=finish)
+
+
+def load_predictor(options: Namespace) -> Any:
+    """Load the classifier that the options name."""
+    from spinealign.inference.predictor import Predictor
+
+    return Predictor.from_pretrained(
+        options.model, revision=options.revision, engine=options.engine, device=options.device
+    )
+
+
+def _expand(patterns: list[str]) -> list[str]:
+    """Return the images that paths name, and print what is passed over."""
+    from spinealign.reading.discovery import expand_paths
+
+    paths, passed = expand_paths(patterns)
+    if passed:
+        print(passed, file=sys.stderr)
+    return paths
+
+
+def _show(
+    items: Iterable[Any],
+    count: int,
+    *,
+    as_json: bool,
+    keep: Callable[[Any], Any],
+    finish: Callable[[list[Any]], None],
+) -> int:
+    """Print each result or error as a JSON object, or pass all to `finish`; return the exit status.
+
+    `keep` takes each result and returns what `finish` needs of it. An interrupted run finishes what it has.
+    """
+    from tqdm import tqdm
+
+    failed, kept = 0, []
+    try:
+        for item in tqdm(items, total=count, unit="image", leave=False, disable=None, delay=1.0):
+            error = isinstance(item, ImageError)
+            failed += error
+            shown = item if error else keep(item)
+            if as_json:
+                content = {"error": str(item)} if error else item.to_dict()
+                print(json.dumps({"path": item.source, **content}, allow_nan=False), flush=True)
+            else:
+                kept.append(shown)
+    finally:
+        if kept:
+            finish(kept)
+    return 1 if failed else 0
