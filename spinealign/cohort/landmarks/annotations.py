@@ -130,7 +130,7 @@ def read_coco(file: Path, passed: Tally) -> Iterator[Annotation]:
         images = {image["id"]: image for image in content["images"]}
         marks: dict[Any, list[Any]] = defaultdict(list)
         for item in content["annotations"]:
-            marks[item["image_id"]].append(item.get("keypoints") or [])
+            marks[item["image_id"]].append(item.get("keypoints") or None)  # None does not reshape
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CohortError(
             f"{file.name} is not a COCO file ({type(error).__name__}); it needs images and annotations with keypoints."
@@ -143,10 +143,12 @@ def read_coco(file: Path, passed: Tally) -> Iterator[Annotation]:
         if path is None:
             passed.add("image whose file is missing", f"{file.name}: {name}")
             continue
-        if any(len(points) % 12 or not points for points in marks[number]):
+        try:
+            points = np.concatenate([np.empty((0, 4, 3)), *(np.reshape(item, (-1, 4, 3)) for item in marks[number])])
+            points = points.astype(np.float64)
+        except (ValueError, TypeError):
             passed.add("image with an annotation without four keypoints", f"{file.name}: {name}")
             continue
-        points = np.array([value for item in marks[number] for value in item], float).reshape(-1, 4, 3)
         seen = points[(points[..., 2] > 0).all(axis=1)]
         if len(seen) < len(points):
             passed.add("vertebra with a keypoint that is not labeled", f"{file.name}: {name}")

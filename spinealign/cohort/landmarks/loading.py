@@ -85,8 +85,10 @@ def has_corners(source: str | os.PathLike[str]) -> bool:
 
 
 def _label_files(path: Path) -> list[Path]:
-    if path.is_file():
+    if os.path.isfile(path):  # unlike the method of Path, it does not raise
         return [path] if path.suffix.lower() in (".csv", ".json") else []
+    if not os.path.isdir(path):
+        return []
     tables = [file for file in sorted(path.glob("*.csv")) if file.stem.lower() in SPLIT_NAMES]
     below = sorted([*path.glob("*.json"), *path.glob("*/*.json")])
     return tables + [file for file in below if _describes_corners(file)]
@@ -101,7 +103,7 @@ def _describes_corners(file: Path) -> bool:
 
 
 def _annotations(path: Path, source: str, passed: Tally) -> Iterator[Annotation]:
-    if files := _label_files(path):
+    if files := [path] if os.path.isfile(path) else _label_files(path):
         for file in files:
             yield from (read_coco if file.suffix.lower() == ".json" else read_table)(file, passed)
         return
@@ -111,8 +113,8 @@ def _annotations(path: Path, source: str, passed: Tally) -> Iterator[Annotation]
 
 
 def _corrections(path: Path, repairs: str | os.PathLike[str] | None) -> tuple[Repair, ...]:
-    beside = (path if path.is_dir() else path.parent) / REPAIRS_FILE
-    if repairs is None and not beside.is_file():
+    beside = (path if os.path.isdir(path) else path.parent) / REPAIRS_FILE
+    if repairs is None and not os.path.isfile(beside):
         return ()
     return read_repairs(Path(repairs or beside))
 

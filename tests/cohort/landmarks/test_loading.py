@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -106,6 +107,23 @@ def test_coco_keypoints_are_read(curved: np.ndarray, tmp_path: Path, whole_spine
     spine, background = cohort.films
     np.testing.assert_allclose(spine.points, points)
     assert (spine.split, len(background.corners)) == ("val", 0)
+
+
+def test_bad_annotations_do_not_end_the_load(curved: np.ndarray, tmp_path: Path) -> None:
+    vertebrae = list(curved * SIZE)
+    write_coco(
+        tmp_path,
+        {"good.png": [vertebrae], "three.png": [[vertebrae[0]]], "text.png": [vertebrae], "box.png": [vertebrae]},
+    )
+    content = json.loads((tmp_path / "val.json").read_text())
+    content["annotations"][1]["keypoints"] = content["annotations"][1]["keypoints"][:9]
+    content["annotations"][2]["keypoints"][5] = "left"
+    del content["annotations"][3]["keypoints"]
+    (tmp_path / "val.json").write_text(json.dumps(content))
+    cohort = load_films(tmp_path)
+
+    assert [film.name for film in cohort] == ["good.png"]
+    assert "3 images with an annotation without four keypoints" in cohort.notes[0]
 
 
 def test_a_hub_dataset_on_the_disk_is_read(curved: np.ndarray, tmp_path: Path) -> None:
