@@ -22,11 +22,13 @@ from spinealign.checkpoint.files import (
     SETTINGS_FILE,
     TRAINING_IMAGES_FILE,
     WEIGHTS_FILE,
+    Task,
     file_path,
     weights_hint,
 )
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
+from spinealign.checkpoint.vertebra_record import VertebraRecord
 from spinealign.checkpoint.vertebra_settings import VertebraSettings
 from spinealign.config import PreprocessingConfig
 from spinealign.errors import CheckpointError
@@ -34,7 +36,6 @@ from spinealign.labels import Target, find_positive, target_of_outputs
 from spinealign.metrics.novelty import NoveltyStatistics
 
 Engine = Literal["onnx", "torch"]
-Task = Literal["classification", "vertebrae"]
 _Value = TypeVar("_Value")
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"})
@@ -88,10 +89,19 @@ class Checkpoint:
         self.check_unchanged()
         return content
 
+    @property
+    def task(self) -> Task:
+        """Task of the network that `config.json` describes."""
+        return "vertebrae" if "VertebraNetwork" in self._architectures else "classification"
+
+    @property
+    def _architectures(self) -> list[str]:
+        return [str(name) for name in self.read_json(CONFIG_FILE).get("architectures") or ()]
+
     def check_kind(self, task: Task = "classification") -> None:
         """Check that `config.json` describes a network for a task. Weights are not needed for this."""
-        names = [str(name) for name in self.read_json(CONFIG_FILE).get("architectures") or ()]
-        finds_vertebrae = "VertebraNetwork" in names
+        names = self._architectures
+        finds_vertebrae = self.task == "vertebrae"
         if task == "vertebrae" and not finds_vertebrae:
             raise CheckpointError(
                 f"{self.name} does not find vertebrae. Load a classifier with spinealign.Predictor, or choose another "
@@ -170,6 +180,11 @@ class Checkpoint:
     def record(self) -> ModelRecord:
         """How the model was trained and evaluated, from `metrics.json`."""
         return self._parse(METRICS_FILE, ModelRecord.from_dict)
+
+    @cached_property
+    def vertebra_record(self) -> VertebraRecord:
+        """How a model that finds vertebrae was trained and evaluated, from `metrics.json`."""
+        return self._parse(METRICS_FILE, VertebraRecord.from_dict)
 
     def _parse(self, name: str, parse: Callable[[dict[str, Any]], _Value]) -> _Value:
         content = self.read_json(name)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+
+Task = Literal["classification", "vertebrae"]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"  # embedded models
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
@@ -15,11 +18,14 @@ LEARNING_CURVES, SIZE_CURVE, EVALUATION_PLOT = "learning_curves.png", "sensitivi
 SMALL_FILES = (CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, NOVELTY_FILE, TRAINING_IMAGES_FILE, METRICS_FILE)
 
 # Only these files are published, not pickles of the Trainer, states of the optimizer, logs, or pictures of patients.
-NEEDED = (
-    CARD_FILE, CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, METRICS_FILE, NOVELTY_FILE, WEIGHTS_FILE, ONNX_FILE,
-)  # fmt: skip
+NEEDED: dict[Task, tuple[str, ...]] = {
+    "classification": (
+        CARD_FILE, CONFIG_FILE, PREPROCESSOR_FILE, SETTINGS_FILE, METRICS_FILE, NOVELTY_FILE, WEIGHTS_FILE, ONNX_FILE,
+    ),
+    "vertebrae": (CARD_FILE, CONFIG_FILE, SETTINGS_FILE, METRICS_FILE, WEIGHTS_FILE, ONNX_FILE, REFINER_FILE),
+}  # fmt: skip
 PLOTS = (EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE)  # the last only if sizes of findings are known
-CHECKPOINT_FILES = (*NEEDED, TRAINING_IMAGES_FILE, *PLOTS)
+CHECKPOINT_FILES = tuple(dict.fromkeys((*NEEDED["classification"], TRAINING_IMAGES_FILE, *NEEDED["vertebrae"], *PLOTS)))
 
 
 def file_path(folder: Path, name: str) -> Path:

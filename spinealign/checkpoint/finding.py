@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from spinealign.checkpoint.checkpoint import Checkpoint, Engine, Task, refuse_pickles
-from spinealign.checkpoint.files import ASSETS, CONFIG_FILE, ONNX_FILE, REFINER_FILE, SMALL_FILES, WEIGHTS_FILE
+from spinealign.checkpoint.checkpoint import Checkpoint, Engine, refuse_pickles
+from spinealign.checkpoint.files import ASSETS, CONFIG_FILE, ONNX_FILE, REFINER_FILE, SMALL_FILES, WEIGHTS_FILE, Task
 from spinealign.errors import CheckpointError
 from spinealign.hub_errors import explain
 from spinealign.writing import finish_replacement

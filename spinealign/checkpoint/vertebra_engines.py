@@ -84,9 +84,21 @@ def load_vertebra_engine(
         loaded = OnnxVertebraEngine(checkpoint, device=device)
     else:
         require("torch", "transformers", extra="train")
-        from spinealign.networks.vertebrae import load_vertebra_network
-
-        weights = file_path(checkpoint.folder, WEIGHTS_FILE).parent
-        loaded = TorchVertebraEngine(load_vertebra_network(weights, name=checkpoint.name), device=device)
+        loaded = TorchVertebraEngine(_load_network(checkpoint), device=device)
     checkpoint.check_unchanged()
     return loaded
+
+
+def _load_network(checkpoint: Checkpoint) -> Any:
+    from safetensors.torch import load_model
+
+    from spinealign.networks.vertebrae import VertebraConfig, VertebraNetwork
+
+    try:
+        network = VertebraNetwork(VertebraConfig.from_pretrained(checkpoint.folder, local_files_only=True))
+        load_model(network, file_path(checkpoint.folder, WEIGHTS_FILE))
+    except Exception as error:  # transformers, torch and safetensors raise almost any class
+        raise CheckpointError(
+            f"{WEIGHTS_FILE} of {checkpoint.name} is damaged or does not fit its configuration; {checkpoint.remedy}."
+        ) from error
+    return network

@@ -17,8 +17,11 @@ from spinealign.alignment.severity import BORDERS_DEG
 from spinealign.cohort.landmarks.film import TEST, LandmarkCohort
 from spinealign.evaluation.measured_film import MeasuredFilm, measure_film
 from spinealign.metrics.agreement import (
+    CLEAN,
+    CROSS_VALIDATED,
     LARGE_ERROR_DEG,
     LARGEST,
+    OFFICIAL,
     Agreement,
     LargeError,
     angle_errors,
@@ -33,7 +36,6 @@ from spinealign.metrics.conformal import IntervalRule, cross_fitted_half_widths
 from spinealign.serialization import to_plain
 
 Floats = NDArray[np.float64]
-OFFICIAL, CLEAN, CROSS_VALIDATED = "official", "clean", "cross-validation"
 DISAGREEMENT_DEG, OFF_WIDTHS = 5.0, 0.2  # signs of trouble
 
 
@@ -59,9 +61,9 @@ class FilmEvaluation:
         return (self.official,) if self.clean is None else (self.official, self.clean)
 
     @property
-    def large_errors(self) -> tuple[MeasuredFilm, ...]:
-        """Films whose main angle is off by more than 15 degrees, the worst first."""
-        return large_errors(self.films)
+    def large_error_files(self) -> list[str]:
+        """Names of the films in `official.large_errors`, in the same order."""
+        return [film.file for film in large_errors(self.films)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluation as plain data for JSON."""

@@ -9,10 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from spinealign.alignment.aligner import Aligner
 from spinealign.checkpoint import files
 from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
+from spinealign.checkpoint.vertebra_record import VertebraRecord
+from spinealign.checkpoint.vertebra_settings import VertebraSettings
 from spinealign.errors import CheckpointError
 from spinealign.inference.predictor import Predictor
 from spinealign.reading.kinds import PNG, kind_of
@@ -31,9 +34,10 @@ def check_checkpoint(folder: Path) -> Checkpoint:
     """
     if not folder.is_dir():
         raise CheckpointError(f"There is no folder {folder}. Pass a checkpoint that spinealign train wrote.")
-    checkpoint = Predictor.from_pretrained(folder).checkpoint  # refuses pickles
+    loader = Aligner if _finds_vertebrae(folder) else Predictor
+    checkpoint = loader.from_pretrained(folder).checkpoint  # refuses pickles
     present = files.checkpoint_files(folder)
-    missing = [name for name in files.NEEDED if name not in present]
+    missing = [name for name in files.NEEDED[checkpoint.task] if name not in present]
     if missing:
         remedy = files.weights_hint(folder) or " Run spinealign train, which writes all files."
         raise CheckpointError(f"{folder} has no {', '.join(missing)}.{remedy}")
@@ -41,13 +45,13 @@ def check_checkpoint(folder: Path) -> Checkpoint:
     for name in files.PLOTS:
         if name in present and kind_of(present[name].read_bytes()) is not PNG:
             raise CheckpointError(f"{present[name]} is not a PNG file. Train the model again.")
-    record = checkpoint.record
+    record, settings = _description(checkpoint)
     if not record.evaluations:
         raise CheckpointError(f"{files.METRICS_FILE} of {checkpoint.name} has no evaluation. Train it again.")
     card = read_card(present[files.CARD_FILE])
     gaps = [*unfinished(f"{record.notes}\n{card}", present=present), *_metadata_gaps(card, record)]
-    if checkpoint.read_json(files.SETTINGS_FILE)["format_version"] > 1:
-        gaps += _record_gaps(card, record, checkpoint.settings)
+    if checkpoint.task == "vertebrae" or checkpoint.read_json(files.SETTINGS_FILE)["format_version"] > 1:
+        gaps += _record_gaps(card, record, settings)
     if _DISCLAIMER not in " ".join(card.split()):
         gaps.append(f"it does not say that the model is {_DISCLAIMER}")
     if gaps:
@@ -72,7 +76,23 @@ def unfinished(text: str, *, present: Collection[str]) -> list[str]:
     return gaps + [f"its picture {name} is missing" for name in shown if name not in present and "://" not in name]
 
 
-def _record_gaps(card: str, record: ModelRecord, settings: ModelSettings) -> list[str]:
+def _description(checkpoint: Checkpoint) -> tuple[ModelRecord | VertebraRecord, ModelSettings | VertebraSettings]:
+    if checkpoint.task == "vertebrae":
+        return checkpoint.vertebra_record, checkpoint.vertebra_settings
+    return checkpoint.record, checkpoint.settings
+
+
+def _finds_vertebrae(folder: Path) -> bool:
+    """Return the task that `config.json` names; a missing or damaged file is reported when the model is loaded."""
+    try:
+        return Checkpoint(folder, str(folder)).task == "vertebrae"
+    except CheckpointError:
+        return False
+
+
+def _record_gaps(
+    card: str, record: ModelRecord | VertebraRecord, settings: ModelSettings | VertebraSettings
+) -> list[str]:
     """Return what a record lacks, and what a card lacks of the rendered record, one phrase each."""
     needed = {"name": record.name, "training": record.training, "collections": record.collections}
     gaps = [f"{files.METRICS_FILE} has no {name}" for name, value in needed.items() if not value]
@@ -84,7 +104,7 @@ def _record_gaps(card: str, record: ModelRecord, settings: ModelSettings) -> lis
     return [f"it lacks {len(missing)} headings, table rows or numbers, such as {missing[0]!r}"] if missing else []
 
 
-def _metadata_gaps(card: str, record: ModelRecord) -> list[str]:
+def _metadata_gaps(card: str, record: ModelRecord | VertebraRecord) -> list[str]:
     """Return where the metadata of a card differs from the record, one phrase each."""
     from huggingface_hub import ModelCard
 
@@ -92,19 +112,29 @@ def _metadata_gaps(card: str, record: ModelRecord) -> list[str]:
         data: Any = ModelCard(card, ignore_metadata_errors=False).data
     except Exception as error:  # YAML errors and ValueErrors of several kinds
         return [f"its metadata cannot be read ({type(error).__name__})"]
+    tag, score, measured = _headline(record)
     gaps = [] if "spinealign" in (data.tags or ()) else ["its tags lack spinealign"]
-    if data.pipeline_tag != "image-classification":
-        gaps.append("its pipeline_tag is not image-classification")
+    if data.pipeline_tag != tag:
+        gaps.append(f"its pipeline_tag is not {tag}")
     published = {
         (row.dataset_name, row.dataset_split): row.metric_value
         for row in data.eval_results or ()
-        if row.metric_type == "accuracy" and not row.dataset_config and isinstance(row.metric_value, int | float)
+        if row.metric_type == score and not row.dataset_config and isinstance(row.metric_value, int | float)
     }
     return gaps + [
-        f"its model-index lacks the accuracy on {item.collection} ({item.split}) of {files.METRICS_FILE}"
-        for item in record.evaluations
-        if not isclose(published.get((item.collection, item.split), nan), item.scores["accuracy"] or 0.0, abs_tol=1e-4)
+        f"its model-index lacks the {score} on {collection} ({split}) of {files.METRICS_FILE}"
+        for (collection, split), value in measured.items()
+        if not isclose(published.get((collection, split), nan), value, abs_tol=1e-4)
     ]
+
+
+def _headline(record: ModelRecord | VertebraRecord) -> tuple[str, str, dict[tuple[str, str], float]]:
+    """Return the pipeline tag of a card, the score that its metadata must state, and its value on each set."""
+    if isinstance(record, VertebraRecord):
+        measured = {(item.collection, item.part): item.scores["smape"].value for item in record.evaluations}
+        return "keypoint-detection", "smape", measured
+    measured = {(item.collection, item.split): item.scores["accuracy"] or 0.0 for item in record.evaluations}
+    return "image-classification", "accuracy", measured
 
 
 def _check_weights(present: Mapping[str, Path]) -> None:
@@ -118,9 +148,9 @@ def _check_weights(present: Mapping[str, Path]) -> None:
     try:
         with safe_open(path, "np") as tensors:
             tensors.keys()
-        path = present[files.ONNX_FILE]
         with TemporaryDirectory() as empty:  # otherwise ONNX Runtime searches the current folder
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
-            onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            for path in [path for path in present.values() if path.suffix == ".onnx"]:
+                onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # classes that safetensors and ONNX Runtime do not export
         raise CheckpointError(f"{path} is damaged or has weights in another file. Train the model again.") from error

@@ -20,6 +20,7 @@ from spinealign.metrics.weighted import WeightedPredictions
 Floats = NDArray[np.float64]
 LARGEST = "aasce_1"  # measure of the main angle, the greatest of the three of the challenge
 LARGE_ERROR_DEG = 15.0
+OFFICIAL, CLEAN, CROSS_VALIDATED = "official", "clean", "cross-validation"  # sets of films
 
 
 @dataclass(frozen=True)

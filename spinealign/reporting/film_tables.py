@@ -23,6 +23,20 @@ SCORES: dict[str, tuple[str, float, int, str]] = {  # title, factor, decimals, u
     "coverage": ("90 % interval of the largest angle: coverage", 100, 1, " %"),
     "interval_width": ("90 % interval of the largest angle: mean width", 1, 1, "°"),
 }
+PUBLISHED = (
+    "smape", "mean_error", "p90_error", "severity_kappa", "landmark_error", "coverage", "interval_width",
+)  # fmt: skip
+
+
+def published_scores(item: Agreement) -> list[tuple[str, str, float, str]]:
+    """Return name, title, value and interval of the scores that the `model-index` of a card states."""
+    titles = {**{name: title for name, (title, *_) in SCORES.items()}, **LARGEST_SCORES}
+    found = {**item.scores, **item.measures[LARGEST]}
+    return [
+        (name, titles[name], round(found[name].value, 6), f"{found[name].low:.3f} to {found[name].high:.3f}")
+        for name in PUBLISHED
+        if name in found
+    ]
 
 
 def agreement_table(agreements: Sequence[Agreement]) -> Table:

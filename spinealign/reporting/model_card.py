@@ -5,6 +5,8 @@ from __future__ import annotations
 from spinealign.checkpoint.files import EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE
 from spinealign.checkpoint.record import ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
+from spinealign.checkpoint.vertebra_record import VertebraRecord
+from spinealign.checkpoint.vertebra_settings import VertebraSettings
 from spinealign.labels import Target
 from spinealign.metrics.evaluation import Evaluation, units_of
 from spinealign.metrics.registry import format_interval, format_score, hub_name, percent, score_title
@@ -18,10 +20,11 @@ from spinealign.reporting.evaluation_tables import (
 )
 from spinealign.reporting.markdown import Markdown, escape
 from spinealign.reporting.templates import render
+from spinealign.reporting.vertebra_card import render_vertebra_card
 
 
-def render_card(record: ModelRecord, settings: ModelSettings) -> str:
-    """Return the model card of a model with these settings.
+def render_card(record: ModelRecord | VertebraRecord, settings: ModelSettings | VertebraSettings) -> str:
+    """Return the model card of a model with these settings, both of the same task.
 
     Text of the record is escaped, so that names cannot break tables or headings; only the owner's notes and the
     command line are inserted unchanged.
@@ -29,6 +32,10 @@ def render_card(record: ModelRecord, settings: ModelSettings) -> str:
     Raises:
         ValueError: If the record does not say how the model was trained.
     """
+    if isinstance(record, VertebraRecord) and isinstance(settings, VertebraSettings):
+        return render_vertebra_card(record, settings)
+    if isinstance(record, VertebraRecord) or isinstance(settings, VertebraSettings):
+        raise TypeError("The record and the settings are of different tasks.")
     if record.training is None:
         raise ValueError("The record does not say how the model was trained, so it has no model card.")
     summary = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -92,14 +92,20 @@ def command_line(setup: TrainingSetup) -> str:
                 value = Path(value).resolve().name
             if item.name not in ("data_dir", "model_name_or_path", "card_notes", "cache_dir") and value != item.default:
                 words += option_words(item.name, value)
+    return shlex.join([*words, *trainer_words(setup.training, DEFAULTS)])
+
+
+def trainer_words(training: TrainingArguments, defaults: Mapping[str, Any]) -> list[str]:
+    """Return the words of a command line for the options of the Trainer that differ from our defaults."""
+    words = []
     for item in fields(TrainingArguments):
         # An instance of TrainingArguments, for its defaults, would end the process group.
-        default = DEFAULTS.get(item.name, item.default if item.default_factory is MISSING else item.default_factory())
-        value = _plain(getattr(setup.training, item.name))
+        default = defaults.get(item.name, item.default if item.default_factory is MISSING else item.default_factory())
+        value = _plain(getattr(training, item.name))
         changed = value != default and (value or default)  # transformers turns None into False or an empty list
         if item.init and changed and item.name not in REQUIRED and not WITHOUT_EFFECT.match(item.name):
             words += option_words(item.name, value)
-    return shlex.join(words)
+    return words
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.engines import Output
 from spinealign.checkpoint.record import CollectionRecord, ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
+from spinealign.checkpoint.vertebra_record import VertebraRecord
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.splitting import find_leaks
@@ -74,10 +75,9 @@ def save_checkpoint(
             ),
             training=describe_training(setup, network, history=history),
             notes=Path(notes).read_text(encoding="utf-8").strip() if notes else "",
-            environment={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+            environment=describe_environment(),
         )
-        content = json.dumps(record.to_dict(), indent=2, allow_nan=False)
-        (folder / files.METRICS_FILE).write_text(content + "\n", encoding="utf-8")
+        write_record(folder, record)
         plot_learning_curves(history, folder / files.LEARNING_CURVES)
         plot_evaluation(evaluations, folder / files.EVALUATION_PLOT)
         plot_sensitivity_by_size(evaluations, folder / files.SIZE_CURVE)
@@ -86,6 +86,17 @@ def save_checkpoint(
             path.chmod(0o644)  # safetensors lets only the owner read
     draw_worst_cases(evaluations, output.resolve().with_name(f"{name}-{WORST_CASES}"))
     return record
+
+
+def write_record(folder: Path, record: ModelRecord | VertebraRecord) -> None:
+    """Write `metrics.json`."""
+    content = json.dumps(record.to_dict(), indent=2, allow_nan=False)
+    (folder / files.METRICS_FILE).write_text(content + "\n", encoding="utf-8")
+
+
+def describe_environment() -> dict[str, str]:
+    """Return the versions of Python and of the packages that determine a training."""
+    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
 
 
 def _save_with_decision(

@@ -61,7 +61,8 @@ def test_rejected_and_shifted_films_are_scored_and_counted(films):
     evaluation = summarize_films([*films, wrong], "films")
     assert evaluation.official.rejected == 1
     assert evaluation.official.scores["shifted"].value == pytest.approx(1 / 61)
-    assert evaluation.large_errors == (wrong,)
+    assert evaluation.large_error_files == ["99.png"]
+    assert evaluation.official.large_errors[0].signs == explain_error(wrong)
     assert explain_error(wrong) == "not accepted by the model; chain 1 level too low"
 
 

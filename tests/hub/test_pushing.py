@@ -9,13 +9,14 @@ from huggingface_hub import HfApi
 from loopback.connection import Cut
 
 from spinealign import Predictor
-from spinealign.checkpoint.files import CHECKPOINT_FILES
+from spinealign.checkpoint.files import CHECKPOINT_FILES, REFINER_FILE
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.errors import CheckpointError, HubError
 from spinealign.hub.pushing import plan_push, push_to_hub
 from spinealign.writing import replaced_together
 
-ALL = set(CHECKPOINT_FILES) | {".gitattributes"}
+FILES = [name for name in CHECKPOINT_FILES if name != REFINER_FILE]  # of a classifier
+ALL = {*FILES, ".gitattributes"}
 
 
 def with_private_files(folder):
@@ -56,7 +57,7 @@ def test_only_the_examples_of_the_card_are_changed(hub, any_checkpoint, tmp_path
     repo_id = hub.new_id()
     push_to_hub(any_checkpoint, repo_id, private=True)
     folder = snapshot_download(repo_id, local_dir=tmp_path / "got")
-    for name in CHECKPOINT_FILES:
+    for name in FILES:
         got = (tmp_path / "got" / name).read_bytes()
         if name == "README.md":
             assert f'model="{repo_id}"' in got.decode(), folder
@@ -266,7 +267,7 @@ def test_of_two_simultaneous_pushes_one_succeeds(local_hub, loopback, checkpoint
 
 def test_a_dry_run_lists_files_without_network(local_hub, loopback, checkpoint):
     planned = plan_push(checkpoint)
-    assert planned == {name: (checkpoint / name).stat().st_size for name in CHECKPOINT_FILES}
+    assert planned == {name: (checkpoint / name).stat().st_size for name in FILES}
     assert not loopback.requests
 
 
