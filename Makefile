@@ -5,10 +5,16 @@ DATA ?= $(or $(SPINEALIGN_DATA),../shared/data)
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 DEFAULT := spinealign/assets/default
 WEIGHTS := models/default
+XRAY := spinealign/assets/xray
+XRAY_WEIGHTS := models/xray
+TRAIN_XRAY = $(BIN)/python train.py --task vertebrae --data_dir "$(DATA)/scoliosis_xray" --repairs $(XRAY_WEIGHTS)/repairs.csv \
+  --extra_dir build/xray/frontal --background_dir build/xray/lateral build/xray/neck \
+  "$(DATA)/spider/sagittal/1[0-4]*" "$(DATA)/cervical fracture/train/*/*(1[0-9]*)-rotated1.png" \
+  --fold_predictions $(XRAY_WEIGHTS)/folds.json --use_cpu
 PARALLEL := --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-slow check docs default-model default-card default-figures conformance screenshots wheel clean
+.PHONY: help demo app test test-slow check docs default-model default-card default-figures xray-folds xray-model conformance screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-24s %s\n", $$1, $$2 }'
@@ -56,6 +62,24 @@ default-card: build/phantoms/manifest.csv | $(VENV)/dev  ## Score the embedded m
 
 default-figures: $(VENV)/dev  ## Measure the embedded model again (needs DATA)
 	@$(BIN)/python benchmarks/default_model.py --data "$(DATA)"
+
+# Drawn spines and images of other kinds, which the x-ray model learns to find or to reject.
+build/xray/drawn: spinealign/phantoms/drawn_spine.py spinealign/phantoms/frontal_spine.py spinealign/phantoms/lateral_spine.py \
+		spinealign/alignment/drawn_films.py | $(VENV)/dev
+	@rm -rf build/xray/frontal build/xray/lateral build/xray/neck
+	@$(BIN)/spinealign phantoms build/xray/frontal --kind frontal --train 40 --val 0 --test 0 --seed 0
+	@$(BIN)/spinealign phantoms build/xray/lateral --kind lateral --train 60 --val 0 --test 0 --seed 0
+	@$(BIN)/spinealign phantoms build/xray/neck --train 30 --val 0 --test 0 --seed 0
+	@touch $@
+
+xray-folds: build/xray/drawn | $(VENV)/dev  ## Cross-validate the x-ray model (needs DATA; about 75 minutes on two cores)
+	@$(TRAIN_XRAY) --output_dir build/xray/folds --folds 3 --fold_epochs 45 --folds_only
+
+xray-model: build/xray/drawn | $(VENV)/dev  ## Rebuild the embedded x-ray model (needs DATA; about 65 minutes on two cores)
+	@$(TRAIN_XRAY) --output_dir build/xray/model --card_notes docs/xray_model.md
+	@mkdir -p $(XRAY) $(XRAY_WEIGHTS)
+	@cd build/xray/model && cp README.md *.json *.png *.onnx ../../../$(XRAY)/
+	@cp build/xray/model/model.safetensors $(XRAY_WEIGHTS)/
 
 conformance: $(VENV)/dev  ## Compare DICOM test files with pydicom, for docs/conformance.md (needs DATA)
 	@$(BIN)/python benchmarks/dicom_conformance.py "$(DATA)/dicom_conformance"

@@ -105,9 +105,9 @@ def untrained_vertebrae(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models") / "vertebrae"
-    VertebraNetwork(VertebraConfig(width=0.125, scout_width=0.125)).save_pretrained(folder)
+    VertebraNetwork(VertebraConfig(width=0.125)).save_pretrained(folder)
     rules = {"cobb_main": IntervalRule(level=0.9, base=4.0, slope=0.5, images=400)}
-    settings = VertebraSettings(input_shape=(256, 64), min_vertebrae=2, intervals=rules)
+    settings = VertebraSettings(shapes=((256, 64), (256, 64)), min_vertebrae=2, intervals=rules)
     (folder / SETTINGS_FILE).write_text(settings.to_json())
     return folder
 

@@ -141,7 +141,7 @@ class Aligner:
 
     def locate(self, film: PreparedFilm) -> Location:
         """Return the vertebrae of a prepared film, whether it would be accepted or not."""
-        return locate(self.engine, film, input_shape=self.settings.input_shape, count=self.settings.count)
+        return locate(self.engine, film, shapes=self.settings.shapes, count=self.settings.count)
 
     def _measure_or_fail(self, source: SliceSource, anchor: Mapping[str, int] | None) -> Alignment | ImageError:
         try:

@@ -26,8 +26,8 @@ Points = NDArray[np.float64]
 class VertebraEngine(Protocol):
     """Networks that locate and refine vertebrae."""
 
-    def locate(self, pixel_values: Array) -> tuple[Array, Array]:
-        """Return the maps of both locators, (N, 10, H / 4, W / 4), for `pixel_values` of shape (N, 1, H, W)."""
+    def locate(self, pixel_values: Array, coarse_values: Array) -> tuple[Array, Array]:
+        """Return the maps of locator and scout, (N, 10, H / 4, W / 4), for their inputs of shape (N, 1, H, W)."""
 
     def refine(self, crops: Array, neighbors: Array) -> Array:
         """Return corners (M, 4, 2) for crops of shape (M, 1, 80, 96) and features of shape (M, 8)."""
@@ -40,7 +40,8 @@ class Location:
     Attributes:
         corners: Shape (N, 4, 2) in pixels of `PreparedFilm.fine`.
         peaks: Confidence of each vertebra in [0, 1].
-        second: Corners that start from the second locator, shape (M, 4, 2); both agree in an easy film.
+        second: Corners that start from the scout and are refined once, shape (M, 4, 2); in an easy film, they are
+            nearly the same.
     """
 
     corners: Points
@@ -49,24 +50,28 @@ class Location:
 
 
 def locate(
-    engine: VertebraEngine, film: PreparedFilm, *, input_shape: tuple[int, int], count: int, rounds: int = 2
+    engine: VertebraEngine,
+    film: PreparedFilm,
+    *,
+    shapes: tuple[tuple[int, int], tuple[int, int]],
+    count: int,
+    rounds: int = 2,
 ) -> Location:
-    """Locate at most `count` vertebrae in a film, in an input of `input_shape`, and refine their corners.
+    """Locate at most `count` vertebrae in a film, and refine their corners.
 
-    The maps are means over the film and its mirror image, and so are the corners of the last round.
+    The maps of the locator are means over the film and its mirror image, and so are the corners of the last round.
+    `shapes` are those of the inputs of the locator and the scout.
     """
-    seen = normalize(resize(film.tall, input_shape))[None]
-    first, second = (
-        decode_chain((plain + mirror_back(mirrored)) / 2, count=count)
-        for plain, mirrored in engine.locate(np.stack([seen, seen[..., ::-1]]))
+    seen, coarse = (normalize(resize(film.tall, shape))[None] for shape in shapes)
+    maps, scout_maps = engine.locate(np.stack([seen, seen[..., ::-1]]), coarse[None])
+    chain = decode_chain((maps[0] + mirror_back(maps[1])) / 2, count=count)
+    corners, second = (
+        (found.corners + 0.5) * [film.fine.shape[1] / shape[1], film.fine.shape[0] / shape[0]] - 0.5
+        for found, shape in zip((chain, decode_chain(scout_maps[0], count=count)), shapes)
     )
-    height, width = film.fine.shape
-    scale = (width / input_shape[1], height / input_shape[0])
-    both = [(chain.corners + 0.5) * scale - 0.5 for chain in (first, second)]
     for step in range(rounds):
-        last = step == rounds - 1
-        both = [_refine(engine, film.fine, each, mirror=last and not place) for place, each in enumerate(both)]
-    return Location(both[0], first.peaks, both[1])
+        corners = _refine(engine, film.fine, corners, mirror=step == rounds - 1)
+    return Location(corners, chain.peaks, _refine(engine, film.fine, second, mirror=False))
 
 
 def _refine(engine: VertebraEngine, fine: Array, corners: Points, *, mirror: bool) -> Points:

@@ -26,9 +26,10 @@ class OnnxVertebraEngine:
         self._locators = open_session(checkpoint, ONNX_FILE, device=device)
         self._refiner = open_session(checkpoint, REFINER_FILE, device=device)
 
-    def locate(self, pixel_values: Array) -> tuple[Array, Array]:
-        """Return the maps of both locators for `pixel_values` of shape (N, 1, H, W)."""
-        maps, scout_maps = self._run(self._locators, ["maps", "scout_maps"], pixel_values=pixel_values)
+    def locate(self, pixel_values: Array, coarse_values: Array) -> tuple[Array, Array]:
+        """Return the maps of locator and scout for their inputs of shape (N, 1, H, W)."""
+        inputs = {"pixel_values": pixel_values, "coarse_values": coarse_values}
+        maps, scout_maps = self._run(self._locators, ["maps", "scout_maps"], **inputs)
         return maps, scout_maps
 
     def refine(self, crops: Array, neighbors: Array) -> Array:
@@ -54,9 +55,9 @@ class TorchVertebraEngine:
         self._torch, self._place = torch, device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._network = network.to(self._place).eval()
 
-    def locate(self, pixel_values: Array) -> tuple[Array, Array]:
-        """Return the maps of both locators for `pixel_values` of shape (N, 1, H, W)."""
-        output = self._run(pixel_values=pixel_values)
+    def locate(self, pixel_values: Array, coarse_values: Array) -> tuple[Array, Array]:
+        """Return the maps of locator and scout for their inputs of shape (N, 1, H, W)."""
+        output = self._run(pixel_values=pixel_values, coarse_values=coarse_values)
         return output.maps.cpu().numpy(), output.scout_maps.cpu().numpy()
 
     def refine(self, crops: Array, neighbors: Array) -> Array:

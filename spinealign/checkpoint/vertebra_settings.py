@@ -22,7 +22,7 @@ class VertebraSettings:
         task: Always `vertebrae`.
         kind: Kind of the images that the model measures.
         count: Vertebrae of a whole chain.
-        input_shape: Height and width of the locators' input.
+        shapes: Heights and widths of the inputs of the locator and the scout.
         takes: Kind of images that the model takes.
         quality: Limits that an image must meet.
         max_width: Largest width of an accepted image, as a share of its height.
@@ -36,7 +36,7 @@ class VertebraSettings:
     task: str = "vertebrae"
     kind: str = "frontal_xray"
     count: int = 17
-    input_shape: tuple[int, int] = (768, 192)
+    shapes: tuple[tuple[int, int], tuple[int, int]] = ((768, 192), (512, 128))
     takes: InputConfig = field(default_factory=lambda: InputConfig(modality="DX"))
     quality: QualityConfig = field(default_factory=lambda: QualityConfig(max_aspect=6.0))
     max_width: float = 0.8

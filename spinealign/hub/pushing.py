@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spinealign.checkpoint.checkpoint import refuse_pickles
 from spinealign.checkpoint.files import CARD_FILE, CHECKPOINT_FILES, checkpoint_files
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from spinealign.training.pipeline import TrainingResult
     from spinealign.training.setup import TrainingData, TrainingSetup
+    from spinealign.training.vertebrae.arguments import VertebraSetup
+    from spinealign.training.vertebrae.pipeline import VertebraTrainingResult
+
+    Setup = TypeVar("Setup", bound=TrainingSetup | VertebraSetup)
 
 MESSAGE = "Upload with spinealign"
 TRAINING_PACKAGES = (
@@ -94,8 +98,8 @@ def train(
     *,
     args: TrainingArguments | None = None,
     **options: Any,
-) -> TrainingResult:
-    """Train, evaluate and save a classifier; return the checkpoint folder with its evaluations.
+) -> TrainingResult | VertebraTrainingResult:
+    """Train, evaluate and save a model; return the checkpoint folder with its evaluations.
 
     The checkpoints of the Trainer are in `training/` below the output folder until the training ends. A killed training
     continues from the last of them when it is started again with the same options.
@@ -105,8 +109,8 @@ def train(
         output_dir: Folder of the checkpoint; `spinealign-model` by default.
         args: Ready `transformers.TrainingArguments`; they keep their values.
         **options: Options of `spinealign train` and their defaults: without `args`, all fields of
-            `transformers.TrainingArguments`, and `backbone`, `split`, `on_leakage`, `folds`, `rotation_deg` and the
-            other options that `spinealign train --help` lists. `push_to_hub=True` pushes the finished checkpoint.
+            `transformers.TrainingArguments`, and `task`, `backbone`, `split`, `on_leakage`, `folds`, `rotation_deg` and
+            the other options that `spinealign train --help` lists. `push_to_hub=True` pushes the finished checkpoint.
 
     Raises:
         CohortError: If a collection cannot be used.
@@ -117,17 +121,17 @@ def train(
         ValueError: If a value is out of its range, or the output folder holds an unfinished run with other options.
     """
     require(*TRAINING_PACKAGES, extra="train")
-    from spinealign.training.pipeline import run_training
+    from spinealign.training.running import run
     from spinealign.training.setup import make_setup
 
     setup, destination = split_off_push(make_setup(data, output_dir, args=args, **options))
-    result = run_training(setup)
+    result = run(setup)
     if destination is not None and result.evaluations:  # only the main process evaluates and pushes
         result = replace(result, push_summary=push_trained(result.folder, destination).summary)
     return result
 
 
-def split_off_push(setup: TrainingSetup) -> tuple[TrainingSetup, Repository | None]:
+def split_off_push(setup: Setup) -> tuple[Setup, Repository | None]:
     """Return the setup without the Trainer's own push, which would upload pickles, and the destination of ours.
 
     Raises:

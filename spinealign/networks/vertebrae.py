@@ -1,10 +1,10 @@
-"""Networks that find the corners of vertebrae: two locators on the whole image, and a refiner on crops.
+"""Networks that find the corners of vertebrae: a locator on the whole image, and a refiner on crops.
 
-The locators follow CenterNet (Zhou et al., Objects as Points, 2019): each cell of a map, one for `STRIDE` x `STRIDE`
+The locator follows CenterNet (Zhou et al., Objects as Points, 2019): each cell of a map, one for `STRIDE` x `STRIDE`
 pixels, has a logit of the centers of vertebrae, the offsets to the four corners of its vertebra, and the position of
-the vertebra in the chain. The second locator is narrower; where both disagree, the image is difficult. The refiner
-finds each corner in a crop along the axis of a vertebra as the expected place of a probability map (Sun et al.,
-Integral Human Pose Regression, ECCV 2018).
+the vertebra in the chain. The scout is the locator as it was before the inputs of the training became larger; where
+both disagree, the image is difficult. The refiner finds each corner in a crop along the axis of a vertebra as the
+expected place of a probability map (Sun et al., Integral Human Pose Regression, ECCV 2018).
 """
 
 from __future__ import annotations
@@ -35,14 +35,12 @@ class VertebraConfig(PreTrainedConfig):
 
     Attributes:
         count: Vertebrae of a whole chain.
-        width: Channels of the first locator, as a share of `STAGES` and `PYRAMID`.
-        scout_width: The same of the second locator.
+        width: Channels of the locators, as a share of `STAGES` and `PYRAMID`.
     """
 
     model_type = "spinealign-vertebrae"
     count: int = 17
     width: float = 1.0
-    scout_width: float = 0.5
 
 
 @dataclass
@@ -52,7 +50,7 @@ class VertebraOutput(ModelOutput):
     Attributes:
         maps: float32 of shape (N, 10, H / 4, W / 4): logit of a center, offsets (x, y) in cells to the four corners,
             and position in the chain; see `spinealign.alignment.maps`.
-        scout_maps: The same of the second locator.
+        scout_maps: The same of the scout.
         corners: float32 of shape (M, 4, 2): corners in the unit of the crops.
         log_maps: float32 of shape (M, 4, h * w): logarithm of the probability of each place for each corner.
     """
@@ -163,7 +161,7 @@ def crop_places() -> torch.Tensor:
 
 
 class VertebraNetwork(PreTrainedModel):
-    """Two locators and a refiner, trained together."""
+    """A locator and a refiner that are trained together, and the scout."""
 
     config_class = VertebraConfig
     main_input_name = "pixel_values"
@@ -171,7 +169,7 @@ class VertebraNetwork(PreTrainedModel):
     def __init__(self, config: VertebraConfig) -> None:
         super().__init__(config)
         self.locator = Locator(config.width)
-        self.scout = Locator(config.scout_width)
+        self.scout = Locator(config.width).requires_grad_(False)
         self.refiner = Refiner()
         self.post_init()
 
@@ -182,19 +180,23 @@ class VertebraNetwork(PreTrainedModel):
         self,
         pixel_values: torch.Tensor | None = None,
         *,
+        coarse_values: torch.Tensor | None = None,
         crops: torch.Tensor | None = None,
         neighbors: torch.Tensor | None = None,
     ) -> VertebraOutput:
-        """Locate vertebrae in whole images, refine them in crops, or both.
+        """Run the networks whose input is given.
 
         Args:
-            pixel_values: Shape (N, 1, H, W) with H and W multiples of 64.
-            crops: Shape (M, 1, 80, 96), each with mean 0 and standard deviation 1.
-            neighbors: Shape (M, 8); see `spinealign.imaging.frames.neighbor_features`.
+            pixel_values: Input of the locator, shape (N, 1, H, W) with H and W multiples of 64.
+            coarse_values: Input of the scout, of the same kind.
+            crops: Input of the refiner, shape (M, 1, 80, 96), each with mean 0 and standard deviation 1.
+            neighbors: The same, shape (M, 8); see `spinealign.imaging.frames.neighbor_features`.
         """
         output = VertebraOutput()
         if pixel_values is not None:
-            output.maps, output.scout_maps = self.locator(pixel_values), self.scout(pixel_values)
+            output.maps = self.locator(pixel_values)
+        if coarse_values is not None:
+            output.scout_maps = self.scout(coarse_values)
         if crops is not None and neighbors is not None:
             output.corners, output.log_maps = self.refiner(crops, neighbors)
         return output

@@ -47,6 +47,11 @@ class DataArguments(CollectionOptions):
             "evaluated one by one."
         }
     )
+    task: str = HfArg(
+        default="classification",
+        help="Task of the model. vertebrae has options of its own: see --task vertebrae --help.",
+        metadata={"choices": ["classification", "vertebrae"]},
+    )
     split: str = HfArg(
         default="auto",
         help="official: use the splits of the collection; source: make new splits that share no source slice; "

@@ -49,14 +49,18 @@ def export_onnx(network: Any, path: Path, *, image_size: int, weights_dtype: str
     )
 
 
-def export_vertebra_network(network: Any, locators: Path, *, refiner: Path, input_shape: tuple[int, int]) -> None:
+def export_vertebra_network(
+    network: Any, locators: Path, *, refiner: Path, shapes: tuple[tuple[int, int], tuple[int, int]]
+) -> None:
     """Write the locators and the refiner of a `VertebraNetwork` as two ONNX files with dynamic batches.
 
-    The input of the locators is `pixel_values` (N, 1, H, W), their outputs are `maps` and `scout_maps`. The inputs of
-    the refiner are `crops` (M, 1, 80, 96) and `neighbors` (M, 8), its output is `corners` (M, 4, 2).
+    The inputs of the locators are `pixel_values` (N, 1, H, W) and `coarse_values` (M, 1, h, w) of these shapes, their
+    outputs are `maps` and `scout_maps`. The inputs of the refiner are `crops` (N, 1, 80, 96) and `neighbors` (N, 8),
+    its output is `corners` (N, 4, 2).
     """
     network = deepcopy(network).to("cpu", memory_format=torch.contiguous_format).eval()
-    images = {"pixel_values": torch.zeros(2, 1, *input_shape)}
+    names = ("pixel_values", "coarse_values")
+    images = {name: torch.zeros(size, 1, *shape) for size, name, shape in zip((2, 3), names, shapes)}
     _export(_Locators(network), images, locators, outputs=("maps", "scout_maps"))
     crops = {"crops": torch.zeros(2, 1, *CROP_SHAPE), "neighbors": torch.zeros(2, NEIGHBOR_FEATURES)}
     _export(_Corners(network), crops, refiner, outputs=("corners",))
@@ -67,8 +71,8 @@ class _Locators(nn.Module):
         super().__init__()
         self.locator, self.scout = network.locator, network.scout
 
-    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.locator(pixel_values), self.scout(pixel_values)
+    def forward(self, pixel_values: torch.Tensor, coarse_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.locator(pixel_values), self.scout(coarse_values)
 
 
 class _Corners(nn.Module):
@@ -82,8 +86,9 @@ class _Corners(nn.Module):
 
 
 def _export(module: nn.Module, inputs: dict[str, torch.Tensor], path: Path, *, outputs: tuple[str, ...]) -> None:
-    """Write a module as one ONNX file; the first dimension of all inputs is the batch."""
-    batch = torch.export.Dim("batch", min=1)
+    """Write a module as one ONNX file; the first dimensions of inputs are batches, equal ones if their sizes are."""
+    sizes = {len(value) for value in inputs.values()}
+    batches = {size: torch.export.Dim(f"batch_{size}", min=1) for size in sizes}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -92,7 +97,7 @@ def _export(module: nn.Module, inputs: dict[str, torch.Tensor], path: Path, *, o
             tuple(inputs.values()),
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes={name: {0: batch} for name in inputs},
+            dynamic_shapes={name: {0: batches[len(value)]} for name, value in inputs.items()},
             dynamo=True,
             external_data=False,
             verbose=False,

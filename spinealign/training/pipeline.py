@@ -14,6 +14,7 @@ from spinealign.cohort.loading import LoadedCohort
 from spinealign.labels import Target
 from spinealign.metrics.evaluation import Evaluation
 from spinealign.metrics.folds import CrossValidation
+from spinealign.reporting.evaluation_text import format_cross_validation, format_evaluations, format_summary
 from spinealign.training.backbone import create_backbone
 from spinealign.training.cross_validation import cross_validate
 from spinealign.training.describing import backbone_name
@@ -47,6 +48,18 @@ class TrainingResult:
     selection_note: str = ""
     resumed: bool = False
     push_summary: str | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """What to print at the end: tables of all evaluations."""
+        if not self.evaluations:
+            return []
+        return [
+            *(f"{format_cross_validation(item)}\n" for item in self.cross_validations),
+            f"{format_evaluations(self.evaluations)}\n\n{format_summary(self.evaluations)}",
+            self.selection_note,
+            f"The checkpoint is in {self.folder}",
+        ]
 
 
 def run_training(setup: TrainingSetup) -> TrainingResult:

@@ -6,8 +6,9 @@ import argparse
 import difflib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +21,8 @@ from spinealign.config import EnhancementConfig, InputConfig
 from spinealign.training.arguments import DataArguments, ModelArguments
 from spinealign.training.augmentation import AugmentationConfig
 from spinealign.training.trainer_arguments import DEFAULTS, checked_arguments
+from spinealign.training.vertebrae.arguments import DEFAULTS as VERTEBRA_DEFAULTS
+from spinealign.training.vertebrae.arguments import VertebraArguments, VertebraModelArguments, VertebraSetup
 
 TrainingData: TypeAlias = str | os.PathLike[str] | Cohort
 
@@ -62,13 +65,44 @@ class TrainingSetup:
         object.__setattr__(self, "training", checked_arguments(self.training))
 
 
+@dataclass(frozen=True)
+class _Task:
+    """A task with its groups of options, the defaults of the Trainer, and its help."""
+
+    setup: Callable[..., Any]
+    groups: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    usage: str
+    description: str
+
+
+_TASKS = {
+    "classification": _Task(
+        TrainingSetup,
+        _GROUPS,
+        DEFAULTS,
+        "%(prog)s --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]\n"
+        "       %(prog)s settings.json|settings.yaml\n"
+        "       %(prog)s --help lists all options",
+        "Fine-tune an image classifier on spine images, evaluate it and save it for prediction.",
+    ),
+    "vertebrae": _Task(
+        VertebraSetup,
+        {"data": VertebraArguments, "model": VertebraModelArguments},
+        VERTEBRA_DEFAULTS,
+        "%(prog)s --task vertebrae --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]",
+        "Train networks that find the corners of vertebrae in x-rays, evaluate them and save them for measuring.",
+    ),
+}
+
+
 def make_setup(
     data: TrainingData | Sequence[TrainingData],
     output_dir: str | os.PathLike[str] | None = None,
     *,
     args: TrainingArguments | None = None,
     **options: Any,
-) -> TrainingSetup:
+) -> TrainingSetup | VertebraSetup:
     """Return the setup for Python callers, with the defaults of the command line; see `spinealign.train`.
 
     Raises:
@@ -81,13 +115,16 @@ def make_setup(
         if "model_name_or_path" in options:
             raise TypeError("backbone and model_name_or_path are the same option; pass one of them.")
         options["model_name_or_path"] = options.pop("backbone")
-    _check_names(options, with_trainer=args is None)
+    task = _task(options.get("task"))
+    _check_names(options, task, with_trainer=args is None)
     if "model_name_or_path" in options:
         options["model_name_or_path"] = os.fspath(options["model_name_or_path"])
     items = [data] if isinstance(data, str | os.PathLike | Cohort) else list(data)
     if not items:
         raise ValueError("data is empty; pass at least one folder, manifest, Hub dataset id or Cohort.")
     cohorts = tuple(item for item in items if isinstance(item, Cohort))
+    if cohorts and task.setup is not TrainingSetup:
+        raise TypeError("The task vertebrae takes folders, tables, COCO files and Hub ids, not Cohorts.")
     if cohorts and len(cohorts) < len(items):
         raise TypeError("data must be either paths and Hub ids, or Cohorts, not a mixture; use load_cohort.")
     reading = [item.name for item in fields(CollectionOptions) if options.get(item.name) and item.name != "labels"]
@@ -97,10 +134,11 @@ def make_setup(
     options = {**_cohort_options(cohorts), **options}
     groups = {
         group: kind(**{item.name: options.pop(item.name) for item in fields(kind) if item.name in options})
-        for group, kind in _GROUPS.items()
+        for group, kind in task.groups.items()
     }
-    chosen = {**DEFAULTS, **options} if args is None else {}
-    setup = TrainingSetup(**groups, training=args or TrainingArguments(**chosen), cohorts=cohorts)
+    chosen = {**task.defaults, **options} if args is None else {}
+    given = {"cohorts": cohorts} if cohorts else {}
+    setup = task.setup(**groups, training=args or TrainingArguments(**chosen), **given)
     if output_dir is not None:
         setup.training.output_dir = os.fspath(output_dir)  # the setup has its own copy
     return setup
@@ -120,8 +158,15 @@ def _cohort_options(cohorts: Sequence[Cohort]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _check_names(options: Iterable[str], *, with_trainer: bool) -> None:
-    own = {item.name for kind in _GROUPS.values() for item in fields(kind)}
+def _task(name: Any) -> _Task:
+    """Return the task of an option; None for the default."""
+    if name not in (None, *_TASKS):
+        raise ValueError(f"task must be one of {', '.join(_TASKS)}, got {name!r}.")
+    return _TASKS[name or "classification"]
+
+
+def _check_names(options: Iterable[str], task: _Task, *, with_trainer: bool) -> None:
+    own = {item.name for kind in task.groups.values() for item in fields(kind)}
     trainer = {item.name for item in fields(TrainingArguments) if item.init}
     known = own | trainer if with_trainer else own
     for name in options:
@@ -132,7 +177,7 @@ def _check_names(options: Iterable[str], *, with_trainer: bool) -> None:
             raise TypeError(f"Unknown training option {name!r}.{hint}{where}")
 
 
-def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -> TrainingSetup:
+def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -> TrainingSetup | VertebraSetup:
     """Parse a command line of `spinealign train`, or the settings file that it names.
 
     Raises:
@@ -140,25 +185,26 @@ def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -
         OSError: If the settings file cannot be read.
         ValueError: If it is not a mapping of option names to values, or an option of the Trainer is not supported.
     """
+    if len(arguments) == 1 and arguments[0].endswith(SETTINGS_SUFFIXES):
+        arguments = _settings_words(Path(arguments[0]))
+    words = [word for argument in arguments for word in argument.split("=", maxsplit=1)]
+    task = _TASKS["vertebrae" if ("--task", "vertebrae") in pairwise(words) else "classification"]
     parser = HfArgumentParser(
-        [*_GROUPS.values(), TrainingArguments],
+        [*task.groups.values(), TrainingArguments],
         prog=prog,
-        usage="%(prog)s --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]\n"
-        "       %(prog)s settings.json|settings.yaml\n"
-        "       %(prog)s --help lists all options",
-        description="Fine-tune an image classifier on spine images, evaluate it and save it for prediction.",
+        usage=task.usage,
+        description=task.description,
         epilog="The options from --output_dir on are those of transformers.TrainingArguments. A settings file maps "
         "option names to values.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.set_defaults(**DEFAULTS)
-    if len(arguments) == 1 and arguments[0].endswith(SETTINGS_SUFFIXES):
-        arguments = _settings_words(Path(arguments[0]))
+    parser.set_defaults(**task.defaults)
     try:
         parsed = parser.parse_args_into_dataclasses(args=list(arguments), look_for_args_file=False)
     except (ValueError, ImportError) as error:  # an option of the Trainer may need a package
         parser.error(" ".join(str(error).split()))
-    return TrainingSetup(**dict(zip((*_GROUPS, "training"), parsed)))
+    setup: TrainingSetup | VertebraSetup = task.setup(**dict(zip((*task.groups, "training"), parsed)))
+    return setup
 
 
 def _settings_words(path: Path) -> list[str]:
@@ -171,7 +217,7 @@ def _settings_words(path: Path) -> list[str]:
     if not isinstance(settings, dict):
         raise ValueError(f"{path} must map option names to values, such as data_dir and output_dir.")
     try:
-        _check_names(settings.keys() - {"backbone"}, with_trainer=True)
+        _check_names(settings.keys() - {"backbone"}, _task(settings.get("task")), with_trainer=True)
     except TypeError as error:
         raise ValueError(str(error)) from None
     return [word for name, value in settings.items() for word in option_words(name, value)]

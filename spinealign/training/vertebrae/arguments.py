@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import TrainingArguments
 from transformers.hf_argparser import HfArg
 
 from spinealign.training.trainer_arguments import DEFAULTS as CLASSIFIER_DEFAULTS
+from spinealign.training.trainer_arguments import checked_arguments
 
 DEFAULTS: dict[str, Any] = {
     **{name: CLASSIFIER_DEFAULTS[name] for name in ("output_dir", "save_strategy", "lr_scheduler_type", "report_to")},
@@ -59,16 +58,13 @@ class VertebraArguments:
         default=None, help="JSON file of the cross-validation: written with folds, otherwise read."
     )
     folds_only: bool = HfArg(default=False, help="Stop after the cross-validation.")
-    card_notes: str | None = HfArg(
-        default=None, help="Markdown file that is included in the model card: origin and license of the films."
-    )
 
     def __post_init__(self) -> None:
         if self.folds < 0 or self.folds == 1:
             raise ValueError(f"folds must be 0 or at least 2, got {self.folds}.")
         if self.folds_only and not (self.folds and self.fold_predictions):
             raise ValueError("folds_only needs folds and fold_predictions, the file that it writes.")
-        for name in ("repairs", "card_notes", *(() if self.folds else ("fold_predictions",))):
+        for name in ("repairs", *(() if self.folds else ("fold_predictions",))):
             value = getattr(self, name)
             if value and not Path(value).is_file():
                 raise ValueError(f"There is no file {value}, which {name} names.")
@@ -76,16 +72,26 @@ class VertebraArguments:
 
 @dataclass(frozen=True)
 class VertebraModelArguments:
-    """Size of the networks and of their input."""
+    """Size of the networks and of their input, and notes for the card."""
 
     width: float = HfArg(default=1.0, help="Channels of the locators, as a share of those of the x-ray model.")
     coarse_height: int = HfArg(default=512, help="Height of the input in the first epochs; the width is a quarter.")
     input_height: int = HfArg(default=768, help="Height of the input in the last epochs and for measuring.")
+    card_notes: str | None = HfArg(
+        default=None, help="Markdown file that is included in the model card: origin and license of the films."
+    )
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Heights and widths of the inputs of the locator and the scout."""
+        return (self.input_height, self.input_height // 4), (self.coarse_height, self.coarse_height // 4)
 
     def __post_init__(self) -> None:
         for name in ("coarse_height", "input_height"):
             if getattr(self, name) < 256 or getattr(self, name) % 256:
                 raise ValueError(f"{name} must be a multiple of 256, got {getattr(self, name)}.")
+        if self.card_notes and not Path(self.card_notes).is_file():
+            raise ValueError(f"There is no file {self.card_notes}, which card_notes names.")
         if not 0 < self.width <= 4:
             raise ValueError(f"width must be in (0, 4], got {self.width}.")
 
@@ -97,35 +103,15 @@ class VertebraSetup:
     Attributes:
         data: Films, backgrounds and cross-validation.
         model: Size of the networks and of their input.
-        training: Options of the Trainer.
+        training: Options of the Trainer. They are copied, and `checked_arguments` sets what the training requires.
+
+    Raises:
+        ValueError: If an option of the Trainer is not supported.
     """
 
     data: VertebraArguments
     model: VertebraModelArguments
     training: TrainingArguments
 
-
-def is_vertebra_command(arguments: Sequence[str]) -> bool:
-    """Return whether the words of a command line choose the task `vertebrae`."""
-    words = [word for argument in arguments for word in argument.split("=", maxsplit=1)]
-    return any(pair == ("--task", "vertebrae") for pair in pairwise(words))
-
-
-def parse_vertebra_setup(arguments: Sequence[str], *, prog: str | None = None) -> VertebraSetup:
-    """Parse a command line of `spinealign train --task vertebrae`.
-
-    Raises:
-        SystemExit: On wrong usage and on `--help`, as argparse does.
-    """
-    parser = HfArgumentParser(
-        [VertebraArguments, VertebraModelArguments, TrainingArguments],
-        prog=prog,
-        usage="%(prog)s --task vertebrae --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]",
-        description="Train the networks that find the corners of vertebrae in x-rays, evaluate them and save them.",
-    )
-    parser.set_defaults(**DEFAULTS)
-    try:
-        data, model, training = parser.parse_args_into_dataclasses(args=list(arguments), look_for_args_file=False)
-    except (ValueError, ImportError) as error:
-        parser.error(" ".join(str(error).split()))
-    return VertebraSetup(data, model, training)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "training", checked_arguments(self.training))

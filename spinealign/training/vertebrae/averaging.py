@@ -17,15 +17,18 @@ AVERAGE_FILE = "average.safetensors"
 class MovingAverage(TrainerCallback):
     """Callback that averages the weights over the steps, and puts the average into the network at the end.
 
+    When the inputs become larger, the average of the locator becomes the scout.
+
     The average starts with a short memory, so that the first weights are soon forgotten. It is saved in each checkpoint
     of the Trainer and restored from it.
 
     Args:
+        scouting: Epoch, from 0, at whose beginning the inputs become larger.
         decay: Share of the average that a step keeps.
     """
 
-    def __init__(self, decay: float = 0.998) -> None:
-        self._decay = decay
+    def __init__(self, scouting: int, *, decay: float = 0.998) -> None:
+        self._scouting, self._decay = scouting, decay
         self._average: AveragedModel | None = None
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
@@ -33,6 +36,13 @@ class MovingAverage(TrainerCallback):
         self._average = AveragedModel(model, avg_fn=self._mean, use_buffers=True)
         if state.global_step:
             load_model(self._average, _file(args, state))
+
+    def on_epoch_begin(self, args: TrainingArguments, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
+        """Copy the locator into the scout at the right epoch."""
+        if abs((state.epoch or 0) - self._scouting) < 1e-6:  # not in the middle of the epoch
+            averaged: Any = self._running().module
+            for network in (averaged, model):
+                network.scout.load_state_dict(averaged.locator.state_dict())
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
         """Add the weights of the step."""

@@ -24,7 +24,6 @@ from spinealign.serialization import rebuild, to_plain
 from spinealign.training.vertebrae.arguments import VertebraSetup
 from spinealign.training.vertebrae.films import store_films
 from spinealign.training.vertebrae.fitting import Others, fit_network
-from spinealign.training.vertebrae.trainer import input_shape
 from spinealign.writing import new_file
 
 logger = logging.getLogger(__name__)
@@ -117,7 +116,7 @@ def cross_validate_films(
             folder = run / f"fold-{number + 1}"
             network, _ = fit_network(rest, others, setup=setup, folder=folder, epochs=epochs)
             held_out = [film for film, fold in zip(films, folds) if fold == number]
-            found = _measure(network, held_out, shape=input_shape(setup.model.input_height), fold=number)
+            found = _measure(network, held_out, shapes=setup.model.shapes, fold=number)
             part = FoldPredictions(found, setup.data.folds, epochs, setup.training.seed, code, data)
             part.save(file)
             rmtree(folder)
@@ -125,11 +124,13 @@ def cross_validate_films(
     return FoldPredictions(tuple(measured), setup.data.folds, epochs, setup.training.seed, code, data)
 
 
-def _measure(network: Any, films: Sequence[Film], *, shape: tuple[int, int], fold: int) -> tuple[MeasuredFilm, ...]:
+def _measure(
+    network: Any, films: Sequence[Film], *, shapes: tuple[tuple[int, int], tuple[int, int]], fold: int
+) -> tuple[MeasuredFilm, ...]:
     engine, count = TorchVertebraEngine(network), network.config.count
     measured = []
     for film in tqdm(films, desc="Measuring held-out films", unit="film", leave=False, disable=None):
         prepared = prepare(film.read())
-        location = locate(engine, prepared, input_shape=shape, count=count)
+        location = locate(engine, prepared, shapes=shapes, count=count)
         measured.append(measure_film(film, location, prepared=prepared, fold=fold))
     return tuple(measured)

@@ -26,8 +26,8 @@ from spinealign.training.vertebrae.augmentation import (
 from spinealign.training.vertebrae.targets import target_maps
 
 Array = NDArray[np.float32]
-CROPS_PER_FILM = 2
-TURNED = 0.05  # share of films that are shown upside down or sideways, where nothing may be found
+CROPS_PER_FILM = 4
+TURNED = 0.08  # share of films that are shown upside down or sideways, where nothing may be found
 BACKGROUND_SHARE = 0.1  # background images in an epoch, as a share of the films
 
 

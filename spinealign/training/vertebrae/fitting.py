@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from transformers import TrainingArguments, set_seed
 
 from spinealign.networks.vertebrae import VertebraConfig, VertebraNetwork
 from spinealign.training.resuming import unfinished_run
-from spinealign.training.trainer_arguments import WITHOUT_EFFECT, checked_arguments
+from spinealign.training.trainer_arguments import WITHOUT_EFFECT
 from spinealign.training.vertebrae.arguments import VertebraSetup
 from spinealign.training.vertebrae.dataset import StoredFilm
 from spinealign.training.vertebrae.trainer import build_vertebra_trainer
@@ -52,17 +53,17 @@ def fit_network(
     Raises:
         ValueError: If the folder holds an unfinished run with other options or films.
     """
-    own = checked_arguments(setup.training)
+    own = copy(setup.training)
     own.output_dir, own.num_train_epochs = str(folder), epochs or setup.training.num_train_epochs
     checkpoint = unfinished_run(folder, _describe(setup, own, [*films, *others.films, *others.backgrounds]))
     set_seed(own.seed)
     model = setup.model
-    network = VertebraNetwork(VertebraConfig(width=model.width, scout_width=model.width / 2))
+    network = VertebraNetwork(VertebraConfig(width=model.width))
     trainer = build_vertebra_trainer(
         network,
         [*films, *others.films],
         backgrounds=others.backgrounds,
-        heights=(model.coarse_height, model.input_height),
+        shapes=model.shapes,
         arguments=own,
     )
     trainer.run(checkpoint)

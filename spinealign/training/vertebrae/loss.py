@@ -15,9 +15,9 @@ PLACE_SPREAD = 0.045  # of the target of a probability map, in widths of a verte
 
 
 def vertebra_loss(output: VertebraOutput, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return the sum of the losses of both locators and of the refiner, for a batch of `films.FilmDataset`."""
-    maps, scout_maps, corners, log_maps = output.to_tuple()
-    loss: torch.Tensor = locator_loss(maps, batch) + locator_loss(scout_maps, batch)
+    """Return the sum of the losses of locator and refiner, for a batch of `dataset.FilmDataset`."""
+    maps, corners, log_maps = output.to_tuple()
+    loss: torch.Tensor = locator_loss(maps, batch)
     if len(corners):
         loss = loss + refiner_loss(corners, log_maps, wanted=batch["crop_corners"])
     return loss

@@ -22,9 +22,9 @@ COARSE_SHARE = 0.85  # of the epochs
 class VertebraTrainer(StrictTrainer):
     """Trainer of a `VertebraNetwork`; its weights are averaged."""
 
-    def __init__(self, dataset: FilmDataset, **kwargs: Any) -> None:
+    def __init__(self, dataset: FilmDataset, *, scouting: int, **kwargs: Any) -> None:
         super().__init__(dataset, load=load_vertebra_network, train_dataset=dataset, data_collator=collate, **kwargs)
-        self.add_callback(MovingAverage())
+        self.add_callback(MovingAverage(scouting))
 
     def restore_outcome(self, checkpoint: str) -> None:
         """Load the average of a finished training."""
@@ -33,7 +33,7 @@ class VertebraTrainer(StrictTrainer):
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Return the loss of both locators and of the refiner."""
+        """Return the loss of the locator and the refiner."""
         output = model(pixel_values=inputs["pixel_values"], crops=inputs["crops"], neighbors=inputs["neighbors"])
         loss = vertebra_loss(output, inputs)
         return (loss, output) if return_outputs else loss
@@ -44,26 +44,21 @@ def build_vertebra_trainer(
     films: Sequence[StoredFilm],
     *,
     backgrounds: Sequence[StoredFilm],
-    heights: tuple[int, int],
+    shapes: tuple[tuple[int, int], tuple[int, int]],
     arguments: TrainingArguments,
 ) -> VertebraTrainer:
     """Return a Trainer that is ready to run.
 
-    The first epochs use inputs of the first of both heights, and the last ones of the second. The height is four times
-    the width.
+    `shapes` are those of the inputs in the last epochs and in the first ones.
     """
     epochs = int(arguments.num_train_epochs)
     coarse = round(epochs * COARSE_SHARE)
     dataset = FilmDataset(
         films,
         backgrounds,
-        shapes=[input_shape(heights[0])] * coarse + [input_shape(heights[1])] * (epochs - coarse),
+        shapes=[shapes[1]] * coarse + [shapes[0]] * (epochs - coarse),
         count=network.config.count,
         seed=arguments.seed,
     )
-    return VertebraTrainer(dataset, model=network.to(memory_format=torch.channels_last), args=arguments)
-
-
-def input_shape(height: int) -> tuple[int, int]:
-    """Return the shape of an input of a height."""
-    return height, height // 4
+    network = network.to(memory_format=torch.channels_last)
+    return VertebraTrainer(dataset, scouting=coarse, model=network, args=arguments)

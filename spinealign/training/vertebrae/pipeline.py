@@ -1,0 +1,95 @@
+"""Training from films to a checkpoint with its card."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinealign.cohort.landmarks.loading import load_films
+from spinealign.errors import CohortError
+from spinealign.evaluation.films import FilmEvaluation
+from spinealign.reporting.film_tables import format_film_evaluation
+from spinealign.training.pipeline import RUN_FOLDER
+from spinealign.training.rehearsal import check_output
+from spinealign.training.resuming import keep_logs
+from spinealign.training.vertebrae.arguments import VertebraSetup
+from spinealign.training.vertebrae.cross_validation import FoldPredictions, cross_validate_films
+from spinealign.training.vertebrae.films import store_backgrounds, store_films
+from spinealign.training.vertebrae.fitting import Others, fit_network
+from spinealign.training.vertebrae.saving import save_vertebra_checkpoint
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class VertebraTrainingResult:
+    """Outcome of a training.
+
+    Attributes:
+        folder: The checkpoint.
+        evaluations: One for each collection with a test split; empty if only the cross-validation was requested,
+            which writes no checkpoint.
+        predictions: Those of the cross-validation; None without one.
+        push_summary: A line about the push, if the checkpoint was pushed.
+    """
+
+    folder: Path
+    evaluations: tuple[FilmEvaluation, ...]
+    predictions: FoldPredictions | None
+    push_summary: str | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """What to print at the end."""
+        if not self.evaluations:
+            return ["Cross-validation finished."]
+        return [*map(format_film_evaluation, self.evaluations), f"The checkpoint is in {self.folder}"]
+
+
+def run_vertebra_training(setup: VertebraSetup) -> VertebraTrainingResult:
+    """Load and check the films, cross-validate, fit the networks, evaluate them on the test films and write them.
+
+    Films of a group that has a test film are not trained on.
+
+    Raises:
+        CohortError: If a collection cannot be used, or stored predictions are of other films.
+        OSError: If a folder cannot be written.
+        ValueError: If an option is not supported, or the output folder holds an unfinished run with other options.
+    """
+    output = Path(setup.training.output_dir)
+    check_output(output)
+    run = output / RUN_FOLDER
+    cohorts = [load_films(source, repairs=setup.data.repairs) for source in setup.data.data_dir]
+    extra = [film for source in setup.data.extra_dir or () for film in load_films(source)]
+    for cohort in cohorts:
+        logger.info("%s: %s", cohort.name, ", ".join(f"{count} {name}" for name, count in cohort.outcomes.items()))
+    films = [film for cohort in cohorts for film in cohort.unseen_training if film.split != "test"]
+    spines = [film for film in films if len(film.corners) > 1]
+    if not spines:
+        raise CohortError("There is no film with vertebrae to train on.")
+    empty = store_films([film for film in films if not len(film.corners)])
+    others = Others(store_films(extra), [*empty, *store_backgrounds(setup.data.background_dir or ())])
+    data = "+".join(cohort.digest for cohort in cohorts)
+    predictions = None
+    if setup.data.folds:
+        predictions = cross_validate_films(setup, spines, others=others, data=data, run=run)
+        if setup.data.fold_predictions:
+            predictions.save(Path(setup.data.fold_predictions))
+    elif setup.data.fold_predictions:
+        predictions = FoldPredictions.load(Path(setup.data.fold_predictions))
+        if predictions.data != data:
+            raise CohortError(f"{setup.data.fold_predictions} was made with other films or labels; make it again.")
+    if setup.data.folds_only:
+        keep_logs(run, _logs(output))
+        return VertebraTrainingResult(output, (), predictions)
+    network, history = fit_network(store_films(spines), others, setup=setup, folder=run / "network")
+    evaluations = save_vertebra_checkpoint(
+        output, setup, network=network, history=history, cohorts=cohorts, others=others, predictions=predictions
+    )
+    keep_logs(run, _logs(output))
+    return VertebraTrainingResult(output, evaluations, predictions)
+
+
+def _logs(output: Path) -> Path:
+    return output.resolve().with_name(f"{output.resolve().name}-logs")
