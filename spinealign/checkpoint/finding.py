@@ -44,6 +44,8 @@ def find_checkpoint(  # noqa: PLR0913 - the keywords of the Hugging Face librari
         raise CheckpointError(f"{model or EMBEDDED[task][0]} is not on the Hub, so it has no revision {revision!r}.")
     if model is None:
         name, folder = EMBEDDED[task]
+        if not folder.is_dir():
+            raise CheckpointError(f"This release embeds no model {name}; name a folder or a Hub id.")
         return _checked(Checkpoint(folder, name), task)
     if os.path.isdir(model):  # unlike Path.is_dir, this never raises
         checkpoint = Checkpoint(Path(model), os.fspath(model))

@@ -45,7 +45,7 @@ class VertebraArguments:
         default=None,
         metadata={"help": "Further films, such as drawn ones, that all networks learn from and none is scored on."},
     )
-    repairs: str | None = HfArg(default=None, help="Table of corrections of labels; see docs/cobb.md.")
+    repairs: str | None = HfArg(default=None, help="Table of corrections of labels; see docs/films.md.")
     folds: int = HfArg(
         default=0,
         help="Before the training, run a cross-validation over groups of films with this number of folds; 0 skips it. "
@@ -115,3 +115,5 @@ class VertebraSetup:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "training", checked_arguments(self.training))
+        if self.training.world_size > 1:
+            raise ValueError("The task vertebrae trains in one process; start it without a launcher of several.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from spinealign.cohort.landmarks.loading import load_films
 from spinealign.errors import CohortError
 from spinealign.evaluation.films import FilmEvaluation
-from spinealign.reporting.film_tables import format_film_evaluation
+from spinealign.reporting.film_tables import format_agreements
 from spinealign.training.pipeline import RUN_FOLDER
 from spinealign.training.rehearsal import check_output
 from spinealign.training.resuming import keep_logs
@@ -44,7 +44,8 @@ class VertebraTrainingResult:
         """What to print at the end."""
         if not self.evaluations:
             return ["Cross-validation finished."]
-        return [*map(format_film_evaluation, self.evaluations), f"The checkpoint is in {self.folder}"]
+        agreements = [part for item in self.evaluations for part in item.agreements]
+        return [format_agreements(agreements), f"The checkpoint is in {self.folder}"]
 
 
 def run_vertebra_training(setup: VertebraSetup) -> VertebraTrainingResult:
@@ -85,7 +86,7 @@ def run_vertebra_training(setup: VertebraSetup) -> VertebraTrainingResult:
         return VertebraTrainingResult(output, (), predictions)
     network, history = fit_network(store_films(spines), others, setup=setup, folder=run / "network")
     evaluations = save_vertebra_checkpoint(
-        output, setup, network=network, history=history, cohorts=cohorts, others=others, predictions=predictions
+        output, setup, network=network, history=history, cohorts=cohorts, predictions=predictions
     )
     keep_logs(run, _logs(output))
     return VertebraTrainingResult(output, evaluations, predictions)

@@ -30,7 +30,6 @@ from spinealign.training.saving import describe_environment, write_record
 from spinealign.training.setup import option_words
 from spinealign.training.vertebrae.arguments import DEFAULTS, VertebraSetup
 from spinealign.training.vertebrae.cross_validation import FoldPredictions
-from spinealign.training.vertebrae.trainer import input_shape
 from spinealign.writing import replaced_together
 
 REJECTED_SHARE = 0.02  # of the held-out films, by the limit of the confidence
@@ -55,11 +54,11 @@ def save_vertebra_checkpoint(
         One evaluation for each collection with a test split.
     """
     settings = fit_settings(setup, cohorts, held_out=predictions.films if predictions else ())
-    notes = setup.data.card_notes
+    notes = setup.model.card_notes
     with replaced_together(output, key=files.CONFIG_FILE, owned=files.CHECKPOINT_FILES) as folder:
         network.save_pretrained(folder)
         onnx, refiner = folder / files.ONNX_FILE, folder / files.REFINER_FILE
-        export_vertebra_network(network, onnx, refiner=refiner, input_shape=settings.input_shape)
+        export_vertebra_network(network, onnx, refiner=refiner, shapes=settings.shapes)
         (folder / files.SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
         checkpoint = Checkpoint(folder, str(folder))
         aligner = Aligner(checkpoint, load_vertebra_engine(checkpoint))
@@ -96,7 +95,7 @@ def fit_settings(
     """Return the settings of a model: intervals and the limit of the confidence from held-out films."""
     peaks = [film.peak for film in held_out]
     return VertebraSettings(
-        input_shape=input_shape(setup.model.input_height),
+        shapes=setup.model.shapes,
         min_peak=round(float(np.quantile(peaks, REJECTED_SHARE)), 4) if peaks else 0.0,
         intervals=_intervals(held_out),
         training_data=tuple(cohort.name for cohort in cohorts),

@@ -55,7 +55,7 @@ def films(tmp_path_factory):
 
 def test_intervals_and_limits_come_from_held_out_films(films, tmp_path):
     settings = fit_settings(make_setup(tmp_path, films), [load_films(films)], held_out=held_out())
-    assert settings.input_shape == (256, 64)
+    assert settings.shapes == ((256, 64), (256, 64))
     assert set(settings.intervals) == {*ENDPLATE, *AASCE}
     assert settings.min_peak == pytest.approx(0.508, abs=0.001), "2 % of the held-out films are below"
     without = fit_settings(make_setup(tmp_path, films), [load_films(films)], held_out=())
@@ -76,7 +76,7 @@ def checkpoint(films, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("models") / "xray"
     setup, rows = make_setup(folder, films), held_out()
-    network = VertebraNetwork(VertebraConfig(width=0.125, scout_width=0.125))
+    network = VertebraNetwork(VertebraConfig(width=0.125))
     predictions = FoldPredictions(rows, 3, 1.0, 3, code="", data="")
     cohorts = [load_films(films)]
     save_vertebra_checkpoint(folder, setup, network=network, history=HISTORY, cohorts=cohorts, predictions=predictions)
