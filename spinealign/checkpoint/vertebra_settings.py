@@ -38,7 +38,7 @@ class VertebraSettings:
     count: int = 17
     shapes: tuple[tuple[int, int], tuple[int, int]] = ((768, 192), (512, 128))
     takes: InputConfig = field(default_factory=lambda: InputConfig(modality="DX"))
-    quality: QualityConfig = field(default_factory=lambda: QualityConfig(max_aspect=6.0))
+    quality: QualityConfig = field(default_factory=lambda: QualityConfig(max_aspect=6.0, min_sharpness=0.008))
     max_width: float = 0.8
     min_vertebrae: int = 8
     min_peak: float = 0.0
