@@ -14,7 +14,7 @@ TRAIN_XRAY = $(BIN)/python train.py --task vertebrae --data_dir "$(DATA)/scolios
 PARALLEL := --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-slow check docs default-model default-card default-figures xray-folds xray-model conformance screenshots wheel clean
+.PHONY: help demo app test test-slow check docs default-model default-card default-figures xray-folds xray-model xray-figures conformance screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-24s %s\n", $$1, $$2 }'
@@ -80,6 +80,9 @@ xray-model: build/xray/drawn | $(VENV)/dev  ## Rebuild the embedded x-ray model 
 	@mkdir -p $(XRAY) $(XRAY_WEIGHTS)
 	@cd build/xray/model && cp README.md *.json *.png *.onnx ../../../$(XRAY)/
 	@cp build/xray/model/model.safetensors $(XRAY_WEIGHTS)/
+
+xray-figures: $(VENV)/dev  ## Measure the embedded x-ray model again, and print the cross-validation (needs DATA)
+	@$(BIN)/python benchmarks/xray_model.py --data "$(DATA)"
 
 conformance: $(VENV)/dev  ## Compare DICOM test files with pydicom, for docs/conformance.md (needs DATA)
 	@$(BIN)/python benchmarks/dicom_conformance.py "$(DATA)/dicom_conformance"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
+from conftest import ROOT
 
 from spinealign.checkpoint.checkpoint import Checkpoint
+from spinealign.checkpoint.files import ASSETS
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
-from spinealign.checkpoint.record import ModelRecord
+from spinealign.hub.checks import check_checkpoint
 from spinealign.reporting.model_card import render_card
+from spinealign.training.vertebrae.cross_validation import FoldPredictions, code_digest
+
+EMBEDDED = sorted(path.name for path in ASSETS.iterdir() if (path / "config.json").is_file())
+FOLDS = sorted((ROOT / "models").glob("*/folds.json"))
 
 
 def test_the_top_level_card_is_a_copy(root):
@@ -21,12 +26,27 @@ def test_the_top_level_card_is_a_copy(root):
     assert all((root / picture).is_file() for picture in pictures)
 
 
-def test_the_card_is_rendered_from_the_record():
-    record = ModelRecord.from_dict(json.loads((DEFAULT_FOLDER / "metrics.json").read_text()))
-    card = render_card(record, Checkpoint(DEFAULT_FOLDER, "default").settings)
-    assert card == (DEFAULT_FOLDER / "README.md").read_text()
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_card_is_rendered_from_the_record(name):
+    checkpoint = Checkpoint(ASSETS / name, name)
+    if checkpoint.task == "vertebrae":
+        card = render_card(checkpoint.vertebra_record, checkpoint.vertebra_settings)
+    else:
+        card = render_card(checkpoint.record, checkpoint.settings)
+    assert card == (ASSETS / name / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["README.md", "metrics.json", "spinealign.json", "config.json"])
+@pytest.mark.parametrize("name", EMBEDDED)
 def test_no_file_name_is_embedded(name):
-    assert "CSFDV" not in (DEFAULT_FOLDER / name).read_text()
+    for path in (*(ASSETS / name).glob("*.json"), ASSETS / name / "README.md"):
+        assert not re.search(r"CSFDV|sunhl|t[er]_\d{3}", path.read_text()), path
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_an_embedded_model_can_be_published_from_a_checkout(name):
+    check_checkpoint(ASSETS / name)
+
+
+@pytest.mark.parametrize("file", FOLDS, ids=[file.parent.name for file in FOLDS])
+def test_the_cross_validation_fits_the_present_code(file):
+    assert FoldPredictions.load(file).code == code_digest(), f"run make {file.parent.name}-folds"

@@ -25,17 +25,18 @@ def wheel(root, tmp_path_factory):
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_is_small_and_has_what_predicts(wheel):
+def test_the_wheel_is_small_and_has_what_predicts(wheel, root):
     assert wheel.stat().st_size <= 45_000_000
     names = set(zipfile.ZipFile(wheel).namelist())
     assert not [name for name in names if name.endswith("/model.safetensors")]
+    embedded = [folder.relative_to(root) for folder in (root / "spinealign" / "assets").iterdir()]
+    assert embedded
     for name in (
-        "py.typed",
-        "assets/default/model.onnx",
-        "assets/default/README.md",
-        "reporting/model_card.md.jinja",
+        "spinealign/py.typed",
+        *(f"{folder}/{file}" for folder in embedded for file in ("model.onnx", "README.md")),
+        "spinealign/reporting/model_card.md.jinja",
     ):
-        assert f"spinealign/{name}" in names
+        assert name in names
     assert not [name for name in names if name.startswith(("tests/", "build/", "benchmarks/"))]
 
 
@@ -76,7 +77,11 @@ def test_the_source_distribution_has_the_weights(root, tmp_path):
     command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(root)]
     subprocess.run(command, check=True, capture_output=True)
     with tarfile.open(next(tmp_path.iterdir())) as content:
-        assert [name for name in content.getnames() if name.endswith("/models/default/model.safetensors")]
+        names = set(content.getnames())
+    (top,) = {name.split("/")[0] for name in names}
+    weights = [path.relative_to(root) for path in (root / "models").glob("*/model.safetensors")]
+    assert weights
+    assert {f"{top}/{path}" for path in weights} <= names
 
 
 def interpreter(version: str) -> str:

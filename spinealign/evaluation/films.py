@@ -203,7 +203,7 @@ def explain_error(film: MeasuredFilm) -> str:
     signs = [
         (not film.accepted, "not accepted by the model"),
         (
-            film.offset != 0,
+            film.offset != 0 and off is not None and off <= OFF_WIDTHS,
             f"chain {abs(film.offset)} level{'s' * (abs(film.offset) > 1)} too {'low' if film.offset > 0 else 'high'}",
         ),
         (off is None, "no chain"),

@@ -118,9 +118,8 @@ def test_all_gaps_are_listed_at_once(checkpoint):
         check_checkpoint(checkpoint)
 
 
-def test_trained_and_embedded_checkpoints_can_be_pushed(any_checkpoint):
+def test_a_trained_checkpoint_can_be_pushed(any_checkpoint):
     check_checkpoint(any_checkpoint)
-    check_checkpoint(DEFAULT_FOLDER)
 
 
 def test_an_edited_card_can_be_pushed(checkpoint):

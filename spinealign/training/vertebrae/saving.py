@@ -157,7 +157,8 @@ def _describe_training(
 
 
 def _names(paths: Sequence[str] | None) -> tuple[str, ...]:
-    return tuple(Path(path).name for path in paths or ())
+    """Return the last part without wildcards of each path."""
+    return tuple(next(name for name in reversed(Path(path).parts) if "*" not in name) for path in paths or ())
 
 
 def command_line(setup: VertebraSetup) -> str:
@@ -167,7 +168,7 @@ def command_line(setup: VertebraSetup) -> str:
         for item in fields(group):
             value = getattr(group, item.name)
             if item.name in PATHS and value:
-                value = _names(value) if isinstance(value, list) else Path(value).name
+                value = [Path(each).name for each in value] if isinstance(value, list) else Path(value).name
             if item.name not in ("task", "card_notes") and value != item.default:
                 words += option_words(item.name, value)
     return shlex.join([*words, *trainer_words(setup.training, DEFAULTS)])
