@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from spinealign.alignment.measuring import AASCE, ENDPLATE
+from spinealign.checkpoint.vertebra_settings import VertebraSettings
+from spinealign.cohort.landmarks.loading import load_films
 from spinealign.evaluation.films import cross_validated_agreement, explain_error, summarize_films
 from spinealign.evaluation.measured_film import MeasuredFilm
+from spinealign.imaging.quality import quality_reasons
 from spinealign.metrics.conformal import IntervalRule
 from spinealign.serialization import rebuild
 
@@ -89,3 +92,12 @@ def test_cross_validated_intervals_use_rules_of_other_folds():
 def test_an_evaluation_is_restored_from_its_json(films):
     evaluation = summarize_films(films, "films", rules=RULES)
     assert rebuild(type(evaluation), json.loads(json.dumps(evaluation.to_dict()))) == evaluation
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_real_films_have_the_quality_that_models_demand(data):
+    limits = VertebraSettings().quality
+    films = load_films(data / "scoliosis_xray").part("test").films[::4]
+    reasons = [quality_reasons(np.rint(film.read().pixels).astype(np.uint8), limits) for film in films]
+    assert sum(map(bool, reasons)) <= 0.02 * len(films), reasons
