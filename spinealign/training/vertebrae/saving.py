@@ -158,7 +158,8 @@ def _describe_training(
 
 def _names(paths: Sequence[str] | None) -> tuple[str, ...]:
     """Return the last part without wildcards of each path."""
-    return tuple(next(name for name in reversed(Path(path).parts) if "*" not in name) for path in paths or ())
+    parts = [Path(path).parts for path in paths or ()]
+    return tuple(next((name for name in reversed(names) if "*" not in name), names[-1]) for names in parts)
 
 
 def command_line(setup: VertebraSetup) -> str:
