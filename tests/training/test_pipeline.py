@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import shutil
 import sys
 from pathlib import Path
 
