@@ -72,10 +72,10 @@ build/xray/drawn: spinealign/phantoms/drawn_spine.py spinealign/phantoms/frontal
 	@$(BIN)/spinealign phantoms build/xray/neck --train 30 --val 0 --test 0 --seed 0
 	@touch $@
 
-xray-folds: build/xray/drawn | $(VENV)/dev  ## Cross-validate the x-ray model (needs DATA; about 100 minutes on two cores)
+xray-folds: build/xray/drawn | $(VENV)/dev  ## Cross-validate the x-ray model (needs DATA; more than an hour)
 	@$(TRAIN_XRAY) --output_dir build/xray/folds --folds 3 --fold_epochs 60 --folds_only
 
-xray-model: build/xray/drawn | $(VENV)/dev  ## Rebuild the embedded x-ray model (needs DATA; about 75 minutes on two cores)
+xray-model: build/xray/drawn | $(VENV)/dev  ## Rebuild the embedded x-ray model (needs DATA; more than an hour)
 	@$(TRAIN_XRAY) --output_dir build/xray/model --card_notes docs/xray_model.md
 	@mkdir -p $(XRAY) $(XRAY_WEIGHTS)
 	@cd build/xray/model && cp README.md *.json *.png *.onnx ../../../$(XRAY)/

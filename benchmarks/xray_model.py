@@ -3,7 +3,7 @@
     make xray-figures
 
 The test films are measured with the model; the cross-validation is read from the JSON file that `make xray-folds`
-writes. This takes about five minutes on two cores.
+writes.
 """
 
 from __future__ import annotations

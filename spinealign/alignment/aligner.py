@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinealign.alignment.levels import check_anchor, name_levels
 from spinealign.alignment.locating import Location, VertebraEngine, locate
-from spinealign.alignment.measuring import Measured, measure_frontal, not_measured
+from spinealign.alignment.measuring import Measured, angles_of, measure_frontal, not_measured
 from spinealign.alignment.preparing import PreparedFilm, prepare
 from spinealign.alignment.result import Alignment
 from spinealign.alignment.vertebra import Vertebra, spine
@@ -22,7 +22,7 @@ from spinealign.checkpoint.vertebra_settings import VertebraSettings
 from spinealign.errors import ImageError
 from spinealign.imaging.quality import input_reasons, quality_reasons
 from spinealign.imaging.slice import Slice
-from spinealign.reading.slices import SliceSource, is_slice_source, read_slice
+from spinealign.reading.slices import SliceSource, failed_source, is_slice_source, name_source, read_slice
 
 
 class Aligner:
@@ -64,8 +64,7 @@ class Aligner:
 
     def __reduce__(self) -> tuple[Any, ...]:
         folder = self.checkpoint.folder.resolve()
-        name, device = getattr(self.engine, "name", "onnx"), getattr(self.engine, "device", None)
-        return _reload, (type(self), Checkpoint(folder, self.checkpoint.model), name, device)
+        return _reload, (type(self), Checkpoint(folder, self.checkpoint.model), self.engine.name, self.engine.device)
 
     def __repr__(self) -> str:
         return f"Aligner({self.checkpoint.model!r}, {self.settings.kind!r})"
@@ -86,22 +85,23 @@ class Aligner:
             ImageError: If the image cannot be used at all, or the anchor does not fit the visible vertebrae.
             ValueError: If no spine can have the anchor.
         """
+        check_anchor(anchor or {})
         try:
             image = read_slice(source)
         except ImageError as error:
-            error.source = _name_of(source)
+            error.source = name_source(source)
             raise
-        reasons = self.kind_reasons(image)
+        film = prepare(image)
+        reasons = self.kind_reasons(image, film)
         vertebrae: tuple[Vertebra, ...] = ()
         measured: Measured | None = None
         if not reasons:
-            film = prepare(image)
             location = self.locate(film)
             reasons = self.location_reasons(location)
             if not reasons:
                 vertebrae = _vertebrae(film.to_original(location.corners), location.peaks)
                 vertebrae = name_levels(vertebrae, anchor or {})
-                measured = self._measure(vertebrae, image, second=film.to_original(location.second))
+                measured = self._measure(vertebrae, image, second=spine(film.to_original(location.second)))
         measures, curves, findings = measured or not_measured(reasons)
         return Alignment(
             self.settings.kind,
@@ -114,7 +114,7 @@ class Aligner:
             source=image.origin,
             curves=curves,
             notes=image.notes,
-            gray=_display(image.pixels),
+            gray=film.display,
         )
 
     def measure_many(
@@ -147,19 +147,16 @@ class Aligner:
         try:
             return self.measure(source, anchor=anchor)
         except ImageError as error:
-            # A new error, because the traceback of the raised one keeps the file in memory.
-            failed = type(error)(str(error))
-            failed.source = error.source or _name_of(source)
-            return failed
+            return failed_source(error, source)
 
-    def kind_reasons(self, image: Slice) -> tuple[str, ...]:
-        """Return why an image is not measured, as far as it can be said without the networks."""
+    def kind_reasons(self, image: Slice, film: PreparedFilm) -> tuple[str, ...]:
+        """Return why an image, prepared as a film, is not measured, as far as it can be said without the networks."""
         settings, (height, width) = self.settings, image.shape
         reasons = input_reasons(image, settings.takes)
         if image.unit == "HU":
             reasons += ("CT in Hounsfield units (expects an x-ray)",)
         if not reasons:
-            reasons += quality_reasons(_display(image.pixels), settings.quality, color=image.color)
+            reasons += quality_reasons(film.display, settings.quality, color=image.color)
         down, across = image.spacing_mm or (1.0, 1.0)
         share = width * across / (height * down)
         if share > settings.max_width:
@@ -181,13 +178,11 @@ class Aligner:
             )
         return ()
 
-    def _measure(self, vertebrae: tuple[Vertebra, ...], image: Slice, *, second: NDArray[np.float64]) -> Measured:
+    def _measure(self, vertebrae: Sequence[Vertebra], image: Slice, *, second: Sequence[Vertebra]) -> Measured:
         """Return the measures, with intervals that are wider where both networks disagree."""
         spacing = image.spacing_mm if image.spacing_mm and image.spacing_mm[0] != image.spacing_mm[1] else None
-        first = measure_frontal(vertebrae, spacing_mm=spacing)
-        other = measure_frontal(spine(second), spacing_mm=spacing) if len(second) > 1 else first
-        values = {item.name: item.value or 0.0 for item in other.measures}
-        disagreements = {item.name: abs((item.value or 0.0) - values[item.name]) for item in first.measures}
+        first, other = (angles_of(each, spacing_mm=spacing) for each in (vertebrae, second))
+        disagreements = {name: abs(angle - other[name]) for name, angle in first.items()}
         return measure_frontal(
             vertebrae, spacing_mm=spacing, rules=self.settings.intervals, disagreements=disagreements
         )
@@ -198,16 +193,6 @@ def _vertebrae(corners: NDArray[np.float64], peaks: NDArray[np.float64]) -> tupl
         Vertebra(each, number, confidence=float(peak))
         for number, (each, peak) in enumerate(zip(corners, peaks), start=1)
     )
-
-
-def _display(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return gray levels from the first to the last percentile."""
-    low, high = np.percentile(pixels[::4, ::4], [1, 99])
-    return np.clip((pixels - low) * (255 / max(float(high - low), 1e-6)), 0, 255).astype(np.uint8)
-
-
-def _name_of(source: object) -> str:
-    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else type(source).__name__
 
 
 def _reload(cls: type[Aligner], checkpoint: Checkpoint, engine: Engine, device: str | None) -> Aligner:

@@ -27,7 +27,7 @@ def check_anchor(anchor: Mapping[str, int]) -> None:
     """
     for level, number in anchor.items():
         if level not in LEVELS:
-            raise ValueError(f"There is no vertebra {level!r}; use one of C1 to C7, T1 to T12 and L1 to L5.")
+            raise ValueError(f"Unknown level {level!r}; use C1 to C7, T1 to T12 or L1 to L5.")
         if number < 1:
             raise ValueError(f"Vertebrae are counted from 1 at the top; {level} cannot be number {number}.")
     if len({LEVELS.index(level) - number for level, number in anchor.items()}) > 1:

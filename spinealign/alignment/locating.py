@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spinealign.alignment.maps import decode_chain, mirror_back
 from spinealign.alignment.preparing import PreparedFilm, normalize, resize
+from spinealign.checkpoint.checkpoint import Engine
 from spinealign.imaging.frames import (
     MIRROR_SIGNS,
     MIRRORED,
@@ -21,10 +22,19 @@ from spinealign.imaging.frames import (
 
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
+ROUNDS = 2  # of refinement
 
 
 class VertebraEngine(Protocol):
-    """Networks that locate and refine vertebrae."""
+    """Networks that locate and refine vertebrae.
+
+    Attributes:
+        name: `onnx` or `torch`.
+        device: Device as requested; None for the default.
+    """
+
+    name: Engine
+    device: str | None
 
     def locate(self, pixel_values: Array, coarse_values: Array) -> tuple[Array, Array]:
         """Return the maps of locator and scout, (N, 10, H / 4, W / 4), for their inputs of shape (N, 1, H, W)."""
@@ -55,7 +65,6 @@ def locate(
     *,
     shapes: tuple[tuple[int, int], tuple[int, int]],
     count: int,
-    rounds: int = 2,
 ) -> Location:
     """Locate at most `count` vertebrae in a film, and refine their corners.
 
@@ -69,8 +78,8 @@ def locate(
         (found.corners + 0.5) * [film.fine.shape[1] / shape[1], film.fine.shape[0] / shape[0]] - 0.5
         for found, shape in zip((chain, decode_chain(scout_maps[0], count=count)), shapes)
     )
-    for step in range(rounds):
-        corners = _refine(engine, film.fine, corners, mirror=step == rounds - 1)
+    for step in range(ROUNDS):
+        corners = _refine(engine, film.fine, corners, mirror=step == ROUNDS - 1)
     return Location(corners, chain.peaks, _refine(engine, film.fine, second, mirror=False))
 
 

@@ -62,6 +62,14 @@ def measure_frontal(
     return Measured(tuple(measures), curves, (_scoliosis(measures[0], curves),))
 
 
+def angles_of(vertebrae: Sequence[Vertebra], *, spacing_mm: tuple[float, float] | None = None) -> dict[str, float]:
+    """Return all angles in degrees by name of the measure; 0 without a curve, or with fewer than two vertebrae."""
+    if len(vertebrae) < 2:
+        return dict.fromkeys((*ENDPLATE, *AASCE), 0.0)
+    measures = measure_frontal(vertebrae, spacing_mm=spacing_mm).measures
+    return {item.name: item.value or 0.0 for item in measures}
+
+
 def not_measured(reasons: Sequence[str]) -> Measured:
     """Return the measures and findings of an image that is not accepted."""
     reason = f"The image was not accepted: {'; '.join(reasons)}"

@@ -25,11 +25,13 @@ class PreparedFilm:
         fine: Gray levels of shape (1024, W) with square pixels, in which vertebrae are refined.
         tall: The same, stretched to `TALL_SHAPE`, in which they are located.
         scale: Pixels of the original for a pixel of `fine`, along x and y.
+        display: The original in gray levels from 0 to 255, from the first to the last percentile.
     """
 
     fine: Array
     tall: Array
     scale: tuple[float, float]
+    display: NDArray[np.uint8]
 
     def to_original(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return points (x, y) of `fine` in pixels of the original."""
@@ -45,7 +47,8 @@ def prepare(image: Slice) -> PreparedFilm:
     down, across = image.spacing_mm or (1.0, 1.0)
     columns = int(np.clip(round(width * across / (height * down) * FINE_HEIGHT), 1, LARGEST_WIDTH))
     fine = resize(gray, (FINE_HEIGHT, columns))
-    return PreparedFilm(fine, resize(fine, TALL_SHAPE), (width / columns, height / FINE_HEIGHT))
+    display = (np.clip(gray, 0, 1) * 255).astype(np.uint8)
+    return PreparedFilm(fine, resize(fine, TALL_SHAPE), (width / columns, height / FINE_HEIGHT), display)
 
 
 def resize(gray: Array, shape: tuple[int, int]) -> Array:

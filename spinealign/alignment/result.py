@@ -21,7 +21,7 @@ FRONTAL_XRAY = "frontal_xray"
 
 @dataclass(frozen=True)
 class Measure:
-    """One value measured in an image, or the reason why there is none.
+    """One value measured in an image, or the reason why it is missing.
 
     Attributes:
         name: Name such as `cobb_main`.
@@ -30,7 +30,7 @@ class Measure:
         high: Upper end of the interval.
         unit: Unit of the value and of the interval.
         levels: Names of the vertebrae between which it is measured.
-        reason: Reason why there is no value.
+        reason: Reason why the value is missing.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Alignment:
         """Return the measure of a name.
 
         Raises:
-            KeyError: If there is no such measure.
+            KeyError: If no measure has this name.
         """
         for item in self.measures:
             if item.name == name:

@@ -156,8 +156,8 @@ def cache(options: Namespace) -> int:
 def phantoms(options: Namespace) -> int:
     """Write a set of phantoms as PNG.
 
-    Axial CT of the neck, with a manifest, is a positive control: the finding is real and there is no shortcut. Half of
-    each split have a fracture of known size. Frontal spines have random curves and a table of their corners and Cobb
+    Axial CT of the neck, with a manifest, is a positive control: the finding is real, without a shortcut. Half of each
+    split have a fracture of known size. Frontal spines have random curves and a table of their corners and Cobb
     angles, as the AASCE set has; lateral spines are examples of what a model for frontal films must reject.
     """
     from spinealign.alignment.drawn_films import write_frontal_spines, write_lateral_spines
@@ -188,8 +188,8 @@ def train(arguments: list[str], prog: str) -> int:
     result = run(setup)
     for text in result.texts:  # only in the main process
         print(text)
-    if destination is not None and result.evaluations:
-        print(push_trained(result.folder, destination).summary)
+    if destination is not None and result.saved_in:
+        print(push_trained(result.saved_in, destination).summary)
     return 0
 
 

@@ -86,7 +86,7 @@ def evaluate_films(aligner: Aligner, cohort: LandmarkCohort) -> FilmEvaluation |
         image = film.read()
         prepared = prepare(image)
         location = aligner.locate(prepared)
-        accepted = not (aligner.kind_reasons(image) or aligner.location_reasons(location))
+        accepted = not (aligner.kind_reasons(image, prepared) or aligner.location_reasons(location))
         found = measure_film(film, location, prepared=prepared, clean=film.path in clean)
         measured.append(replace(found, accepted=accepted))
     return summarize_films(measured, cohort.name, rules=aligner.settings.intervals)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.alignment.locating import Location
-from spinealign.alignment.measuring import AASCE, measure_frontal
+from spinealign.alignment.measuring import AASCE, angles_of
 from spinealign.alignment.preparing import PreparedFilm
 from spinealign.alignment.vertebra import spine
 from spinealign.cohort.landmarks.film import Film
@@ -28,7 +28,7 @@ class MeasuredFilm:
         group: Films of one group may show the same radiograph or patient.
         count: Number of vertebrae that were found.
         peak: Their mean confidence.
-        measures: Angle in degrees by name of the measure, 0 where there is no curve.
+        measures: Angle in degrees by name of the measure, 0 without a curve.
         second: The same for the vertebrae of the second network.
         reference: The same for the corners that a person marked; for the measures of the challenge, its given angles.
         landmark_error: Median distance of the corners from the reference, as a share of the width of the vertebra, at
@@ -67,7 +67,7 @@ def measure_film(
 ) -> MeasuredFilm:
     """Measure the vertebrae that were found in a film, and its reference."""
     found, second = prepared.to_original(location.corners), prepared.to_original(location.second)
-    reference = angles(film.points)
+    reference = angles_of(spine(film.points))
     if film.given_angles is not None and len(film.given_angles) == len(AASCE):
         reference |= dict(zip(AASCE, film.given_angles))
     error, offset = landmark_error(found, film.points)
@@ -77,21 +77,14 @@ def measure_film(
         group=film.group,
         count=len(found),
         peak=float(location.peaks.mean()) if len(found) else 0.0,
-        measures=angles(found),
-        second=angles(second),
+        measures=angles_of(spine(found)),
+        second=angles_of(spine(second)),
         reference=reference,
         landmark_error=error,
         offset=offset,
         fold=fold,
         clean=clean,
     )
-
-
-def angles(corners: Points) -> dict[str, float]:
-    """Return all angles of vertebrae with corners of shape (N, 4, 2) by name of the measure; 0 without a curve."""
-    if len(corners) < 2:
-        corners = np.tile(np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]]), (2, 1, 1))  # nothing is found: no angle
-    return {item.name: item.value or 0.0 for item in measure_frontal(spine(corners)).measures}
 
 
 def landmark_error(found: Points, reference: Points) -> tuple[float | None, int]:

@@ -126,8 +126,8 @@ def train(
 
     setup, destination = split_off_push(make_setup(data, output_dir, args=args, **options))
     result = run(setup)
-    if destination is not None and result.evaluations:  # only the main process evaluates and pushes
-        result = replace(result, push_summary=push_trained(result.folder, destination).summary)
+    if destination is not None and result.saved_in:
+        result = replace(result, push_summary=push_trained(result.saved_in, destination).summary)
     return result
 
 

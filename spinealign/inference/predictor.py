@@ -22,7 +22,7 @@ from spinealign.inference.occlusion import HeatMap, occlusion_maps
 from spinealign.inference.prediction import Finding, Prediction, summarize
 from spinealign.inference.prepared import PreparedImage, prepare
 from spinealign.inference.scorer import Scorer
-from spinealign.reading.slices import SliceSource, is_slice_source, read_slice
+from spinealign.reading.slices import SliceSource, failed_source, is_slice_source, name_source, read_slice
 
 BATCH_SIZE = 8
 
@@ -189,10 +189,7 @@ class Predictor(Scorer):
                 elif raise_errors:
                     raise item
                 else:
-                    # A new error, because the traceback of the raised one keeps the file in memory.
-                    error = (type(item) if isinstance(item, ImageError) else ImageError)(str(item))
-                    error.source = _name_of(source)
-                    yield error
+                    yield failed_source(item, source)
 
     def explain(self, source: SliceSource, *, label: str | None = None) -> HeatMap:
         """Compute how much a prediction depends on each region of an image, with any network and engine.
@@ -239,7 +236,7 @@ class Predictor(Scorer):
             image = image.with_white(white) if white else image
             return prepare(image, self.preprocessing, takes=self.settings.takes)
         except ImageError as error:
-            error.source = _name_of(source)
+            error.source = name_source(source)
             raise
 
     def _prepare_or_fail(self, source: SliceSource, white: float | None) -> PreparedImage | Exception:
@@ -268,11 +265,6 @@ class Predictor(Scorer):
                 Prediction(said, confidence, named, self.model, accepted, reasons, source, findings, notes=notes)
             )
         return predictions
-
-
-def _name_of(source: object) -> str:
-    """Return the path of a source that could not be read, or its type."""
-    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else type(source).__name__
 
 
 def _reload(cls: type[Predictor], checkpoint: Checkpoint, engine: Engine, device: str | None) -> Predictor:

@@ -48,7 +48,7 @@ def tilt_profile(nodes_deg: Sequence[float], *, places: Sequence[int] | None = N
             last. Before the first and after the last node the tilt is constant.
 
     Raises:
-        ValueError: If there is no tilt, or one is too large.
+        ValueError: If no tilt is given, or one is too large.
 
     Example:
         >>> tilt_profile([-20, 20])[[0, 4, 16]].round(1).tolist()  # one curve of 40 degrees

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.config import ReadingLimits
-from spinealign.errors import UnreadableImageError
+from spinealign.errors import ImageError, UnreadableImageError
 from spinealign.imaging.slice import Slice, Unit
 from spinealign.reading.dicom import is_dataset, open_dicom, read_dicom
 from spinealign.reading.files import check_bytes, read_file
@@ -105,6 +105,21 @@ def read_shape(content: bytes) -> tuple[int, int]:
         with open_dicom(content, request) as dataset:
             return int(dataset.Rows), int(dataset.Columns)
     return raster_shape(content, request)
+
+
+def name_source(source: object) -> str:
+    """Return the path of a source that could not be read, or its type."""
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else type(source).__name__
+
+
+def failed_source(error: Exception, source: object) -> ImageError:
+    """Return a copy of an error that names its source, for a result in its place.
+
+    The traceback of the raised error would keep the file in memory.
+    """
+    failed = (type(error) if isinstance(error, ImageError) else ImageError)(str(error))
+    failed.source = name_source(source)
+    return failed
 
 
 def is_slice_source(source: object) -> bool:

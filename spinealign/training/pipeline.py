@@ -50,6 +50,11 @@ class TrainingResult:
     push_summary: str | None = None
 
     @property
+    def saved_in(self) -> Path | None:
+        """The checkpoint, if this process wrote one."""
+        return self.folder if self.evaluations else None
+
+    @property
     def texts(self) -> list[str]:
         """What to print at the end: tables of all evaluations."""
         if not self.evaluations:

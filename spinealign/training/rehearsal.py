@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import TrainingArguments
 from transformers.integrations import get_reporting_integration_callbacks
 
 from spinealign.checkpoint.settings import ModelSettings
@@ -28,11 +29,7 @@ def check_setup(setup: TrainingSetup) -> None:
         OSError: If a file is missing or a folder cannot be written.
         ValueError: If an option is not supported or needs a package that is not installed.
     """
-    if setup.training.push_to_hub:
-        raise ValueError(
-            "push_to_hub of the Trainer would upload pickles. Use spinealign.train(..., push_to_hub=True) or "
-            "spinealign.push_to_hub, which push the finished checkpoint."
-        )
+    refuse_push(setup.training)
     if setup.model.card_notes and not Path(setup.model.card_notes).is_file():
         raise FileNotFoundError(f"There is no file {setup.model.card_notes}; card_notes names a Markdown file.")
     check_output(Path(setup.training.output_dir), cache_dir=setup.data.cache_dir)
@@ -41,6 +38,19 @@ def check_setup(setup: TrainingSetup) -> None:
             callback()
     except (RuntimeError, ValueError, ImportError) as error:
         raise ValueError(f"report_to {', '.join(setup.training.report_to)} cannot be used: {error}") from error
+
+
+def refuse_push(training: TrainingArguments) -> None:
+    """Refuse the push of the Trainer.
+
+    Raises:
+        ValueError: If it is requested.
+    """
+    if training.push_to_hub:
+        raise ValueError(
+            "push_to_hub of the Trainer would upload pickles. Use spinealign.train(..., push_to_hub=True) or "
+            "spinealign.push_to_hub, which push the finished checkpoint."
+        )
 
 
 def check_output(output: Path, *, cache_dir: str | None = None) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spinealign import Aligner, Predictor
+from spinealign.alignment.preparing import prepare
 from spinealign.errors import CheckpointError
 from spinealign.imaging.slice import Slice
 from spinealign.phantoms.frontal_spine import draw_frontal_spine
@@ -23,6 +24,10 @@ def aligner(untrained_vertebrae: Path) -> Aligner:
 @pytest.fixture(scope="module")
 def film() -> Slice:
     return draw_frontal_spine([-15, 20, -10], height=512).slice
+
+
+def kinds(aligner: Aligner, image: Slice) -> tuple[str, ...]:
+    return aligner.kind_reasons(image, prepare(image))
 
 
 @pytest.mark.parametrize(
@@ -48,13 +53,13 @@ def test_images_of_other_kinds_are_not_measured(aligner: Aligner, film: Slice, c
 def test_the_width_counts_in_mm(aligner: Aligner, film: Slice) -> None:
     squeezed = replace(film, pixels=film.pixels[::3], spacing_mm=(3.0, 1.0))
 
-    assert not any("too wide" in each for each in aligner.kind_reasons(squeezed))
-    assert any("too wide" in each for each in aligner.kind_reasons(replace(squeezed, spacing_mm=None)))
+    assert not any("too wide" in each for each in kinds(aligner, squeezed))
+    assert any("too wide" in each for each in kinds(aligner, replace(squeezed, spacing_mm=None)))
 
 
 @pytest.mark.parametrize("modality", ["CR", "DX", "OT", None])
 def test_x_rays_and_unknown_modalities_are_taken(aligner: Aligner, film: Slice, modality: str | None) -> None:
-    assert aligner.kind_reasons(replace(film, modality=modality)) == ()
+    assert kinds(aligner, replace(film, modality=modality)) == ()
 
 
 def test_a_pickled_aligner_measures_the_same(aligner: Aligner, film: Slice) -> None:
@@ -68,3 +73,32 @@ def test_models_of_other_tasks_are_refused(untrained_vertebrae: Path) -> None:
         Predictor.from_pretrained(untrained_vertebrae)
     with pytest.raises(CheckpointError, match=r"does not find vertebrae\. Load a classifier"):
         Aligner.from_pretrained(Path(__file__).parents[2] / "spinealign" / "assets" / "default")
+
+
+def test_an_impossible_anchor_is_refused_before_reading(aligner: Aligner) -> None:
+    with pytest.raises(ValueError, match="Unknown level 'X1'"):
+        aligner.measure("missing.png", anchor={"X1": 1})
+
+
+class SilentScout:
+    """An engine whose scout finds nothing."""
+
+    name, device = "torch", None
+
+    def __init__(self, aligner: Aligner) -> None:
+        self._engine = aligner.engine
+
+    def locate(self, pixel_values: np.ndarray, coarse_values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        maps, scout_maps = self._engine.locate(pixel_values, coarse_values)
+        return maps, np.full_like(scout_maps, -20)
+
+    def refine(self, crops: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
+        return self._engine.refine(crops, neighbors)
+
+
+def test_the_interval_widens_where_the_scout_finds_nothing(aligner: Aligner, film: Slice) -> None:
+    main = Aligner(aligner.checkpoint, SilentScout(aligner)).measure(film)["cobb_main"]
+
+    rule = aligner.settings.intervals["cobb_main"]
+    assert main.value > 1
+    assert main.high - main.value == pytest.approx(rule.base + rule.slope * main.value)

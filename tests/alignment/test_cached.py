@@ -23,5 +23,5 @@ def test_bad_images_of_a_list_have_their_error_in_place(untrained_vertebrae, tmp
 
 
 def test_an_impossible_anchor_is_refused_before_reading(untrained_vertebrae) -> None:
-    with pytest.raises(ValueError, match="no vertebra 'S9'"):
+    with pytest.raises(ValueError, match="Unknown level 'S9'"):
         spinealign.measure(iter(["missing.png"]), untrained_vertebrae, anchor={"S9": 1})

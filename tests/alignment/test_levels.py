@@ -23,7 +23,7 @@ def test_all_levels_follow_from_one() -> None:
 @pytest.mark.parametrize(
     ("anchor", "message"),
     [
-        ({"T13": 1}, "no vertebra 'T13'"),
+        ({"T13": 1}, "Unknown level 'T13'"),
         ({"T1": 0}, "T1 cannot be number 0"),
         ({"T1": 1, "L5": 16}, "T1=1, L5=16 contradict"),
     ],

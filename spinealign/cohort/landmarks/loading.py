@@ -41,7 +41,7 @@ def load_films(source: str | os.PathLike[str], *, repairs: str | os.PathLike[str
         and counted.
 
     Raises:
-        CohortError: If there is no such collection, a table lacks columns, or no film can be used.
+        CohortError: If the collection does not exist, a table lacks columns, or no film can be used.
     """
     path, passed = Path(source), Tally()
     corrections = _corrections(path, repairs)

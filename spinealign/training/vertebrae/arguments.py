@@ -67,7 +67,7 @@ class VertebraArguments:
         for name in ("repairs", *(() if self.folds else ("fold_predictions",))):
             value = getattr(self, name)
             if value and not Path(value).is_file():
-                raise ValueError(f"There is no file {value}, which {name} names.")
+                raise ValueError(f"{name} names the file {value}, which does not exist.")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class VertebraModelArguments:
             if getattr(self, name) < 256 or getattr(self, name) % 256:
                 raise ValueError(f"{name} must be a multiple of 256, got {getattr(self, name)}.")
         if self.card_notes and not Path(self.card_notes).is_file():
-            raise ValueError(f"There is no file {self.card_notes}, which card_notes names.")
+            raise ValueError(f"card_notes names the file {self.card_notes}, which does not exist.")
         if not 0 < self.width <= 4:
             raise ValueError(f"width must be in (0, 4], got {self.width}.")
 

@@ -11,7 +11,7 @@ from spinealign.errors import CohortError
 from spinealign.evaluation.films import FilmEvaluation
 from spinealign.reporting.film_tables import format_agreements
 from spinealign.training.pipeline import RUN_FOLDER
-from spinealign.training.rehearsal import check_output
+from spinealign.training.rehearsal import check_output, refuse_push
 from spinealign.training.resuming import keep_logs
 from spinealign.training.vertebrae.arguments import VertebraSetup
 from spinealign.training.vertebrae.cross_validation import FoldPredictions, cross_validate_films
@@ -27,25 +27,30 @@ class VertebraTrainingResult:
     """Outcome of a training.
 
     Attributes:
-        folder: The checkpoint.
-        evaluations: One for each collection with a test split; empty if only the cross-validation was requested,
-            which writes no checkpoint.
+        folder: The checkpoint; None if only the cross-validation was requested.
+        evaluations: One for each collection with a test split.
         predictions: Those of the cross-validation; None without one.
         push_summary: A line about the push, if the checkpoint was pushed.
     """
 
-    folder: Path
+    folder: Path | None
     evaluations: tuple[FilmEvaluation, ...]
     predictions: FoldPredictions | None
     push_summary: str | None = None
 
     @property
+    def saved_in(self) -> Path | None:
+        """The checkpoint, if there is one."""
+        return self.folder
+
+    @property
     def texts(self) -> list[str]:
         """What to print at the end."""
-        if not self.evaluations:
-            return ["Cross-validation finished."]
+        if self.folder is None:
+            return ["The cross-validation is finished."]
         agreements = [part for item in self.evaluations for part in item.agreements]
-        return [format_agreements(agreements), f"The checkpoint is in {self.folder}"]
+        scores = [format_agreements(agreements)] if agreements else ["No film of a split test was scored."]
+        return [*scores, f"The checkpoint is in {self.folder}"]
 
 
 def run_vertebra_training(setup: VertebraSetup) -> VertebraTrainingResult:
@@ -59,6 +64,7 @@ def run_vertebra_training(setup: VertebraSetup) -> VertebraTrainingResult:
         ValueError: If an option is not supported, or the output folder holds an unfinished run with other options.
     """
     output = Path(setup.training.output_dir)
+    refuse_push(setup.training)
     check_output(output)
     run = output / RUN_FOLDER
     cohorts = [load_films(source, repairs=setup.data.repairs) for source in setup.data.data_dir]
@@ -68,7 +74,7 @@ def run_vertebra_training(setup: VertebraSetup) -> VertebraTrainingResult:
     films = [film for cohort in cohorts for film in cohort.unseen_training if film.split != "test"]
     spines = [film for film in films if len(film.corners) > 1]
     if not spines:
-        raise CohortError("There is no film with vertebrae to train on.")
+        raise CohortError("No film with vertebrae is left to train on; films whose group has a test film are left out.")
     empty = store_films([film for film in films if not len(film.corners)])
     others = Others(store_films(extra), [*empty, *store_backgrounds(setup.data.background_dir or ())])
     data = "+".join(cohort.digest for cohort in cohorts)
@@ -83,7 +89,7 @@ def run_vertebra_training(setup: VertebraSetup) -> VertebraTrainingResult:
             raise CohortError(f"{setup.data.fold_predictions} was made with other films or labels; make it again.")
     if setup.data.folds_only:
         keep_logs(run, _logs(output))
-        return VertebraTrainingResult(output, (), predictions)
+        return VertebraTrainingResult(None, (), predictions)
     network, history = fit_network(store_films(spines), others, setup=setup, folder=run / "network")
     evaluations = save_vertebra_checkpoint(
         output, setup, network=network, history=history, cohorts=cohorts, predictions=predictions

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, set_seed
 
 from spinealign.alignment.preparing import prepare
+from spinealign.networks.vertebrae import VertebraNetwork
 from spinealign.phantoms.frontal_spine import draw_frontal_spine
 from spinealign.training.setup import make_setup
 from spinealign.training.vertebrae.arguments import VertebraSetup
@@ -80,7 +81,11 @@ def test_a_killed_training_continues_to_the_same_weights(
 
     assert history[-1]["step"] == 8
     assert_equal_weights(continued, straight)
-    assert not torch.equal(straight.scout.head[2].weight, straight.locator.head[2].weight)  # it is of an earlier epoch
+    set_seed(small_setup(tmp_path).training.seed)
+    untrained = VertebraNetwork(straight.config).scout.head[2].weight
+    scout = straight.scout.head[2].weight
+    assert not torch.equal(scout, untrained)  # it was copied from the locator
+    assert not torch.equal(scout, straight.locator.head[2].weight)  # at an earlier epoch
 
 
 def test_a_finished_training_is_not_repeated(films: list[StoredFilm], tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import pytest
 from conftest import ROOT
 
 from spinealign import Aligner
+from spinealign.alignment.cobb import endplate_curves
 from spinealign.alignment.drawn_films import write_frontal_spines, write_lateral_spines
+from spinealign.alignment.vertebra import spine
 from spinealign.cohort.landmarks.loading import load_films
 from spinealign.errors import CohortError
-from spinealign.evaluation.measured_film import angles
 from spinealign.training.setup import parse_training_setup
 from spinealign.training.vertebrae.cross_validation import FoldPredictions, code_digest
 from spinealign.training.vertebrae.pipeline import run_vertebra_training
@@ -51,7 +52,7 @@ def test_a_small_model_measures_drawn_spines_within_five_degrees(films: Path, tm
     for film in load_films(films).part("test"):
         alignment = aligner.measure(film.path)
         assert alignment.accepted, alignment.rejection_reasons
-        errors.append(abs(alignment["cobb_main"].value - angles(film.points)["cobb_main"]))
+        errors.append(abs(alignment["cobb_main"].value - endplate_curves(spine(film.points))[0].angle_deg))
     assert np.mean(errors) <= 5, errors
     predictions = FoldPredictions.load(folds)
     assert len(predictions.films) == 24
@@ -83,7 +84,7 @@ def test_a_damaged_file_of_predictions_is_refused(tmp_path: Path) -> None:
         (("--folds", "1"), "folds must be 0 or at least 2"),
         (("--folds_only",), "folds_only needs folds and fold_predictions"),
         (("--input_height", "500"), "input_height must be a multiple of 256"),
-        (("--card_notes", "nothing.md"), "no file nothing.md, which card_notes names"),
+        (("--card_notes", "nothing.md"), "card_notes names the file nothing.md, which does not exist"),
     ],
 )
 def test_wrong_options_are_refused_before_reading(films, tmp_path, capsys, more, message) -> None:
