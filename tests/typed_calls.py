@@ -13,6 +13,7 @@ from PIL import Image
 import spinealign
 from spinealign import Evaluation, HeatMap, Prediction, Predictor, Slice, SpineAlignError
 from spinealign.errors import ImageError
+from spinealign.evaluation.films import FilmEvaluation
 
 
 def check_predictor(
@@ -46,7 +47,8 @@ def check_functions(predictor: Predictor) -> None:
     spinealign.audit("folder").save_html("audit.html")
     labels: list[str | None] = [sample.label for sample in spinealign.load_cohort("folder", split="source")]
     results: tuple[Evaluation, ...] = spinealign.train("folder", "out", num_train_epochs=1).evaluations
+    films: tuple[FilmEvaluation, ...] = spinealign.train("folder", "out", task="vertebrae").evaluations
     spinealign.push_to_hub("out", "you/model")
     image: Slice = spinealign.read_slice("a.png")
     error: type[Exception] = SpineAlignError
-    del score, labels, results, image, error
+    del score, labels, results, films, image, error

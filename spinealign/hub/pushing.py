@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from spinealign.checkpoint.checkpoint import refuse_pickles
 from spinealign.checkpoint.files import CARD_FILE, CHECKPOINT_FILES, checkpoint_files
@@ -90,6 +90,28 @@ def _push(folder: Path, repository: Repository, message: str) -> Commit:
 def card_for(repo_id: str, text: str) -> str:
     """Return a card whose examples load the model from a repository instead of a folder."""
     return re.sub(r'model="path/to/[^"]*"', lambda _: f'model="{repo_id}"', text)
+
+
+@overload
+def train(
+    data: TrainingData | Sequence[TrainingData],
+    output_dir: str | os.PathLike[str] | None = None,
+    *,
+    task: Literal["vertebrae"],
+    args: TrainingArguments | None = None,
+    **options: Any,
+) -> VertebraTrainingResult: ...
+
+
+@overload
+def train(
+    data: TrainingData | Sequence[TrainingData],
+    output_dir: str | os.PathLike[str] | None = None,
+    *,
+    task: Literal["classification"] = "classification",
+    args: TrainingArguments | None = None,
+    **options: Any,
+) -> TrainingResult: ...
 
 
 def train(

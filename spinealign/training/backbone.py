@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 from transformers.utils import logging
 
-from spinealign.checkpoint.files import WEIGHTS_FILE, file_path, weights_hint
+from spinealign.checkpoint.files import WEIGHTS_FILE, file_path, is_embedded, weights_hint
 from spinealign.checkpoint.finding import DEFAULT_FOLDER, DEFAULT_MODEL
 from spinealign.config import EnhancementConfig, PreprocessingConfig
 from spinealign.errors import CheckpointError
@@ -37,11 +38,12 @@ def create_backbone(
     name, names = model.model_name_or_path, _output_names(target)
     backbone = find_backbone(name)
     source = weights = BACKBONES[name].hub_id if name in BACKBONES else name
-    if name == DEFAULT_MODEL:
-        file = file_path(DEFAULT_FOLDER, WEIGHTS_FILE)
+    folder = DEFAULT_FOLDER if name == DEFAULT_MODEL else Path(name)
+    if is_embedded(folder):
+        file = file_path(folder, WEIGHTS_FILE)
         if not file.is_file():
-            raise CheckpointError(f"{name} has no {WEIGHTS_FILE}.{weights_hint(DEFAULT_FOLDER)}")
-        source, weights = str(DEFAULT_FOLDER), str(file.parent)
+            raise CheckpointError(f"{name} has no {WEIGHTS_FILE}.{weights_hint(folder)}")
+        source, weights = str(folder), str(file.parent)
     if source is None and not model.from_scratch:
         raise CheckpointError(f"There are no pretrained weights for {name}. Use from_scratch.")
     try:
