@@ -10,6 +10,7 @@ from conftest import ROOT
 from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.files import ASSETS
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
+from spinealign.cohort.landmarks.loading import load_films
 from spinealign.hub.checks import check_checkpoint
 from spinealign.reporting.model_card import render_card
 from spinealign.training.vertebrae.cross_validation import FoldPredictions, code_digest
@@ -50,3 +51,10 @@ def test_an_embedded_model_can_be_published_from_a_checkout(name):
 @pytest.mark.parametrize("file", FOLDS, ids=[file.parent.name for file in FOLDS])
 def test_the_cross_validation_fits_the_present_code(file):
     assert FoldPredictions.load(file).code == code_digest(), f"run make {file.parent.name}-folds"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("file", FOLDS, ids=[file.parent.name for file in FOLDS])
+def test_the_cross_validation_fits_the_present_films(file, data):
+    films = load_films(data / "scoliosis_xray", repairs=file.parent / "repairs.csv")
+    assert FoldPredictions.load(file).data == films.digest, f"run make {file.parent.name}-folds"

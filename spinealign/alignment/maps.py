@@ -15,7 +15,6 @@ Maps = NDArray[np.float32]
 Points = NDArray[np.float64]
 STRIDE = 4
 FIRST = (STRIDE - 1) / 2  # pixel of the center of the first cell
-MIRRORED = (0, 3, 4, 1, 2, 7, 8, 5, 6, 9)  # channels after left and right were exchanged
 LOWEST_PEAK = 0.02
 POSITION_WEIGHT, PITCH_WEIGHT, SHIFT_WEIGHT = 0.15, 4.0, 0.02  # chosen on held-out training films
 PITCH_RANGE = (0.6, 1.7)  # distance of neighbors in heights of a vertebra with its disc
@@ -37,13 +36,6 @@ class Chain:
 def scale_position(position: Points, count: int) -> Points:
     """Return positions in a chain, from 0, on the scale of the maps."""
     return (position - (count - 1) / 2) / 4
-
-
-def mirror_back(maps: Maps) -> Maps:
-    """Return the maps of a mirrored image as maps of the image, shape (10, h, w)."""
-    back = maps[list(MIRRORED), :, ::-1].copy()
-    back[1:9:2] *= -1
-    return back
 
 
 def decode_chain(maps: Maps, *, count: int = 17) -> Chain:

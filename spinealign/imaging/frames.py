@@ -17,7 +17,6 @@ Points = NDArray[np.float64]
 CROP_SHAPE = (80, 96)  # rows and columns
 UNIT = 54.0  # pixels of a crop for the width of a vertebra
 NEIGHBOR_FEATURES = 8
-MIRROR_SIGNS = np.array([-1, 1, -1, 1, -1, -1, 1, 1], np.float32)  # of these features in the mirror image
 MIRRORED = [1, 0, 3, 2]  # corners after left and right were exchanged
 TYPICAL_PITCH = 0.7  # distance of neighboring vertebrae in widths
 

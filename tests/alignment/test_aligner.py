@@ -80,8 +80,8 @@ def test_an_impossible_anchor_is_refused_before_reading(aligner: Aligner) -> Non
         aligner.measure("missing.png", anchor={"X1": 1})
 
 
-class SilentScout:
-    """An engine whose scout finds nothing."""
+class SilentLocator:
+    """An engine whose locator finds nothing."""
 
     name, device = "torch", None
 
@@ -90,14 +90,14 @@ class SilentScout:
 
     def locate(self, pixel_values: np.ndarray, coarse_values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         maps, scout_maps = self._engine.locate(pixel_values, coarse_values)
-        return maps, np.full_like(scout_maps, -20)
+        return np.full_like(maps, -20), scout_maps
 
     def refine(self, crops: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
         return self._engine.refine(crops, neighbors)
 
 
-def test_the_interval_widens_where_the_scout_finds_nothing(aligner: Aligner, film: Slice) -> None:
-    main = Aligner(aligner.checkpoint, SilentScout(aligner)).measure(film)["cobb_main"]
+def test_the_interval_widens_where_the_locator_finds_nothing(aligner: Aligner, film: Slice) -> None:
+    main = Aligner(aligner.checkpoint, SilentLocator(aligner)).measure(film)["cobb_main"]
 
     rule = aligner.settings.intervals["cobb_main"]
     assert main.value > 1

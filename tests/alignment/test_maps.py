@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinealign.alignment.maps import decode_chain, mirror_back
-from spinealign.imaging.frames import mirror_corners
+from spinealign.alignment.maps import decode_chain
 from spinealign.phantoms.frontal_spine import draw_frontal_spine
 from spinealign.training.vertebrae.targets import target_maps
 
@@ -67,12 +66,3 @@ def test_without_centers_nothing_is_found() -> None:
     maps = np.full((10, 128, 32), -9, np.float32)
 
     assert decode_chain(maps).corners.shape == (0, 4, 2)
-
-
-def test_maps_of_the_mirror_image_return_to_those_of_the_image() -> None:
-    corners = corners_in_input()
-    mirrored = maps_of(mirror_corners(corners, SHAPE[1]))
-
-    found = decode_chain(mirror_back(mirrored))
-
-    assert found.corners == pytest.approx(corners, abs=1e-3)
