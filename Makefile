@@ -75,11 +75,11 @@ build/xray/drawn: spinealign/phantoms/drawn_spine.py spinealign/phantoms/frontal
 xray-folds: build/xray/drawn | $(VENV)/dev  ## Cross-validate the x-ray model (needs DATA; more than an hour)
 	@$(TRAIN_XRAY) --output_dir build/xray/folds --folds 3 --fold_epochs 60 --folds_only
 
-xray-model: build/xray/drawn | $(VENV)/dev  ## Rebuild the embedded x-ray model (needs DATA; more than an hour)
-	@$(TRAIN_XRAY) --output_dir build/xray/model --card_notes docs/xray_model.md
+xray-model: build/xray/drawn | $(VENV)/dev  ## Rebuild the embedded x-ray model (needs DATA; about 85 minutes)
+	@$(TRAIN_XRAY) --output_dir build/xray/spinealign-xray --card_notes docs/xray_model.md
 	@mkdir -p $(XRAY) $(XRAY_WEIGHTS)
-	@cd build/xray/model && cp README.md *.json *.png *.onnx ../../../$(XRAY)/
-	@cp build/xray/model/model.safetensors $(XRAY_WEIGHTS)/
+	@cd build/xray/spinealign-xray && cp README.md *.json *.png *.onnx ../../../$(XRAY)/
+	@cp build/xray/spinealign-xray/model.safetensors $(XRAY_WEIGHTS)/
 
 xray-figures: $(VENV)/dev  ## Measure the embedded x-ray model again, and print the cross-validation (needs DATA)
 	@$(BIN)/python benchmarks/xray_model.py --data "$(DATA)"

@@ -8,13 +8,16 @@ import shutil
 
 import pytest
 from conftest import serve_page
+from PIL import Image
 
 from spinealign.cli import main
 from spinealign.cli.program import build_parser
+from spinealign.phantoms.frontal_spine import draw_frontal_spine
 
 SLOW = pytest.mark.slow
 PYTHON = ["README.md", "docs/predict.md", "docs/images.md", "docs/audit.md", "docs/evaluate.md", "docs/hub.md",
-          pytest.param("docs/quickstart.md", marks=SLOW), pytest.param("docs/train.md", marks=SLOW)]  # fmt: skip
+          "docs/cobb.md", pytest.param("docs/quickstart.md", marks=SLOW),
+          pytest.param("docs/train.md", marks=SLOW)]  # fmt: skip
 COMMANDS = [
     "README.md",
     *(
@@ -32,6 +35,7 @@ def examples_folder(tmp_path, monkeypatch, phantom_folder, tiny_checkpoint):
         shutil.copytree(phantom_folder, tmp_path / name)
     shutil.copytree(tiny_checkpoint, tmp_path / "my-model")
     shutil.copy(next((phantom_folder / "test").iterdir()), tmp_path / "slice.png")
+    Image.fromarray(draw_frontal_spine([-20, 20]).slice.pixels.astype("uint8")).save(tmp_path / "spine.png")
     (tmp_path / "settings.yaml").write_text("data_dir: cervical fracture\noutput_dir: my-model\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

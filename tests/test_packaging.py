@@ -41,8 +41,8 @@ def test_the_wheel_is_small_and_has_what_predicts(wheel, root):
 
 
 OF_A_WHEEL = """
-from spinealign import Predictor
-from spinealign.checkpoint.finding import DEFAULT_FOLDER, DEFAULT_MODEL
+from spinealign import Aligner, Predictor
+from spinealign.checkpoint.finding import DEFAULT_FOLDER, DEFAULT_MODEL, EMBEDDED
 from spinealign.hub.pushing import plan_push
 from spinealign.training.arguments import ModelArguments
 from spinealign.training.backbone import create_backbone
@@ -53,6 +53,8 @@ for use in (
     lambda: Predictor.from_pretrained(engine="torch"),
     lambda: plan_push(DEFAULT_FOLDER),
     lambda: create_backbone(ModelArguments(DEFAULT_MODEL), target),
+    lambda: Aligner.from_pretrained(engine="torch"),
+    lambda: plan_push(EMBEDDED["vertebrae"][1]),
 ):
     try:
         use()
@@ -66,10 +68,10 @@ def test_without_a_checkout_the_place_of_weights_is_named(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     done = subprocess.run([sys.executable, "-c", OF_A_WHEEL], cwd=tmp_path, env=plain(), capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    assert len(lines) == 3, done.stderr
-    for line in lines:
+    assert len(lines) == 5, done.stderr
+    for name, line in zip(["default"] * 3 + ["xray"] * 2, lines):
         assert re.match(r"CheckpointError .* has no model\.safetensors.*Wheels do not contain it", line), line
-        assert line.endswith("models/default/model.safetensors.")
+        assert line.endswith(f"models/{name}/model.safetensors.")
 
 
 @pytest.mark.slow

@@ -24,6 +24,11 @@ from spinealign.imaging.quality import input_reasons, quality_reasons
 from spinealign.imaging.slice import Slice
 from spinealign.reading.slices import SliceSource, failed_source, is_slice_source, name_source, read_slice
 
+NO_LIMIT = (
+    "the model was trained without a cross-validation, so it has no limit of confidence and may measure images of "
+    "other kinds"
+)
+
 
 class Aligner:
     """A loaded model that finds vertebrae and measures the alignment of the spine. Threads may share it.
@@ -113,7 +118,8 @@ class Aligner:
             model=self.checkpoint.model,
             source=image.origin,
             curves=curves,
-            notes=image.notes,
+            notes=image.notes if reasons or self.settings.min_peak else (*image.notes, NO_LIMIT),
+            spacing_mm=image.spacing_mm,
             gray=film.display,
         )
 

@@ -114,6 +114,8 @@ class Alignment:
         source: Path of the image as given, or the kind of object.
         curves: Curves of the spine, the main one first.
         notes: Sentences about what was ignored or assumed while reading the image.
+        spacing_mm: Distance of pixels down a column and along a row in mm, or None if it is unknown;
+            `vertebra.scaled(spacing_mm)` has its corners in mm.
         gray: The image in 8-bit gray levels, shape (H, W), for the overlay; not part of the JSON.
     """
 
@@ -127,6 +129,7 @@ class Alignment:
     source: str = ""
     curves: tuple[NamedCurve, ...] = ()
     notes: tuple[str, ...] = ()
+    spacing_mm: tuple[float, float] | None = None
     gray: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> Measure:
@@ -158,6 +161,7 @@ class Alignment:
                 {"level": each.name, "corners": each.corners.round(2).tolist(), "confidence": round(each.confidence, 4)}
                 for each in self.vertebrae
             ],
+            "spacing_mm": None if self.spacing_mm is None else list(self.spacing_mm),
             "measures": [_plain_measure(item) for item in self.measures],
             "curves": [to_plain(item) for item in self.curves],
             "findings": [to_plain(item) for item in self.findings],

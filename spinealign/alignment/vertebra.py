@@ -46,6 +46,17 @@ class Vertebra:
         """Mean length of the two endplates."""
         return float(np.linalg.norm(self.corners[1::2] - self.corners[::2], axis=1).mean())
 
+    @property
+    def endplates(self) -> Points:
+        """Left and right end of the superior and of the inferior endplate, shape (2, 2, 2)."""
+        return self.corners.reshape(2, 2, 2)
+
+    @property
+    def tilt_deg(self) -> float:
+        """Mean direction of the two endplates in degrees; positive if the right end is lower in the image."""
+        right = (self.endplates[:, 1] - self.endplates[:, 0]).sum(axis=0)
+        return float(np.degrees(np.arctan2(right[1], right[0])))
+
     def scaled(self, spacing_mm: tuple[float, float]) -> Vertebra:
         """Return the vertebra in mm; `spacing_mm` is the distance of pixels down a column and along a row."""
         return replace(self, corners=self.corners * np.array(spacing_mm[::-1]))

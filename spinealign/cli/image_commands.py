@@ -45,11 +45,16 @@ def measure(options: Namespace) -> int:
     measured, and the reason is printed.
     """
     from spinealign.alignment.aligner import Aligner
+    from spinealign.alignment.levels import check_anchor
     from spinealign.reporting.alignment_text import alignments_csv, format_alignments
     from spinealign.reporting.picture_folder import PictureFolder
 
     if options.csv is not None and options.csv.is_dir():
         raise IsADirectoryError(f"{options.csv} is a folder; name a file for the CSV.")
+    anchor = dict(options.anchor)
+    if len(anchor) < len(options.anchor):
+        raise ValueError("A level is given twice by --anchor; give one anchor.")
+    check_anchor(anchor)
     paths = _expand(options.paths)
     aligner = Aligner.from_pretrained(
         options.model, revision=options.revision, engine=options.engine, device=options.device
@@ -66,10 +71,10 @@ def measure(options: Namespace) -> int:
             print(format_alignments(items))
             return
         with new_file(options.csv) as staging:
-            staging.write_text(alignments_csv(items), encoding="utf-8", newline="")
+            staging.write_text(alignments_csv(items), encoding="utf-8", errors="backslashreplace", newline="")
         print(f"Wrote {options.csv}", file=sys.stderr)
 
-    found = aligner.measure_many(paths, anchor=dict(options.anchor))
+    found = aligner.measure_many(paths, anchor=anchor)
     return _show(found, len(paths), as_json=options.json, keep=keep, finish=finish)
 
 

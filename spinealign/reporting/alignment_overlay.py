@@ -47,9 +47,10 @@ def draw_overlay(alignment: Alignment) -> Image.Image:
     """
     if alignment.gray is None:
         raise ValueError("The alignment has no image to draw on; measure the image again.")
-    rows, columns = alignment.gray.shape
-    scale = min(HEIGHT / rows, WIDEST / columns)
-    size = np.array([max(1, round(columns * scale)), max(1, round(rows * scale))])
+    pixel = np.array((alignment.spacing_mm or (1.0, 1.0))[::-1])  # the picture has square pixels
+    whole = alignment.gray.shape[::-1] * pixel
+    scale = pixel * (np.array([WIDEST, HEIGHT]) / whole).min()
+    size = (alignment.gray.shape[::-1] * scale).round().clip(1).astype(int)
     corners = np.array([(each.corners + 0.5) * scale for each in alignment.vertebrae]).reshape(-1, 4, 2)
     low, high = np.array([-REACH, 4.0]), size + np.array([REACH, -4.0])
     drawn = [

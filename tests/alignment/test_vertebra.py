@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinealign.alignment.vertebra import order_spine, spine
+from spinealign.alignment.vertebra import Vertebra, order_spine, spine
 from spinealign.errors import ImageError
 from spinealign.phantoms.frontal_spine import draw_frontal_spine
 
@@ -35,3 +35,11 @@ def test_corners_of_another_shape_are_refused() -> None:
 def test_vertebrae_without_level_are_counted_from_the_top() -> None:
     assert [each.name for each in spine(np.zeros((22, 4, 2)))][:3] == ["1st visible", "2nd visible", "3rd visible"]
     assert spine(np.zeros((22, 4, 2)))[11].name == "12th visible"
+
+
+def test_tilt_and_endplates_follow_the_corners() -> None:
+    vertebra = Vertebra(np.array([[0, 0], [10, 10], [0, 20], [10, 30]], dtype=float), 1)
+
+    assert vertebra.tilt_deg == pytest.approx(45)
+    assert vertebra.endplates[1].tolist() == [[0, 20], [10, 30]]
+    assert vertebra.scaled((0.5, 1.0)).tilt_deg == pytest.approx(26.565, abs=1e-3)

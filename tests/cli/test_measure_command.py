@@ -82,12 +82,15 @@ def test_the_table_names_vertebrae_by_the_anchor(capsys, untrained_vertebrae, fi
         "torch",
     )
     assert main([*words, "--anchor", "t1=1"]) == 0
-    head, main_curve, *_, rejected = capsys.readouterr().out.splitlines()
+    head, main_curve, *rest = capsys.readouterr().out.splitlines()
 
     assert head.split()[:3] == ["file", "measure", "angle"]
     assert "cobb_main" in main_curve
     assert re.search(r"T\d+ to T\d+ ", main_curve)
-    assert rejected.split(None, 1)[1].startswith("not accepted: too small")
+    assert any("not accepted: too small" in line for line in rest)
+    assert sum("trained without a cross-validation" in line for line in rest) == 1  # for the accepted image
+    assert main([*words, "--anchor", "L5=17", "--anchor", "L5=16"]) != 0
+    assert "given twice" in capsys.readouterr().err
     assert main([*words, "--anchor", "L5=1"]) == 1
     refused = capsys.readouterr().out.splitlines()[1]
     assert refused.startswith(f"{films / 'a.png'}  error: ")

@@ -35,7 +35,8 @@ def test_a_space_requires_no_torch_and_pins_gradio(tmp_path):
 
 def test_a_space_stores_the_embedded_model_without_torch_weights(tmp_path):
     folder = build_space(tmp_path / "space")
-    names = {path.name for path in (folder / "spinealign" / "assets" / "default").iterdir()}
+    (embedded,) = (folder / "spinealign" / "assets").iterdir()  # the page measures no x-rays
+    names = {path.name for path in embedded.iterdir()}
     assert {"model.onnx", "metrics.json", "novelty.safetensors"} <= names
     assert "model.safetensors" not in names
     assert not list(folder.rglob("__pycache__"))

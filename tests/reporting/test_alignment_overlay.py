@@ -60,3 +60,15 @@ def test_the_overlay_is_saved_as_png(align, tmp_path) -> None:
 def test_an_alignment_without_image_cannot_be_drawn(align) -> None:
     with pytest.raises(ValueError, match="has no image"):
         draw_overlay(replace(align([0]), gray=None))
+
+
+def test_a_film_with_flat_pixels_is_drawn_with_square_ones(align) -> None:
+    square = align([-20, 20])
+    halved = tuple(replace(each, corners=each.corners * [1, 0.5]) for each in square.vertebrae)
+    flat = replace(square, vertebrae=halved, gray=square.gray[::2], spacing_mm=(0.4, 0.2))
+
+    one, other = draw_overlay(square), draw_overlay(flat)
+
+    assert np.abs(np.subtract(one.size, other.size)).max() <= 2
+    difference = np.asarray(one.resize(other.size), float) - np.asarray(other, float)
+    assert np.abs(difference).mean() < 5

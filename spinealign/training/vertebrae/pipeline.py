@@ -14,7 +14,7 @@ from spinealign.training.pipeline import RUN_FOLDER
 from spinealign.training.rehearsal import check_output, refuse_push
 from spinealign.training.resuming import keep_logs
 from spinealign.training.vertebrae.arguments import VertebraSetup
-from spinealign.training.vertebrae.cross_validation import FoldPredictions, cross_validate_films
+from spinealign.training.vertebrae.cross_validation import FoldPredictions, code_digest, cross_validate_films
 from spinealign.training.vertebrae.films import store_backgrounds, store_films
 from spinealign.training.vertebrae.fitting import Others, fit_network
 from spinealign.training.vertebrae.saving import save_vertebra_checkpoint
@@ -87,6 +87,8 @@ def run_vertebra_training(setup: VertebraSetup) -> VertebraTrainingResult:
         predictions = FoldPredictions.load(Path(setup.data.fold_predictions))
         if predictions.data != data:
             raise CohortError(f"{setup.data.fold_predictions} was made with other films or labels; make it again.")
+        if predictions.code != code_digest():
+            raise CohortError(f"{setup.data.fold_predictions} was made by another release; make it again.")
     if setup.data.folds_only:
         keep_logs(run, _logs(output))
         return VertebraTrainingResult(None, (), predictions)
