@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -104,6 +106,14 @@ def test_a_wrong_anchor_is_wrong_usage(capsys, anchor) -> None:
 
     assert caught.value.code == 2
     assert "--anchor" in capsys.readouterr().err
+
+
+def test_a_file_name_that_is_not_text_is_escaped_in_csv(untrained_vertebrae, films, tmp_path) -> None:
+    odd, table = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"), tmp_path / "table.csv"
+    shutil.copy(films / "a.png", odd)
+
+    assert main(["measure", odd, "--model", str(untrained_vertebrae), "--engine", "torch", "--csv", str(table)]) == 0
+    assert "\\udcff.png" in table.read_text(encoding="utf-8")
 
 
 def test_a_folder_is_refused_as_csv_before_measuring(capsys, tmp_path) -> None:

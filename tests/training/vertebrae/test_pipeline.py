@@ -61,12 +61,16 @@ def test_a_small_model_measures_drawn_spines_within_five_degrees(films: Path, tm
     assert not (output / "training").exists()
 
 
-def test_predictions_of_other_films_are_refused(films: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stale", "message"), [("data", "made with other films or labels"), ("code", "made by another release")]
+)
+def test_stale_predictions_are_refused(films: Path, tmp_path: Path, stale: str, message: str) -> None:
     file = tmp_path / "folds.json"
-    FoldPredictions((), 3, 1.0, 0, code=code_digest(), data="other").save(file)
+    digests = {"code": code_digest(), "data": load_films(films).digest, stale: "other"}
+    FoldPredictions((), 3, 1.0, 0, **digests).save(file)
     setup = parse_training_setup(words(films, tmp_path / "out", "--fold_predictions", str(file)))
 
-    with pytest.raises(CohortError, match="made with other films or labels"):
+    with pytest.raises(CohortError, match=message):
         run_vertebra_training(setup)
 
 
