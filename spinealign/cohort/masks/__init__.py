@@ -1,0 +1,1 @@
+"""Collections of sagittal slices with masks of vertebrae."""
