@@ -47,6 +47,7 @@ HEAVY = (
     "torch", "transformers", "gradio", "datasets", "evaluate", "monai", "matplotlib", "ray", "sklearn", "skimage",
     "pydicom", "nibabel",
 )  # fmt: skip
+SAGITTAL = ("scipy", "contourpy")  # base dependencies that only measuring sagittal MR needs
 PACKAGE = Path(spinealign.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -201,11 +202,12 @@ def loaded_by(code: str) -> set[str]:
         "import numpy, spinealign; spinealign.predict(numpy.zeros((64, 64), 'uint8'))",
         "from spinealign.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
         "from spinealign.cli import main; main(['info'])",
+        "import numpy, spinealign; spinealign.measure(numpy.random.default_rng(0).random((256, 128)))",
     ],
-    ids=["import", "predict", "help", "info"],
+    ids=["import", "predict", "help", "info", "measure"],
 )
 def test_light_commands_load_no_heavy_package(code):
-    assert not loaded_by(code) & set(HEAVY)
+    assert not loaded_by(code) & {*HEAVY, *SAGITTAL}
 
 
 def test_heavy_packages_are_imported_lazily():
@@ -215,7 +217,8 @@ def test_heavy_packages_are_imported_lazily():
             continue
         shell = {"gradio"} if package == "page" and module != "page" else set()
         eager = {item.package for item in all_imports(path) if item.function is None and not item.typing}
-        assert not eager & (set(HEAVY) - shell), path
+        sagittal = set(SAGITTAL) if module.startswith("alignment.sagittal") else set()
+        assert not eager & ({*HEAVY, *SAGITTAL} - shell - sagittal), path
 
 
 def test_the_error_tree_of_the_docstring_is_complete():

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 MESSAGE = "Upload with spinealign"
 TRAINING_PACKAGES = (
-    "accelerate", "datasets", "evaluate", "matplotlib", "monai", "onnx", "onnxscript", "scipy", "sklearn",
-    "tensorboard", "torch", "transformers",
+    "accelerate", "datasets", "evaluate", "matplotlib", "monai", "onnx", "onnxscript", "sklearn", "tensorboard",
+    "torch", "transformers",
 )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.errors import require
 from spinealign.labels import MISSING
 
 MIN_SOURCES = 20  # of two classes; fewer cannot distinguish a sensitivity of 95 % from 100 %
@@ -39,11 +38,7 @@ def fit_temperature(
 
     The classes and the optional weights of the images have the shape (N,). The result has the smallest cross entropy;
     it is None if no minimum exists: the classes are separated without error, or no better than by chance.
-
-    Raises:
-        MissingDependencyError: If SciPy is not installed.
     """
-    require("scipy", extra="evaluate")
     from scipy.optimize import minimize_scalar
 
     logits, rows = np.asarray(logits, float), np.arange(len(codes))

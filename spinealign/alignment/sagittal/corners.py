@@ -1,0 +1,104 @@
+"""Corners of vertebral bodies from their masks, for reference masks and predictions alike.
+
+A corner is a soft extreme of the outline: the mean of the points of the outline, weighted by their score along a
+diagonal of the body. Compared with the one most extreme point, it depends less on single pixels. Such a mean is within
+the outline; by how much follows from the shape, and is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from contourpy import contour_generator
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Points = NDArray[np.float64]
+SMOOTHING = 1.0  # pixels; standard deviation of the Gaussian that smooths a mask
+STEP = 0.25  # pixels between points of an outline
+TEMPERATURE = 0.1  # of the weights, in units of the score
+ROUNDS = 3
+DIAGONALS = np.array([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
+ROUNDING = 1.37 * SMOOTHING  # smoothing along the outline of a rectangle that rounds it as the Gaussian does
+
+
+def mask_corners(fields: Sequence[NDArray[np.floating] | NDArray[np.bool_]]) -> Points:
+    """Return the corners of bodies from their masks.
+
+    Args:
+        fields: Masks of neighboring bodies from the top, each of shape (H, W): bool, or shares in [0, 1]. The spine
+            runs downwards in the image.
+
+    Returns:
+        Corners at the top left, top right, bottom left and bottom right of each body, shape (N, 4, 2): x and y in
+        pixels.
+
+    Raises:
+        ValueError: If a mask is empty.
+    """
+    outlines = [outline(field) for field in fields]
+    centers = np.array([each.mean(axis=0) for each in outlines]).reshape(-1, 2)
+    down = np.gradient(centers, axis=0) if len(centers) > 1 else np.array([[0.0, 1.0]] * len(centers))
+    right = np.stack([down[:, 1], -down[:, 0]], axis=1)
+    return np.array([_corners(*each) for each in zip(outlines, right)]).reshape(-1, 4, 2)
+
+
+def outline(field: NDArray[np.floating] | NDArray[np.bool_]) -> Points:
+    """Return the longest outline of a smoothed mask at one half, as points (x, y) of equal distances, shape (P, 2).
+
+    Raises:
+        ValueError: If the mask is empty.
+    """
+    inside = np.argwhere(field >= 0.5)
+    if not len(inside):
+        raise ValueError("A mask of a vertebral body is empty.")
+    margin = 5
+    low = np.maximum(inside.min(axis=0) - margin, 0)
+    rows, columns = (slice(first, last + margin + 1) for first, last in zip(low, inside.max(axis=0)))
+    window = np.pad(np.asarray(field[rows, columns], dtype=np.float64), margin)
+    smooth = ndimage.gaussian_filter(window, SMOOTHING, mode="constant")
+    lines = [np.asarray(line, np.float64) for line in contour_generator(z=smooth).lines(0.5)]
+    if not lines:
+        raise ValueError("A mask of a vertebral body is too small.")
+    lengths = [float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum()) for line in lines]
+    return _resample(lines[int(np.argmax(lengths))]) + low[::-1] - margin
+
+
+def _resample(line: Points) -> Points:
+    """Return points of equal distances on a closed line."""
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    places = np.linspace(0, along[-1], max(round(along[-1] / STEP), 8), endpoint=False)
+    return np.stack([np.interp(places, along, line[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _corners(points: Points, right: Points) -> Points:
+    """Return corners whose quadrilateral has the same soft extremes as the outline."""
+    extremes = _soft_extremes(points, right)
+    corners = extremes
+    for _ in range(2):
+        corners = corners + extremes - _soft_extremes(_quadrilateral(corners), right)
+    return corners
+
+
+def _soft_extremes(points: Points, right: Points) -> Points:
+    """Return the soft extremes along the diagonals of a frame that follows the endplates, shape (4, 2).
+
+    `right` is the direction of the endplates to begin with.
+    """
+    center = points.mean(axis=0)
+    for _ in range(ROUNDS):
+        right = right / np.linalg.norm(right)
+        local = (points - center) @ np.array([right, [-right[1], right[0]]]).T
+        scores = local / np.percentile(np.abs(local), 95, axis=0) @ DIAGONALS.T
+        weights = np.exp((scores - scores.max(axis=0)) / TEMPERATURE)
+        extremes = weights.T @ points / weights.sum(axis=0)[:, None]
+        endplates = extremes[1::2] - extremes[::2]
+        right = (endplates / np.linalg.norm(endplates, axis=1, keepdims=True)).sum(axis=0)
+    return extremes
+
+
+def _quadrilateral(corners: Points) -> Points:
+    """Return the outline of a quadrilateral whose mask is smoothed."""
+    points = _resample(corners[[0, 1, 3, 2, 0]])
+    return ndimage.gaussian_filter1d(points, ROUNDING / STEP, axis=0, mode="wrap")

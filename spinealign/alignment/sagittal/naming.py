@@ -1,0 +1,131 @@
+"""Levels of the vertebral bodies in a sagittal slice, counted from S1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from spinealign.alignment.levels import LEVELS
+from spinealign.alignment.sagittal.instances import PITCHES, Body, Sacrum, pitch
+from spinealign.errors import ImageError
+
+SMALLEST_COUNT = 3  # bodies
+S1_PROBABILITY = 0.75  # mean in its mask
+S1_AREA = 0.3  # in median areas of a body
+L5_PROBABILITY = 0.5  # mean in the lowest body
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Names of the bodies, and what they follow from.
+
+    Attributes:
+        source: `S1` if L5 was found above S1, `user` if a level was given, `bottom` if the bodies are only counted.
+        probability: Estimate in [0, 1] that L5 is right as far as the image tells; 1 for `user`.
+        names: Unique names from the top: levels down to L5, or V1 for the lowest body, V2 for the one above.
+        certain: Whether the names are levels.
+        reasons: Reasons why the levels are not certain, as sentences.
+    """
+
+    source: Literal["S1", "bottom", "user"]
+    probability: float
+    names: tuple[str, ...]
+    certain: bool
+    reasons: tuple[str, ...] = ()
+
+
+def number_bodies(
+    bodies: Sequence[Body],
+    sacrum: Sacrum | None,
+    *,
+    lowest: str | None = None,
+    anchor: Mapping[str, tuple[float, float]] | None = None,
+) -> Numbering:
+    """Name the bodies of a slice.
+
+    The lowest body is L5 if S1 is certain and next to it, if no other body is more probably L5, and if there are at
+    least three bodies. Otherwise, the bodies are counted from below.
+
+    Args:
+        bodies: The bodies above S1, from the top.
+        sacrum: S1, or None.
+        lowest: Level of the lowest body, given by hand.
+        anchor: Points (x, y) in pixels within bodies, by their levels, given by hand.
+
+    Raises:
+        ImageError: If a point of the anchor is in no body, or levels beyond C1 or L5 would follow.
+        ValueError: If a level is unknown, or levels contradict each other.
+    """
+    if lowest is not None or anchor:
+        return Numbering("user", 1.0, _names_by_hand(bodies, lowest, anchor=anchor or {}), True)
+    reasons = _doubts(bodies, sacrum)
+    probability = _probability(bodies, sacrum)
+    if reasons:
+        names = tuple(f"V{number}" for number in range(len(bodies), 0, -1))
+        return Numbering("bottom", probability, names, False, reasons)
+    return Numbering("S1", probability, _levels(len(bodies), lowest=LEVELS.index("L5")), True)
+
+
+def _doubts(bodies: Sequence[Body], sacrum: Sacrum | None) -> tuple[str, ...]:
+    """Return reasons why the lowest body may not be L5."""
+    reasons = []
+    if len(bodies) < SMALLEST_COUNT:
+        reasons.append(f"Fewer than {SMALLEST_COUNT} vertebral bodies were found.")
+    if sacrum is None:
+        return (*reasons, "S1 is not in view.")
+    if not bodies:
+        return tuple(reasons)
+    share = sacrum.area / float(np.median([body.area for body in bodies]))
+    if sacrum.probability < S1_PROBABILITY or share < S1_AREA:
+        reasons.append("S1 is not certain.")
+    if pitch(bodies[-1], sacrum) > PITCHES[1]:
+        reasons.append("The lowest vertebral body is not next to S1.")
+    if max(bodies, key=lambda body: body.l5) is not bodies[-1] or bodies[-1].l5 < L5_PROBABILITY:
+        reasons.append("The vertebral body above S1 does not look like L5.")
+    return tuple(reasons)
+
+
+def _probability(bodies: Sequence[Body], sacrum: Sacrum | None) -> float:
+    """Return the product of the probabilities of S1, of L5 in the lowest body, and of no L5 elsewhere."""
+    if sacrum is None or not bodies:
+        return 0.0
+    others = max((body.l5 for body in bodies[:-1]), default=0.0)
+    return sacrum.probability * bodies[-1].l5 * (1 - others)
+
+
+def _levels(count: int, *, lowest: int) -> tuple[str, ...]:
+    """Return the levels of bodies from the top; `lowest` is the place of the lowest one in `LEVELS`."""
+    if lowest >= len(LEVELS) or lowest - count + 1 < 0:
+        beyond = "below L5" if lowest >= len(LEVELS) else "above C1"
+        raise ImageError(f"With these levels, some of the {count} vertebral bodies would be {beyond}.")
+    return LEVELS[lowest - count + 1 : lowest + 1]
+
+
+def _names_by_hand(
+    bodies: Sequence[Body], lowest: str | None, *, anchor: Mapping[str, tuple[float, float]]
+) -> tuple[str, ...]:
+    for level in (*anchor, *([] if lowest is None else [lowest])):
+        if level not in LEVELS:
+            raise ValueError(f"Unknown level {level!r}; use C1 to C7, T1 to T12 or L1 to L5.")
+    below = {
+        level: LEVELS.index(level) + len(bodies) - 1 - _place(bodies, point, level=level)
+        for level, point in anchor.items()
+    }
+    if lowest is not None:
+        below[lowest] = LEVELS.index(lowest)
+    if len(set(below.values())) > 1:
+        raise ValueError(f"The levels {', '.join(below)} contradict each other in this image; give one.")
+    return _levels(len(bodies), lowest=next(iter(below.values())))
+
+
+def _place(bodies: Sequence[Body], point: tuple[float, float], *, level: str) -> int:
+    """Return the place of the body around a point."""
+    column, row = (round(value) for value in point)
+    for place, body in enumerate(bodies):
+        height, width = body.mask.shape
+        if 0 <= row < height and 0 <= column < width and body.mask[row, column]:
+            return place
+    raise ImageError(f"The point ({point[0]:.0f}, {point[1]:.0f}) of {level} is in no vertebral body.")
