@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from onnxscript import ir
 from torch import nn
 from torch.func import functional_call
 
+from spinealign.alignment.sagittal.preparing import STRIDE
 from spinealign.imaging.frames import CROP_SHAPE, NEIGHBOR_FEATURES
 from spinealign.networks.features import logits_and_features
 
@@ -62,8 +64,25 @@ def export_vertebra_network(
     names = ("pixel_values", "coarse_values")
     images = {name: torch.zeros(size, 1, *shape) for size, name, shape in zip((2, 3), names, shapes)}
     _export(_Locators(network), images, locators, outputs=("maps", "scout_maps"))
+    _export_refiner(network, refiner)
+
+
+def export_sagittal_network(network: Any, segmenter: Path, *, refiner: Path) -> None:
+    """Write the segmenter and the refiner of a `SagittalNetwork` as two ONNX files with dynamic batches.
+
+    The input of the segmenter is `pixel_values` (N, 1, H, W), whose height and width are multiples of 32, its output is
+    `maps` (N, 5, H, W). Those of the refiner are as for `export_vertebra_network`.
+    """
+    network = deepcopy(network).to("cpu", memory_format=torch.contiguous_format).eval()
+    image = {"pixel_values": torch.zeros(2, 1, 3 * STRIDE, 4 * STRIDE)}
+    sides = {place: STRIDE * torch.export.Dim(name, min=1, max=64) for place, name in ((2, "rows"), (3, "columns"))}
+    _export(network.segmenter, image, segmenter, outputs=("maps",), sides=sides)
+    _export_refiner(network, refiner)
+
+
+def _export_refiner(network: Any, path: Path) -> None:
     crops = {"crops": torch.zeros(2, 1, *CROP_SHAPE), "neighbors": torch.zeros(2, NEIGHBOR_FEATURES)}
-    _export(_Corners(network), crops, refiner, outputs=("corners",))
+    _export(_Corners(network), crops, path, outputs=("corners",))
 
 
 class _Locators(nn.Module):
@@ -85,8 +104,18 @@ class _Corners(nn.Module):
         return corners
 
 
-def _export(module: nn.Module, inputs: dict[str, torch.Tensor], path: Path, *, outputs: tuple[str, ...]) -> None:
-    """Write a module as one ONNX file; the first dimensions of inputs are batches, equal ones if their sizes are."""
+def _export(
+    module: nn.Module,
+    inputs: dict[str, torch.Tensor],
+    path: Path,
+    *,
+    outputs: tuple[str, ...],
+    sides: Mapping[int, Any] | None = None,
+) -> None:
+    """Write a module as one ONNX file; the first dimensions of inputs are batches, equal ones if their sizes are.
+
+    `sides` are further dynamic dimensions of all inputs.
+    """
     sizes = {len(value) for value in inputs.values()}
     batches = {size: torch.export.Dim(f"batch_{size}", min=1) for size in sizes}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -97,7 +126,7 @@ def _export(module: nn.Module, inputs: dict[str, torch.Tensor], path: Path, *, o
             tuple(inputs.values()),
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes={name: {0: batches[len(value)]} for name, value in inputs.items()},
+            dynamic_shapes={name: {0: batches[len(value)], **(sides or {})} for name, value in inputs.items()},
             dynamo=True,
             external_data=False,
             verbose=False,

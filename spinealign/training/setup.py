@@ -20,11 +20,14 @@ from spinealign.cohort.options import CollectionOptions
 from spinealign.config import EnhancementConfig, InputConfig
 from spinealign.training.arguments import DataArguments, ModelArguments
 from spinealign.training.augmentation import AugmentationConfig
+from spinealign.training.sagittal.arguments import DEFAULTS as SAGITTAL_DEFAULTS
+from spinealign.training.sagittal.arguments import SagittalArguments, SagittalModelArguments, SagittalSetup
 from spinealign.training.trainer_arguments import DEFAULTS, checked_arguments
 from spinealign.training.vertebrae.arguments import DEFAULTS as VERTEBRA_DEFAULTS
 from spinealign.training.vertebrae.arguments import VertebraArguments, VertebraModelArguments, VertebraSetup
 
 TrainingData: TypeAlias = str | os.PathLike[str] | Cohort
+AnySetup: TypeAlias = "TrainingSetup | VertebraSetup | SagittalSetup"
 
 SETTINGS_SUFFIXES = (".json", ".yaml", ".yml")
 _GROUPS = {
@@ -93,6 +96,13 @@ _TASKS = {
         "%(prog)s --task vertebrae --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]",
         "Train networks that find the corners of vertebrae in x-rays, evaluate them and save them for measuring.",
     ),
+    "vertebrae in sagittal_mr": _Task(
+        SagittalSetup,
+        {"data": SagittalArguments, "model": SagittalModelArguments},
+        SAGITTAL_DEFAULTS,
+        "%(prog)s --task vertebrae --kind sagittal_mr --data_dir DATA [DATA ...] [--output_dir FOLDER] [options]",
+        "Train a network that outlines vertebrae in sagittal MR, evaluate it and save it for measuring.",
+    ),
 }
 
 
@@ -102,7 +112,7 @@ def make_setup(
     *,
     args: TrainingArguments | None = None,
     **options: Any,
-) -> TrainingSetup | VertebraSetup:
+) -> AnySetup:
     """Return the setup for Python callers, with the defaults of the command line; see `spinealign.train`.
 
     Raises:
@@ -115,7 +125,7 @@ def make_setup(
         if "model_name_or_path" in options:
             raise TypeError("backbone and model_name_or_path are the same option; pass one of them.")
         options["model_name_or_path"] = options.pop("backbone")
-    task = _task(options.get("task"))
+    task = _task(options)
     _check_names(options, task, with_trainer=args is None)
     if "model_name_or_path" in options:
         options["model_name_or_path"] = os.fspath(options["model_name_or_path"])
@@ -158,11 +168,12 @@ def _cohort_options(cohorts: Sequence[Cohort]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _task(name: Any) -> _Task:
-    """Return the task of an option; None for the default."""
-    if name not in (None, *_TASKS):
-        raise ValueError(f"task must be one of {', '.join(_TASKS)}, got {name!r}.")
-    return _TASKS[name or "classification"]
+def _task(options: Mapping[str, Any]) -> _Task:
+    """Return the task that options name with `task` and `kind`."""
+    name, kind = options.get("task") or "classification", options.get("kind")
+    if name not in ("classification", "vertebrae"):
+        raise ValueError(f"task must be one of classification, vertebrae, got {name!r}.")
+    return _TASKS.get(f"{name} in {kind}", _TASKS[name])
 
 
 def _check_names(options: Iterable[str], task: _Task, *, with_trainer: bool) -> None:
@@ -177,7 +188,7 @@ def _check_names(options: Iterable[str], task: _Task, *, with_trainer: bool) -> 
             raise TypeError(f"Unknown training option {name!r}.{hint}{where}")
 
 
-def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -> TrainingSetup | VertebraSetup:
+def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -> AnySetup:
     """Parse a command line of `spinealign train`, or the settings file that it names.
 
     Raises:
@@ -188,7 +199,8 @@ def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -
     if len(arguments) == 1 and arguments[0].endswith(SETTINGS_SUFFIXES):
         arguments = _settings_words(Path(arguments[0]))
     words = [word for argument in arguments for word in argument.split("=", maxsplit=1)]
-    task = _TASKS["vertebrae" if ("--task", "vertebrae") in pairwise(words) else "classification"]
+    given = dict(pairwise(words))
+    task = _task({"task": "vertebrae", "kind": given.get("--kind")} if given.get("--task") == "vertebrae" else {})
     parser = HfArgumentParser(
         [*task.groups.values(), TrainingArguments],
         prog=prog,
@@ -203,7 +215,7 @@ def parse_training_setup(arguments: Sequence[str], *, prog: str | None = None) -
         parsed = parser.parse_args_into_dataclasses(args=list(arguments), look_for_args_file=False)
     except (ValueError, ImportError) as error:  # an option of the Trainer may need a package
         parser.error(" ".join(str(error).split()))
-    setup: TrainingSetup | VertebraSetup = task.setup(**dict(zip((*task.groups, "training"), parsed)))
+    setup: AnySetup = task.setup(**dict(zip((*task.groups, "training"), parsed)))
     return setup
 
 
@@ -217,7 +229,7 @@ def _settings_words(path: Path) -> list[str]:
     if not isinstance(settings, dict):
         raise ValueError(f"{path} must map option names to values, such as data_dir and output_dir.")
     try:
-        _check_names(settings.keys() - {"backbone"}, _task(settings.get("task")), with_trainer=True)
+        _check_names(settings.keys() - {"backbone"}, _task(settings), with_trainer=True)
     except TypeError as error:
         raise ValueError(str(error)) from None
     return [word for name, value in settings.items() for word in option_words(name, value)]

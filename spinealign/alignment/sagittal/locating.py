@@ -65,9 +65,18 @@ class SagittalLocation:
 
 def locate_sagittal(engine: SagittalEngine, prepared: PreparedSlice) -> SagittalLocation:
     """Locate the vertebral bodies and S1 in a slice, and refine the corners of the bodies."""
-    height, width = prepared.gray.shape
-    logits = engine.segment(segmenter_input(prepared.gray))[0, :, :height, :width]
-    probabilities = (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
+    return locate_structures(engine, prepared.gray, probabilities=structure_probabilities(engine, prepared.gray))
+
+
+def structure_probabilities(engine: SagittalEngine, gray: Array) -> Array:
+    """Return the probability of each structure in each pixel of a slice, shape (5, H, W)."""
+    height, width = gray.shape
+    logits = engine.segment(segmenter_input(gray))[0, :, :height, :width]
+    return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
+
+
+def locate_structures(engine: SagittalEngine, gray: Array, *, probabilities: Array) -> SagittalLocation:
+    """Locate vertebral bodies and S1 in the probabilities of their structures, and refine the corners of bodies."""
     bodies = find_bodies(probabilities)
     sacrum = find_sacrum(probabilities, bodies)
     bodies = above_sacrum(bodies, sacrum)
@@ -77,9 +86,7 @@ def locate_sagittal(engine: SagittalEngine, prepared: PreparedSlice) -> Sagittal
     found = mask_corners(fields)
     first = found[: len(bodies)]
     endplate = found[-1, :2] if sacrum is not None else None
-    return SagittalLocation(
-        probabilities, bodies, refine_corners(engine, prepared.gray, first=first), first, sacrum, endplate
-    )
+    return SagittalLocation(probabilities, bodies, refine_corners(engine, gray, first=first), first, sacrum, endplate)
 
 
 def refine_corners(engine: SagittalEngine, gray: Array, *, first: Points) -> Points:

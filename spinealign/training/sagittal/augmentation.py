@@ -1,0 +1,138 @@
+"""Random views of a sagittal slice, with its masks and corners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spinealign.alignment.sagittal.preparing import BRIGHTEST
+from spinealign.imaging.sampling import sample_bilinear
+
+Array = NDArray[np.float32]
+Points = NDArray[np.float64]
+Random = np.random.Generator
+
+
+@dataclass(frozen=True)
+class SliceAugmentation:
+    """Strength of the augmentation of whole slices.
+
+    Attributes:
+        rotation_deg: Largest rotation.
+        zoom: Smallest and largest size of the anatomy against the original.
+        stretch: Largest logarithm of the change of width against height.
+        shift: Largest shift along x and y in pixels.
+        gamma: Largest logarithm of the gamma.
+        inverted: Share of views with inverted gray levels.
+        curved: Share of views with a random curve of gray levels.
+        shading: Largest standard deviation of the logarithm of the bias field.
+        noise: Largest standard deviation of the noise.
+    """
+
+    rotation_deg: float = 20.0
+    zoom: tuple[float, float] = (0.6, 1.6)
+    stretch: float = 0.1
+    shift: tuple[float, float] = (35.0, 45.0)
+    gamma: float = 0.8
+    inverted: float = 0.2
+    curved: float = 0.25
+    shading: float = 0.5
+    noise: float = 0.1
+
+
+def random_places(center: Points, size: int, *, config: SliceAugmentation, rng: Random) -> tuple[Array, Array]:
+    """Return the places x and y in a slice, each of shape (size, size), of the pixels of a random view."""
+    angle = np.deg2rad(rng.uniform(-config.rotation_deg, config.rotation_deg))
+    zoom = np.exp(rng.uniform(*np.log(config.zoom)))
+    stretch = np.exp(rng.uniform(-config.stretch, config.stretch))
+    x, y = center + rng.uniform(-1, 1, 2) * config.shift
+    across, down = np.meshgrid(*[np.arange(size) - (size - 1) / 2] * 2)
+    across, down = across / zoom / stretch, down / zoom * stretch
+    cos, sin = np.cos(angle), np.sin(angle)
+    return (x + cos * across - sin * down).astype(np.float32), (y + sin * across + cos * down).astype(np.float32)
+
+
+def view_slice(gray: Array, masks: NDArray[np.uint8], places: tuple[Array, Array]) -> tuple[Array, NDArray[np.uint8]]:
+    """Return gray levels and masks of shape (..., H, W) at places; both are 0 outside of the slice."""
+    x, y = places
+    height, width = gray.shape
+    columns, rows = np.rint(x).astype(int), np.rint(y).astype(int)
+    outside = (columns < 0) | (columns >= width) | (rows < 0) | (rows >= height)
+    seen = sample_bilinear(gray, x, y=y)
+    found = masks[..., np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
+    return np.where(outside, np.float32(0), seen), np.where(outside, np.uint8(0), found)
+
+
+def vary_gray(gray: Array, config: SliceAugmentation, *, rng: Random) -> Array:
+    """Change resolution, gamma, contrast, polarity, shading and noise at random."""
+    shown = gray > 0.02
+    if rng.random() < 0.3:
+        gray = _coarser(gray, rng)
+    if rng.random() < 0.35:
+        gray = ndimage.gaussian_filter(gray, rng.uniform(0.4, 1.6))
+    gray = np.clip(gray, 0, BRIGHTEST)
+    if rng.random() < 0.6:
+        gray = gray ** np.float32(np.exp(rng.uniform(-config.gamma, config.gamma)))
+    if rng.random() < config.curved:
+        steps = rng.random(6)
+        levels = steps if rng.random() < 0.3 else np.cumsum(steps) / steps.sum()
+        gray = np.interp(gray, np.linspace(0, BRIGHTEST, 6), levels)
+    if rng.random() < config.inverted:
+        gray = (gray.max() - gray) * (shown if rng.random() < 0.7 else 1)
+    if rng.random() < 0.6:
+        knots = rng.normal(scale=rng.uniform(0.1, config.shading), size=(3, 3))
+        gray = gray * np.exp(ndimage.zoom(knots, np.array(gray.shape) / 3, order=2, grid_mode=True, mode="nearest"))
+    if rng.random() < 0.6:
+        gray = gray + rng.normal(scale=rng.uniform(0, config.noise), size=gray.shape)
+    return np.asarray(gray, np.float32)
+
+
+def _coarser(gray: Array, rng: Random) -> Array:
+    """Return a picture with the resolution of larger pixels, along one or both axes."""
+    factors = np.where(rng.random(2) < 0.7, rng.uniform(1, 3, 2), 1)
+    size = np.maximum((np.array(gray.shape) / factors).astype(int), 1)
+    small = ndimage.zoom(ndimage.uniform_filter(gray, factors.round().astype(int)), size / gray.shape, order=1)
+    return np.asarray(ndimage.zoom(small, np.array(gray.shape) / size, order=1), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """A smooth deformation of a slice: each pixel p shows what was at p + `shifts(p)`.
+
+    Attributes:
+        waves: Shape (K, 2): wave vectors in radians per pixel.
+        phases: Shape (K,).
+        amplitudes: Shape (K, 2): shifts along x and y in pixels.
+    """
+
+    waves: Points
+    phases: Points
+    amplitudes: Points
+
+    @classmethod
+    def random(cls, rng: Random, *, count: int = 4, largest: float = 1.2) -> Warp:
+        """Return a random deformation with waves of 40 to 120 pixels."""
+        directions, lengths = rng.uniform(0, 2 * np.pi, count), rng.uniform(40, 120, count)
+        waves = (2 * np.pi / lengths)[:, None] * np.stack([np.cos(directions), np.sin(directions)], 1)
+        return cls(waves, rng.uniform(0, 2 * np.pi, count), rng.normal(scale=largest / 2, size=(count, 2)))
+
+    def shifts(self, points: Points) -> Points:
+        """Return the shifts at points of shape (..., 2)."""
+        shifts: Points = np.sin(points @ self.waves.T + self.phases) @ self.amplitudes
+        return shifts
+
+    def apply(self, gray: Array) -> Array:
+        """Return the deformed slice."""
+        x, y = np.meshgrid(np.arange(gray.shape[1]), np.arange(gray.shape[0]))
+        places = np.stack([x, y], -1) + self.shifts(np.stack([x, y], -1).astype(np.float64))
+        return sample_bilinear(gray, places[..., 0].astype(np.float32), y=places[..., 1].astype(np.float32))
+
+    def move(self, points: Points) -> Points:
+        """Return where points of the slice are in the deformed slice."""
+        moved = points
+        for _ in range(5):
+            moved = points - self.shifts(moved)
+        return moved
