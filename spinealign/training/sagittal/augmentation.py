@@ -124,11 +124,11 @@ class Warp:
         shifts: Points = np.sin(points @ self.waves.T + self.phases) @ self.amplitudes
         return shifts
 
-    def apply(self, gray: Array) -> Array:
-        """Return the deformed slice."""
-        x, y = np.meshgrid(np.arange(gray.shape[1]), np.arange(gray.shape[0]))
-        places = np.stack([x, y], -1) + self.shifts(np.stack([x, y], -1).astype(np.float64))
-        return sample_bilinear(gray, places[..., 0].astype(np.float32), y=places[..., 1].astype(np.float32))
+    def apply(self, part: Array, corner: Points) -> Array:
+        """Return a deformed part of a slice, whose first pixel is at `corner` (x, y)."""
+        places = np.stack(np.meshgrid(np.arange(part.shape[1]), np.arange(part.shape[0])), -1).astype(np.float64)
+        x, y = np.moveaxis(places + self.shifts(places + corner), -1, 0).astype(np.float32)
+        return sample_bilinear(part, x, y=y)
 
     def move(self, points: Points) -> Points:
         """Return where points of the slice are in the deformed slice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from spinealign.training.vertebrae.augmentation import chosen_frames, random_cro
 SIZE = 224  # pixels of a view
 SLICES_PER_EPOCH = 400
 CROPS_PER_SLICE = 2
+MARGIN = 50  # pixels around bodies that their crops may show
 CUT = 0.4  # share of views of slices that are cut below
 SMALLEST_CHAIN = 4  # bodies, for crops
 
@@ -132,8 +133,14 @@ class SliceDataset(Dataset[dict[str, torch.Tensor]]):
         first = int(rng.integers(0, len(corners) - SMALLEST_CHAIN + 1)) if rng.random() < 0.5 else 0
         corners = corners[first:]  # chains differ in how many bodies they show
         frames = vary_frames(corners, rng)
-        chosen = np.sort(rng.permutation(len(corners))[:CROPS_PER_SLICE])
-        crops, wanted = random_crops(warp.apply(gray), corners[chosen], frames=chosen_frames(frames, chosen), rng=rng)
+        chosen = int(rng.integers(0, len(corners) - CROPS_PER_SLICE + 1)) + np.arange(CROPS_PER_SLICE)
+        low = np.maximum(corners[chosen].min(axis=(0, 1)).astype(int) - MARGIN, 0)
+        high = corners[chosen].max(axis=(0, 1)).astype(int) + MARGIN
+        near = warp.apply(gray[low[1] : high[1], low[0] : high[0]], low)
+        own = chosen_frames(frames, chosen)
+        crops, wanted = random_crops(
+            near, corners[chosen] - low, frames=replace(own, centers=own.centers - low), rng=rng
+        )
         return (
             torch.from_numpy(crops),
             torch.from_numpy(neighbor_features(frames)[chosen]),
