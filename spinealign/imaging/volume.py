@@ -108,6 +108,21 @@ class Volume:
         """
         return self._view(_LEFT, x_mm, down=(_SUPERIOR, -1), along=(_POSTERIOR, 1))
 
+    def sagittal_at(self, index: int) -> Slice:
+        """Return the sagittal plane at an index along `sagittal_axis`, as `sagittal` does.
+
+        Raises:
+            IndexError: If there is no such plane.
+        """
+        if not 0 <= index < self.shape[self.sagittal_axis]:
+            raise IndexError(f"The volume has {self.shape[self.sagittal_axis]} sagittal planes, got index {index}.")
+        return self._across(_LEFT, index, down=(_SUPERIOR, -1), along=(_POSTERIOR, 1))
+
+    @property
+    def sagittal_axis(self) -> int:
+        """Axis of the array that is closest to the direction from right to left."""
+        return self._axes()[_LEFT]
+
     def axial(self, z_mm: float | None = None) -> Slice:
         """Return the axial plane nearest to a position: anterior up, left of the patient on the right.
 
@@ -127,16 +142,19 @@ class Volume:
 
     def _view(self, fixed: int, place_mm: float | None, *, down: tuple[int, int], along: tuple[int, int]) -> Slice:
         """Return the plane across a patient axis; `down` and `along` are patient axes with their signs."""
-        axes = self._axes()
-        axis = axes[fixed]
+        axis = self._axes()[fixed]
         middle = (np.array(self.shape) - 1) / 2
         index = middle[axis]
         if place_mm is not None:
             center = self.affine[:3] @ (*middle, 1.0)
             index += (place_mm - center[fixed]) / self.affine[fixed, axis]
-        nearest = int(np.clip(np.round(index), 0, self.shape[axis] - 1))
+        return self._across(fixed, int(np.clip(np.round(index), 0, self.shape[axis] - 1)), down=down, along=along)
+
+    def _across(self, fixed: int, index: int, *, down: tuple[int, int], along: tuple[int, int]) -> Slice:
+        """Return the plane at an index of the axis of the array that is closest to a patient axis."""
+        axes = self._axes()
         flips = [(axes[way], bool(self.affine[way, axes[way]] * sign < 0)) for way, sign in (down, along)]
-        return self._plane(axis, nearest, down=flips[0], along=flips[1])
+        return self._plane(axes[fixed], index, down=flips[0], along=flips[1])
 
     def _axes(self) -> tuple[int, ...]:
         """Return the axis of the array that is closest to each patient axis."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spinealign.errors import UnreadableImageError, UnsupportedFormatError
+from spinealign.errors import ImageError, UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.slice import Slice
 from spinealign.reading.codestreams import coded_image
 from spinealign.reading.header import FrameHeader, Window
@@ -28,6 +28,8 @@ _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."  # transfer syntaxes of JPEG, JPEG-LS and JPEG 2000
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _BLACK_HU = -1000.0  # air
+_STACKED = ("CT", "MR", "NM", "PT")  # modalities whose series are stacks of slices
+_SERIES = ["Modality", "SeriesInstanceUID", "NumberOfFrames"]
 _REQUIRED = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel", "PhotometricInterpretation")
 _REQUIRED_WHOLE = ("BitsStored", "PixelRepresentation")  # of PixelData, which are whole numbers
 
@@ -133,6 +135,29 @@ def decode_frame(dataset: Dataset, request: Request) -> NDArray[Any]:
 def frame_count(dataset: Dataset) -> int:
     """Return the number of frames of an image."""
     return int(dataset.get("NumberOfFrames") or 1)
+
+
+def count_frames(source: bytes | Dataset) -> int:
+    """Return the number of frames of an image; 1 if it cannot be read."""
+    try:
+        with open_dicom(source, Request("")) as dataset:
+            return frame_count(dataset)
+    except ImageError:
+        return 1
+
+
+def stack_of(content: bytes) -> str | None:
+    """Return the identifier of the series of a file, if the series of its modality are stacks of slices.
+
+    It identifies the patient, so it must not be kept.
+    """
+    import pydicom
+
+    with suppress(ImageError), Request("").typed_errors():
+        dataset = pydicom.dcmread(BytesIO(content), stop_before_pixels=True, force=True, specific_tags=_SERIES)
+        if dataset.get("Modality") in _STACKED and frame_count(dataset) == 1:
+            return str(dataset.get("SeriesInstanceUID") or "") or None
+    return None
 
 
 def check_frames(dataset: Dataset, request: Request) -> None:

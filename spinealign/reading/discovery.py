@@ -46,12 +46,14 @@ class Listing:
         volumes: The NIfTI volumes, which count as passed over.
         folders: Names of all folders that are not hidden, relative to the root.
         passed: The other files.
+        with_volumes: Whether NIfTI volumes count as images.
     """
 
     images: list[FoundFile] = field(default_factory=list)
     volumes: list[FoundFile] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
     passed: Tally = field(default_factory=Tally)
+    with_volumes: bool = False
 
     @property
     def note(self) -> str:
@@ -60,8 +62,8 @@ class Listing:
         return f"{total:,} of {total + len(self.images):,} files passed over: {self.passed}" if total else ""
 
 
-def list_images(root: str | os.PathLike[str]) -> Listing:
-    """List the images below a folder or in an archive, by their first bytes.
+def list_images(root: str | os.PathLike[str], *, volumes: bool = False) -> Listing:
+    """List the images below a folder or in an archive, by their first bytes; with `volumes`, NIfTI files too.
 
     Hidden and system files (`.ipynb_checkpoints`, `@eaDir`, `__MACOSX`, `Thumbs.db`) are left out at any depth. Links
     are followed, except into a folder that contains them. Archives in the folder are opened in place, and an archive
@@ -70,7 +72,7 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
     Raises:
         UnreadableImageError: If the root is an archive that is damaged or exceeds a limit.
     """
-    listing, root = Listing(), os.fspath(root)
+    listing, root = Listing(with_volumes=volumes), os.fspath(root)
     _sort(_walk(root, listing) if os.path.isdir(root) else _members(root, "", listing), listing)
     listing.images.sort(key=lambda file: natural_key(file.name))
     return listing
@@ -83,7 +85,7 @@ def list_files(root: str | os.PathLike[str]) -> list[FoundFile]:
     return [FoundFile(path, name) for path, name in found]
 
 
-def expand_paths(patterns: Iterable[str]) -> tuple[list[str], str]:
+def expand_paths(patterns: Iterable[str], *, volumes: bool = False) -> tuple[list[str], str]:
     """List the files that paths, folders, archives and globs match, without repeats.
 
     A folder or archive is replaced by its images (see `list_images`), in natural order. A pattern without a match, a
@@ -91,6 +93,7 @@ def expand_paths(patterns: Iterable[str]) -> tuple[list[str], str]:
 
     Args:
         patterns: Paths of files, folders or archives, or globs (`**` matches subfolders).
+        volumes: Whether to list NIfTI volumes too.
 
     Returns:
         The paths, and a sentence on what was passed over in folders and archives; empty if nothing was.
@@ -99,7 +102,7 @@ def expand_paths(patterns: Iterable[str]) -> tuple[list[str], str]:
     seen = Listing()
     for pattern in patterns:
         for match in sorted(_matches(pattern), key=natural_key) or [pattern]:
-            below = _listing_of(match)
+            below = _listing_of(match, volumes=volumes)
             found.update(dict.fromkeys([image.path for image in below.images] or [match]))
             seen.images += below.images
             seen.passed.update(below.passed)
@@ -135,11 +138,11 @@ def _matches(pattern: str) -> list[str]:
     ]
 
 
-def _listing_of(path: str) -> Listing:
+def _listing_of(path: str, *, volumes: bool) -> Listing:
     """Return the listing of a folder or archive; an empty one for other files and unusable archives."""
     try:
         if os.path.isdir(path) or (os.path.isfile(path) and kind_of(read_head(path)).role == "archive"):
-            return list_images(path)
+            return list_images(path, volumes=volumes)
     except ImageError:  # reported when it is read
         pass
     return Listing()
@@ -156,7 +159,7 @@ def _sort(files: Iterable[tuple[str, str]], listing: Listing, *, enter: bool = T
             kind = DICOMDIR
         suffix = os.path.splitext(name)[1].lower()
         named = kind.role == "other" and kind not in (DICOMDIR, NO_DICOM_IMAGE) and suffix in IMAGE_SUFFIXES
-        if kind.role == "image" or named:
+        if kind.role == "image" or named or (listing.with_volumes and kind.role == "volume"):
             listing.images.append(FoundFile(path, name))
         elif enter and kind.role == "archive" and suffix in _ARCHIVE_SUFFIXES:
             try:

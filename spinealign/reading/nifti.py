@@ -30,7 +30,7 @@ def read_nifti(content: bytes, request: Request) -> Volume:
 
     Raises:
         UnreadableImageError: If the file is damaged or exceeds a limit.
-        UnsupportedFormatError: If its voxels are not real numbers.
+        UnsupportedFormatError: If its voxels are not real numbers, or it has several volumes and `request.whole`.
     """
     import nibabel
 
@@ -41,6 +41,10 @@ def read_nifti(content: bytes, request: Request) -> Volume:
         image = kind.from_bytes(content)
         shape, repeats = (*image.shape, 1, 1, 1)[:3], int(np.prod(image.shape[3:]))
         request.check_volume(shape)
+        if repeats > 1 and request.whole:
+            raise UnsupportedFormatError(
+                f"{request.origin} has {repeats} volumes (time points or channels); save one of them as a 3-D file."
+            )
         if 0 in image.shape or image.dataobj.offset < image.header.single_vox_offset:
             raise UnreadableImageError(f"{request.origin} has no voxels; copy or export it again.")
         if image.get_data_dtype().kind not in "buif":

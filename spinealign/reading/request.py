@@ -24,6 +24,7 @@ class Request:
         frame: Frame or page, from 0; None for the only one.
         limits: Limits of files and images.
         spacing_mm: Distance of slices, rows and columns of a volume that does not state it.
+        whole: Whether a file of several volumes is refused; if not, the first is read.
     """
 
     origin: str
@@ -32,6 +33,7 @@ class Request:
     frame: int | None = None
     limits: ReadingLimits = field(default_factory=ReadingLimits)
     spacing_mm: tuple[float, ...] | None = None
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.unit not in (None, "HU", "display"):

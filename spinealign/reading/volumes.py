@@ -40,6 +40,7 @@ def read_volume(  # noqa: PLR0911 - one per kind of source
     unit: Unit | None = None,
     white: float | None = None,
     limits: ReadingLimits | None = None,
+    whole: bool = False,
 ) -> Volume:
     """Read a scan in three dimensions.
 
@@ -57,6 +58,7 @@ def read_volume(  # noqa: PLR0911 - one per kind of source
         unit: Unit of the values of an array or NIfTI file: `HU`, or `display` for gray levels from 0 to 255.
         white: Value shown as white, for an array, a NIfTI file, or DICOM without a window.
         limits: Limits of files and volumes; None for the defaults.
+        whole: Refuse a NIfTI file of several volumes, instead of reading the first.
 
     Returns:
         The volume, without anything that identifies the patient.
@@ -73,7 +75,7 @@ def read_volume(  # noqa: PLR0911 - one per kind of source
         (3.0, 1.0)
     """
     spacing = None if spacing_mm is None else tuple(np.ravel(spacing_mm).tolist())
-    request = Request("volume", unit, white, None, limits or ReadingLimits(), spacing)
+    request = Request("volume", unit, white, None, limits or ReadingLimits(), spacing, whole)
     if isinstance(source, Volume):
         return source
     if isinstance(source, (str, os.PathLike)):
