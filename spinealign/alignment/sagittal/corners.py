@@ -74,7 +74,9 @@ def _resample(line: Points) -> Points:
 
 def _corners(points: Points, right: Points) -> Points:
     """Return corners whose quadrilateral has the same soft extremes as the outline."""
-    extremes = _soft_extremes(points, right)
+    for _ in range(ROUNDS):
+        extremes = _soft_extremes(points, right)
+        right = _direction(extremes)
     corners = extremes
     for _ in range(2):
         corners = corners + extremes - _soft_extremes(_quadrilateral(corners), right)
@@ -82,20 +84,19 @@ def _corners(points: Points, right: Points) -> Points:
 
 
 def _soft_extremes(points: Points, right: Points) -> Points:
-    """Return the soft extremes along the diagonals of a frame that follows the endplates, shape (4, 2).
+    """Return the soft extremes along the diagonals of a frame, shape (4, 2); `right` is the direction of its x axis."""
+    x, y = right / np.hypot(*right)
+    local = (points - points.mean(axis=0)) @ np.array([[x, -y], [y, x]])
+    reach = np.sort(np.abs(local), axis=0)[int(0.95 * len(local))]
+    scores = (local / reach) @ DIAGONALS.T
+    weights = np.exp((scores - scores.max(axis=0)) / TEMPERATURE)
+    return weights.T @ points / weights.sum(axis=0)[:, None]
 
-    `right` is the direction of the endplates to begin with.
-    """
-    center = points.mean(axis=0)
-    for _ in range(ROUNDS):
-        right = right / np.linalg.norm(right)
-        local = (points - center) @ np.array([right, [-right[1], right[0]]]).T
-        scores = local / np.percentile(np.abs(local), 95, axis=0) @ DIAGONALS.T
-        weights = np.exp((scores - scores.max(axis=0)) / TEMPERATURE)
-        extremes = weights.T @ points / weights.sum(axis=0)[:, None]
-        endplates = extremes[1::2] - extremes[::2]
-        right = (endplates / np.linalg.norm(endplates, axis=1, keepdims=True)).sum(axis=0)
-    return extremes
+
+def _direction(corners: Points) -> Points:
+    """Return the mean direction of the two endplates of a body."""
+    endplates = corners[1::2] - corners[::2]
+    return (endplates / np.linalg.norm(endplates, axis=1, keepdims=True)).sum(axis=0)
 
 
 def _quadrilateral(corners: Points) -> Points:

@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 BODY, L5, S1 = 0, 1, 2  # outputs of the segmenter
 THRESHOLD = 0.5
-SMALLEST_AREA = 80.0  # pixels of about 1 mm; a body of half the usual size has about 150
+SMALLEST_AREA = 80.0  # pixels; a body of 0.6 times the usual size has about 250
 SMALLEST_SHARE = 0.35  # of the median area
 LARGEST_SHARE = 2.2
 TYPICAL_PITCH = 1.25  # distance of neighboring bodies, in roots of their mean area
@@ -67,10 +67,9 @@ def find_bodies(probabilities: Array) -> tuple[Body, ...]:
         probabilities: Shape (5, H, W), in the order of `cohort.masks.labeled.STRUCTURES`.
     """
     pieces = [part for piece in _components(probabilities[BODY]) for part in _split(piece)]
-    areas = np.array([part.sum() for part in pieces if part.sum() >= SMALLEST_AREA])
-    smallest = max(SMALLEST_AREA, SMALLEST_SHARE * float(np.median(areas))) if len(areas) else SMALLEST_AREA
-    bodies = [_body(part, probabilities) for part in pieces if part.sum() >= smallest]
-    return _chain(sorted(bodies, key=lambda body: body.center[1]))
+    bodies = [_body(part, probabilities) for part in pieces]
+    smallest = SMALLEST_SHARE * float(np.median([body.area for body in bodies])) if bodies else 0
+    return _chain(sorted((body for body in bodies if body.area >= smallest), key=lambda body: body.center[1]))
 
 
 def find_sacrum(probabilities: Array, bodies: Sequence[Body]) -> Sacrum | None:
@@ -110,10 +109,16 @@ def pitch(upper: Structure, lower: Structure) -> float:
 
 
 def _components(probability: Array) -> list[Mask]:
-    """Return the connected parts of a structure without thin bridges and holes."""
-    inside = ndimage.binary_opening(probability > THRESHOLD, _disc(2))
-    labels, count = ndimage.label(inside)
-    return [ndimage.binary_fill_holes(labels == number) for number in range(1, count + 1)]
+    """Return the connected parts of a structure without thin bridges and holes, and without specks."""
+    labels, _ = ndimage.label(ndimage.binary_opening(probability > THRESHOLD, _disc(2)))
+    parts = []
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        own = labels[window] == number
+        if own.sum() >= SMALLEST_AREA:
+            part = np.zeros(labels.shape, bool)
+            part[window] = ndimage.binary_fill_holes(own)
+            parts.append(part)
+    return parts
 
 
 def _disc(radius: int) -> Mask:
