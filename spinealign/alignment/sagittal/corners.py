@@ -44,6 +44,29 @@ def mask_corners(fields: Sequence[NDArray[np.floating] | NDArray[np.bool_]]) -> 
     return np.array([_corners(*each) for each in zip(outlines, right)]).reshape(-1, 4, 2)
 
 
+def endplate_middles(fields: Sequence[NDArray[np.floating] | NDArray[np.bool_]], corners: Points) -> Points:
+    """Return the middles of the superior and the inferior endplate of bodies on their outlines, shape (N, 2, 2).
+
+    The central fifth of each endplate counts, so that a concave endplate has its middle within the body.
+
+    Args:
+        fields: Masks as for `mask_corners`.
+        corners: Corners of the bodies, shape (N, 4, 2).
+    """
+    return np.array([_middles(outline(field), body) for field, body in zip(fields, corners)]).reshape(-1, 2, 2)
+
+
+def _middles(points: Points, corners: Points) -> Points:
+    x, y = _direction(corners) / np.linalg.norm(_direction(corners))
+    axes = np.array([[x, -y], [y, x]])  # along and across the endplates
+    center, width = corners.mean(axis=0), np.linalg.norm(corners[1::2] - corners[::2], axis=1).mean()
+    along, across = ((points - center) @ axes).T
+    central = np.abs(along) <= width / 10
+    sides = [across[central & (side * across > 0)] for side in (-1, 1)]
+    heights = [side.mean() if len(side) else np.nan for side in sides]
+    return center + np.array([[0.0, height] for height in heights]) @ axes.T
+
+
 def outline(field: NDArray[np.floating] | NDArray[np.bool_]) -> Points:
     """Return the longest outline of a smoothed mask at one half, as points (x, y) of equal distances, shape (P, 2).
 
