@@ -44,8 +44,10 @@ class Measure:
     def __str__(self) -> str:
         if self.value is None:
             return f"not measured: {self.reason}"
-        interval = "" if self.low is None or self.high is None else f" ({self.low:.0f} to {self.high:.0f})"
-        return f"{self.value:.0f}°{interval}" if self.unit == "degree" else f"{self.value:.1f}{interval} {self.unit}"
+        places = {"degree": 0, "percent": 0, "ratio": 2}.get(self.unit, 1)
+        unit = {"degree": "°", "percent": " %", "ratio": ""}.get(self.unit, f" {self.unit}")
+        interval = "" if self.low is None else f" ({self.low:.{places}f} to {self.high:.{places}f})"
+        return f"{self.value:.{places}f}{unit}{interval}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ class Finding:
         severity: Class of its severity, or None.
         near_border: Whether the interval of the measure includes values of another class of severity.
         probability: Probability in [0, 1] that it is present, or None if none was estimated.
+        measure: Name of the measure that it follows from, or None.
+        value: Value that was judged, or None if it is not part of the finding.
+        low: Lower end of the 90 % interval of the value, or None.
+        high: Upper end of the interval.
+        unit: Unit of the value, or None.
     """
 
     name: str
@@ -90,13 +97,20 @@ class Finding:
     severity: str | None = None
     near_border: bool = False
     probability: float | None = None
+    measure: str | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str | None = None
 
     @property
     def summary(self) -> str:
         """The finding in words, such as "moderate scoliosis, near a border"."""
+        name = self.name.replace("_", " ")
         if self.present is None:
-            return f"{self.name} not measured"
-        return f"{self.severity if self.present else 'no'} {self.name}{', near a border' if self.near_border else ''}"
+            return f"{name} not measured"
+        severity = f"{self.severity} " if self.severity else ""
+        return f"{severity if self.present else 'no '}{name}{', near a border' if self.near_border else ''}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +178,7 @@ class Alignment:
             "spacing_mm": None if self.spacing_mm is None else list(self.spacing_mm),
             "measures": [_plain_measure(item) for item in self.measures],
             "curves": [to_plain(item) for item in self.curves],
-            "findings": [to_plain(item) for item in self.findings],
+            "findings": [_rounded(to_plain(item)) for item in self.findings],
             "notes": list(self.notes),
         }
 
@@ -195,9 +209,14 @@ class Alignment:
 
 
 def _plain_measure(item: Measure) -> dict[str, Any]:
-    numbers = {name: getattr(item, name) for name in ("value", "low", "high")}
-    rounded = {name: None if value is None else round(value, 2) for name, value in numbers.items()}
-    return {**to_plain(item), **rounded, "levels": list(item.levels)}
+    return {**_rounded(to_plain(item), places=3 if item.unit == "ratio" else 2), "levels": list(item.levels)}
+
+
+def _rounded(content: dict[str, Any], *, places: int = 2) -> dict[str, Any]:
+    return {
+        name: round(value, places) if name in ("value", "low", "high") and value is not None else value
+        for name, value in content.items()
+    }
 
 
 def tabulate(items: Iterable[Alignment | ImageError]) -> tuple[list[str], list[dict[str, Any]]]:
@@ -212,7 +231,7 @@ def tabulate(items: Iterable[Alignment | ImageError]) -> tuple[list[str], list[d
         for measure in item.measures:
             ends = {"": measure.value, "_low": measure.low, "_high": measure.high}
             own |= {f"{measure.name}{suffix}": value for suffix, value in ends.items()}
-        for finding in item.findings:
+        for finding in reversed(item.findings):  # of several with one name, the first counts
             own |= {finding.name: finding.present, f"{finding.name}_severity": finding.severity}
             own |= {f"{finding.name}_near_border": finding.near_border, f"{finding.name}_type": finding.type}
         named.update(dict.fromkeys(own))
