@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spinealign.alignment.sagittal.corners import mask_corners
+from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners
 from spinealign.alignment.sagittal.instances import (
     BODY,
     S1,
@@ -51,6 +51,7 @@ class SagittalLocation:
         bodies: The bodies above S1.
         corners: Refined corners, shape (N, 4, 2).
         first_corners: Corners before refinement, from the masks.
+        middles: Middles of the superior and the inferior endplate on the outline, shape (N, 2, 2).
         sacrum: S1, or None.
         sacrum_endplate: Anterior and posterior end of the superior endplate of S1, shape (2, 2), or None.
     """
@@ -59,6 +60,7 @@ class SagittalLocation:
     bodies: tuple[Body, ...]
     corners: Points
     first_corners: Points
+    middles: Points
     sacrum: Sacrum | None
     sacrum_endplate: Points | None
 
@@ -86,7 +88,9 @@ def locate_structures(engine: SagittalEngine, gray: Array, *, probabilities: Arr
     found = mask_corners(fields)
     first = found[: len(bodies)]
     endplate = found[-1, :2] if sacrum is not None else None
-    return SagittalLocation(probabilities, bodies, refine_corners(engine, gray, first=first), first, sacrum, endplate)
+    corners = refine_corners(engine, gray, first=first)
+    middles = endplate_middles(fields[: len(bodies)], corners)
+    return SagittalLocation(probabilities, bodies, corners, first, middles, sacrum, endplate)
 
 
 def refine_corners(engine: SagittalEngine, gray: Array, *, first: Points) -> Points:
