@@ -21,6 +21,7 @@ class LabeledSlice:
         patient: Patient; unique over collections, such as `spider/104`.
         source: Collection, such as `lumbar_mri`.
         sequence: `T1`, `T2`, `SPACE` or empty.
+        split: `train`, `calibration`, `val` or `test`, if the collection has splits, or empty.
         gray: float32 of shape (H, W) in [0, 1.2], as `prepare_sagittal` makes it.
         bodies: uint8 of shape (H, W): number of the vertebral body, from 1 for the lowest labeled one upwards; 0
             elsewhere. S1 is not one of them.
@@ -39,6 +40,7 @@ class LabeledSlice:
     structures: NDArray[np.uint8]
     ignored: NDArray[np.uint8]
     sequence: str = ""
+    split: str = ""
     sacrum: tuple[float, float] | None = None
     exact: bool = True
     in_mm: bool = True
