@@ -22,6 +22,7 @@ from spinealign.networks.vertebrae import Refiner
 FOLD = 2  # the input is computed on a grid that is this much coarser
 WIDTHS = (24, 40, 64, 96, 128)
 OUTPUTS = 5
+RARE = -2.0  # first logit: most pixels show none of the structures
 
 
 class SagittalConfig(PreTrainedConfig):
@@ -54,7 +55,11 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
     """Return two convolutions."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
-        layers += [nn.Conv2d(channels, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)]
+        layers += [
+            nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(outputs, affine=True),  # learns faster than batch normalization here
+            nn.LeakyReLU(inplace=True),
+        ]
     return nn.Sequential(*layers)
 
 
@@ -66,8 +71,9 @@ class Segmenter(nn.Module):
         widths = [max(8, round(each * width / 8) * 8) for each in WIDTHS]
         self.downs = nn.ModuleList(_block(*each) for each in pairwise([FOLD**2, *widths]))
         self.laterals = nn.ModuleList(nn.Conv2d(below, above, 1) for above, below in pairwise(widths))
-        self.ups = nn.ModuleList(_block(each, each) for each in widths[:-1])
+        self.ups = nn.ModuleList(_block(2 * each, each) for each in widths[:-1])
         self.head = nn.Conv2d(widths[0], OUTPUTS * FOLD**2, 1)
+        nn.init.constant_(self.head.bias, RARE)
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Return logits of shape (N, 5, H, W) for images of shape (N, 1, H, W); H and W are multiples of 32."""
@@ -77,7 +83,7 @@ class Segmenter(nn.Module):
             skipped.append(features)
         for lateral, up, skip in zip(reversed(self.laterals), reversed(self.ups), skipped[-2::-1]):
             larger = functional.interpolate(lateral(features), scale_factor=2.0, mode="nearest")
-            features = up(skip + larger)
+            features = up(torch.cat([skip, larger], dim=1))
         return functional.pixel_shuffle(self.head(features), FOLD).float()
 
 

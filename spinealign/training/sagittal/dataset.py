@@ -23,7 +23,7 @@ from spinealign.training.sagittal.augmentation import (
 )
 from spinealign.training.vertebrae.augmentation import chosen_frames, random_crops, vary_frames
 
-SIZE = 224  # pixels of a view
+SIZE = 160  # pixels of a view
 SLICES_PER_EPOCH = 400
 CROPS_PER_SLICE = 2
 MARGIN = 50  # pixels around bodies that their crops may show
