@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +16,11 @@ from spinealign.alignment.preparing import prepare
 from spinealign.checkpoint.vertebra_engines import TorchVertebraEngine
 from spinealign.cohort.landmarks.film import Film
 from spinealign.cohort.landmarks.grouping import film_folds
-from spinealign.errors import CohortError
 from spinealign.evaluation.measured_film import MeasuredFilm, measure_film
-from spinealign.serialization import rebuild, to_plain
+from spinealign.training.fold_files import digest_of_code, load_predictions, save_predictions
 from spinealign.training.vertebrae.arguments import VertebraSetup
 from spinealign.training.vertebrae.films import store_films
 from spinealign.training.vertebrae.fitting import Others, fit_network
-from spinealign.writing import new_file
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +71,7 @@ class FoldPredictions:
 
     def save(self, path: Path) -> None:
         """Write the predictions as JSON."""
-        with new_file(path) as file:
-            file.write_text(json.dumps(to_plain(self), indent=1) + "\n", encoding="utf-8")
+        save_predictions(self, path)
 
     @classmethod
     def load(cls, path: Path) -> FoldPredictions:
@@ -85,20 +80,12 @@ class FoldPredictions:
         Raises:
             CohortError: If the file is damaged.
         """
-        try:
-            predictions: FoldPredictions = rebuild(cls, json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise CohortError(f"{path} does not hold the predictions of a cross-validation: {error}.") from error
-        return predictions
+        return load_predictions(cls, path)
 
 
 def code_digest() -> str:
     """Return a digest of the code that decides what a network learns and finds, in hexadecimal."""
-    package = Path(__file__).parents[2]
-    digest = hashlib.sha256()
-    for name in CODE:
-        digest.update((package / name).read_bytes())
-    return digest.hexdigest()
+    return digest_of_code(CODE)
 
 
 def cross_validate_films(

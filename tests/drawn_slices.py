@@ -1,0 +1,62 @@
+"""Drawn sagittal slices of boxes, and an engine that knows their masks."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from spinealign.cohort.masks.boxed import BoxedSlice
+from spinealign.cohort.masks.labeled import BODY, DISC, L5, S1, STRUCTURES, LabeledSlice
+
+SHAPE, LEFT, RIGHT, HEIGHT, PITCH, BODIES = (224, 160), 60, 94, 24, 33, 6
+
+
+def drawn_slice(*, top: int = 10, shift: int = 0, name: str = "vb3_01_09", **values) -> LabeledSlice:
+    """Return a slice with six bodies, discs and S1; L4 is shifted to the left."""
+    bodies, structures = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
+    for number in range(BODIES, 0, -1):
+        row = top + (BODIES - number) * PITCH
+        left = LEFT - shift * (number == 2)
+        bodies[row : row + HEIGHT, left : left + RIGHT - LEFT] = number
+        structures[row + HEIGHT : row + PITCH, LEFT + 2 : RIGHT - 2] |= DISC
+    structures[bodies > 0] |= BODY
+    structures[bodies == 1] |= L5
+    structures[top + BODIES * PITCH :, LEFT + 2 : RIGHT - 2] |= S1
+    gray = np.random.default_rng(0).random(SHAPE).astype(np.float32)
+    values = {"patient": f"lumbar_mri/{name[:6]}", "source": "lumbar_mri", **values}
+    return LabeledSlice(name, gray=gray, bodies=bodies, structures=structures, ignored=np.zeros_like(bodies), **values)
+
+
+def drawn_series(*, factor: int = 1, top: int = 10) -> BoxedSlice:
+    """Return the same as a series with boxes of the two lowest discs, enlarged by a factor."""
+    gray = np.kron(drawn_slice().gray, np.ones((factor, factor), np.float32))
+    rows = {number: top + (BODIES - number) * PITCH + HEIGHT for number in (1, 2)}
+    discs = {
+        number: tuple(factor * float(place) for place in (LEFT, row, RIGHT, row + PITCH - HEIGHT))
+        for number, row in rows.items()
+    }
+    return BoxedSlice("1_t2", "spider/1", "spider", "T2", gray, discs)
+
+
+class PerfectEngine:
+    """Engine that returns the masks of a slice, and the same corners in every crop.
+
+    A picture is the upper part of the slice or, with `zoomed`, an enlarged slice of the same width.
+    """
+
+    def __init__(self, item: LabeledSlice, *, zoomed: bool = False) -> None:
+        self._structures, self._zoomed = item.structures, zoomed
+
+    def segment(self, pixel_values):
+        height, width = pixel_values.shape[2:]
+        seen = np.zeros((height, width), np.uint8)
+        factor = width / SHAPE[1] if self._zoomed else 1.0
+        rows, columns = (round(size * factor) for size in SHAPE)
+        large = np.asarray(Image.fromarray(self._structures).resize((columns, rows), Image.Resampling.NEAREST))
+        seen[: min(height, rows), : min(width, columns)] = large[:height, :width]
+        bits = 1 << np.arange(len(STRUCTURES))[:, None, None]
+        return np.where(seen & bits, 9.0, -9.0)[None].astype(np.float32)
+
+    def refine(self, crops, neighbors):
+        corners = np.array([[-0.5, -0.35], [0.5, -0.35], [-0.5, 0.35], [0.5, 0.35]], np.float32)
+        return np.tile(corners, (len(crops), 1, 1))
