@@ -14,7 +14,7 @@ TRAIN_XRAY = $(BIN)/python train.py --task vertebrae --data_dir "$(DATA)/scolios
 PARALLEL := --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-slow check docs default-model default-card default-figures xray-folds xray-model xray-figures conformance screenshots wheel clean
+.PHONY: help demo app test test-slow check docs default-model default-card default-figures xray-folds xray-model xray-figures kind-model kind-figures conformance screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-24s %s\n", $$1, $$2 }'
@@ -83,6 +83,12 @@ xray-model: build/xray/drawn | $(VENV)/dev  ## Rebuild the embedded x-ray model 
 
 xray-figures: $(VENV)/dev  ## Measure the embedded x-ray model again, and print the cross-validation (needs DATA)
 	@$(BIN)/python benchmarks/xray_model.py --data "$(DATA)"
+
+kind-model: $(VENV)/dev  ## Rebuild the embedded model of image kinds (needs DATA; about six minutes)
+	@$(BIN)/python benchmarks/kind_model.py --data "$(DATA)" --train build/kind
+
+kind-figures: $(VENV)/dev  ## Measure the embedded model of image kinds again (needs DATA)
+	@$(BIN)/python benchmarks/kind_model.py --data "$(DATA)"
 
 conformance: $(VENV)/dev  ## Compare DICOM test files with pydicom, for docs/conformance.md (needs DATA)
 	@$(BIN)/python benchmarks/dicom_conformance.py "$(DATA)/dicom_conformance"

@@ -85,6 +85,25 @@ def _export_refiner(network: Any, path: Path) -> None:
     _export(_Corners(network), crops, path, outputs=("corners",))
 
 
+def export_image_kind(network: Any, path: Path, *, side: int) -> None:
+    """Write an `ImageKindNetwork` as one ONNX file with a dynamic batch.
+
+    Its input is `pixel_values` (N, 1, side, side), its outputs are `kinds` and `turns`: logits (N, 4) and (N, 8).
+    """
+    sample = {"pixel_values": torch.zeros(2, 1, side, side)}
+    _export(_KindLogits(deepcopy(network).cpu().eval()), sample, path, outputs=("kinds", "turns"))
+
+
+class _KindLogits(nn.Module):
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        output = self.network(pixel_values)
+        return output.kind_logits, output.turn_logits
+
+
 class _Locators(nn.Module):
     def __init__(self, network: Any) -> None:
         super().__init__()
