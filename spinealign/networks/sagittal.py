@@ -57,7 +57,7 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
     for channels in (inputs, outputs):
         layers += [
             nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
-            nn.InstanceNorm2d(outputs, affine=True),  # learns faster than batch normalization here
+            nn.GroupNorm(outputs, outputs),  # instance normalization learns faster than that of batches here
             nn.LeakyReLU(inplace=True),
         ]
     return nn.Sequential(*layers)

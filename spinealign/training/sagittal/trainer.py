@@ -47,5 +47,4 @@ def build_sagittal_trainer(
     """Return a Trainer that is ready to run; `groups` are the slices by source."""
     weights = {name: SOURCE_WEIGHTS.get(name, OTHER_WEIGHT) for name in groups}
     dataset = SliceDataset(groups, weights, seed=arguments.seed)
-    network = network.to(memory_format=torch.channels_last)
     return SagittalTrainer(dataset, model=network, args=arguments)
