@@ -20,7 +20,7 @@ STEP = 0.25  # pixels between points of an outline
 TEMPERATURE = 0.1  # of the weights, in units of the score
 ROUNDS = 3
 DIAGONALS = np.array([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
-ROUNDING = 1.37 * SMOOTHING  # smoothing along the outline of a rectangle that rounds it as the Gaussian does
+ROUNDING = 1.7 * SMOOTHING  # smoothing along the outline of a quadrilateral that acts as the Gaussian on its mask
 
 
 def mask_corners(fields: Sequence[NDArray[np.floating] | NDArray[np.bool_]]) -> Points:
