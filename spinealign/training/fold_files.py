@@ -40,11 +40,10 @@ def load_predictions(kind: type[_Kind], path: Path) -> _Kind:
     return predictions
 
 
-def digest_of_code(patterns: Iterable[str]) -> str:
-    """Return a digest of modules of the package, in hexadecimal; patterns are relative to its folder."""
+def digest_of_code(modules: Iterable[str]) -> str:
+    """Return a digest of modules of the package, in hexadecimal; their paths are relative to its folder."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for pattern in patterns:
-        for file in sorted(package.glob(pattern)):
-            digest.update(file.read_bytes())
+    for name in modules:
+        digest.update((package / name).read_bytes())
     return digest.hexdigest()

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spinealign.evaluation.compared_values import (
+    agreement,
+    interval_rules,
+    is_lumbar,
+    label_noise,
+    of_middle_slices,
+    of_volumes,
+)
+from spinealign.evaluation.found_spine import FoundSpine
+from spinealign.evaluation.measured_slice import MeasuredSlice
+from spinealign.evaluation.named_series import NamedPicture
+from spinealign.evaluation.slices import MID_SLICE, WITHIN_REACH, evaluate_slices
+from spinealign.metrics.value_agreement import SagittalEvaluation
+from spinealign.serialization import rebuild, to_plain
+
+L5 = 4  # place of five bodies
+PATIENTS, NUMBERS = 12, (5, 7, 9, 11, 13)
+
+
+def found(*, bodies=5, sacrum=True, l5=L5):
+    rows = tuple((60.0, 30.0 * place, 700.0, 0.95, 0.97 if place == l5 else 0.02, 0.0) for place in range(bodies))
+    return FoundSpine((224, 160), rows, (60.0, 30.0 * bodies, 600.0, 0.95) if sacrum else None, 24.0)
+
+
+def corners(tilts_deg):
+    """Return rows of the corners of bodies, tilted by angles, 33 pixels apart."""
+    box = np.array([[-17, -12], [17, -12], [-17, 12], [17, 12]], float)
+    rows = []
+    for place, angle in enumerate(np.radians(tilts_deg)):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        rows.append(tuple((box @ turn.T + [80, 20 + 33 * place]).ravel().round(3).tolist()))
+    return tuple(rows)
+
+
+def measured(patient, number, *, error=0.0, **values):
+    """Return a slice whose lordosis is 30 degrees and more, measured with an error."""
+    lordosis = 30 + patient + number / 10
+    middles = ((80.0, 8.0, 80.0, 32.0),) * 5
+    defaults = {
+        "found": found(),
+        "matches": (0, 1, 2, 3, 4),
+        "dice": (0.95,) * 5,
+        "false_bodies": 0,
+        "scores": {"body": 0.95},
+        "leveled": True,
+        "corners": corners(np.linspace(0, -(lordosis + error), 5)),
+        "middles": middles,
+        "reference": corners(np.linspace(0, -lordosis, 5)),
+        "reference_middles": middles,
+    }
+    return MeasuredSlice(
+        f"vb3_{patient:02d}_{number:02d}", f"lumbar_mri/vb3_{patient:02d}", "lumbar_mri", "T2", patient % 3, True,
+        **{**defaults, **values},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def slices():
+    rng = np.random.default_rng(0)
+    return [
+        measured(patient, number, error=float(rng.normal(1, 2))) for patient in range(PATIENTS) for number in NUMBERS
+    ]
+
+
+def picture(number, *, sequence="T1", **values):
+    return NamedPicture(
+        f"{number}_{sequence.lower()}", f"spider/{number}", sequence, 0,
+        **{"found": found(), "known": True, "l5": L5, **values},
+    )  # fmt: skip
+
+
+def test_values_of_the_middle_slice_are_compared(slices):
+    values = [value for value in of_middle_slices(slices, "lumbar_mri") if value.name == "lordosis_l1_l5"]
+    assert len(values) == PATIENTS
+    middle = [item for item in slices if item.number == 9]
+    assert values[3].reference == pytest.approx(30 + 3 + 0.9, abs=0.01)
+    assert values[3].measured == middle[3].values["lordosis_l1_l5"]
+    found = agreement(values, "lordosis_l1_l5", part="here")
+    errors = np.array([value.measured - value.reference for value in values])
+    assert found.scores["bias"].value == pytest.approx(errors.mean())
+    assert found.scores["mean_error"].value == pytest.approx(np.abs(errors).mean())
+    assert found.scores["correlation"].value == pytest.approx(
+        np.corrcoef([value.measured for value in values], [value.reference for value in values])[0, 1]
+    )
+    assert found.scores["level_error"].value == pytest.approx(np.mean(np.abs(np.arange(PATIENTS) - 5.5)), abs=0.01)
+
+
+def test_values_of_a_volume_are_medians_within_3_mm(slices):
+    value = next(value for value in of_volumes(slices) if value.name == "lordosis_l1_l5")
+    near = [item.values["lordosis_l1_l5"] for item in slices[:5] if item.number in (7, 9, 11)]
+    assert value.measured == np.median(near)
+    assert value.spread == pytest.approx(np.std(near))
+
+
+def test_only_lumbar_measures_are_compared(slices):
+    assert is_lumbar("slip_l4_l5_mm")
+    assert is_lumbar("lordosis_l1_s1")
+    assert not is_lumbar("segment_t12_l1")
+    assert {value.name for value in of_volumes(slices)} >= {"segment_l4_l5", "height_ratio_l5", "slip_l1_l2_percent"}
+
+
+def test_values_in_mm_need_a_reliable_spacing(slices):
+    unsure = [replace(item, in_mm=False) for item in slices]
+    names = {value.name for value in of_middle_slices(unsure, "lumbar_mri")}
+    assert "segment_l4_l5" in names
+    assert not any(name.endswith("_mm") for name in names)
+
+
+def test_intervals_are_checked_with_rules_of_other_folds(slices):
+    values = of_volumes(slices)
+    rules = interval_rules(values)
+    assert rules["segment"].images == 4 * PATIENTS
+    found = agreement(values, "segment", part="here")
+    assert 0.75 < found.scores["coverage"].value <= 1
+    assert found.scores["interval_width"].value > 0
+
+
+def test_label_noise_ignores_copied_masks(slices):
+    assert label_noise(slices, "lordosis_l1_l5").estimate.value == pytest.approx(0.2, abs=0.01)
+    copied = [replace(item, reference=slices[0].reference) for item in slices]
+    assert label_noise(copied, "lordosis_l1_l5") is None
+
+
+def test_shares_of_named_series_by_sequence_and_cut():
+    wrong, unsure = found(l5=2), found(sacrum=False)
+    pictures = [
+        *(picture(number) for number in range(8)),
+        picture(8, l5=3),
+        picture(9, found=unsure),
+        picture(10, sequence="T2"),
+        picture(11, known=False, found=wrong),
+        picture(0, cut="L4-L5", l5=None),
+        picture(1, cut="L4-L5", l5=None, found=unsure),
+        picture(1, cut="S1"),
+    ]
+    evaluation = evaluate_slices([], pictures=pictures)
+
+    def value(name, part):
+        return evaluation.figure(name, part).estimate.value
+
+    assert value("l5_certain", "T1") == 0.9
+    assert value("l5_right_if_certain", "T1") == pytest.approx(8 / 9)
+    assert value("l5_right_if_certain", "T2") == 1
+    assert value("l5_certain", "also without boxes") == pytest.approx(10 / 12)
+    assert value("falsely_named", "L4-L5") == 0.5
+    assert value("falsely_named", "S1") == 0
+    assert evaluation.figure("falsely_named", "all").patients == 2
+
+
+def test_the_first_zoom_with_a_likely_height_counts():
+    large = replace(found(sacrum=False), height=50.0)
+    pictures = [picture(0, found=large), picture(0, zoom=0.75, found=replace(large, height=37.5)), picture(0, zoom=0.5)]
+    assert evaluate_slices([], pictures=pictures).figure("l5_certain", "all").estimate.value == 1
+    assert evaluate_slices([], pictures=pictures[:2]).figure("l5_certain", "all").estimate.value == 0
+
+
+def test_lost_and_false_bodies_are_counted_over_patients(slices):
+    lost = replace(slices[0], dice=(0.0, 0.95, 0.95, 0.95, 0.95), false_bodies=1)
+    evaluation = evaluate_slices([lost, *slices[1:]], transfers={"vb3 to vb2": slices})
+    bodies = 5 * len(slices)
+    assert evaluation.figure("bodies_found", "lumbar_mri").estimate.value == 1 - 1 / bodies
+    assert evaluation.figure("false_bodies", "lumbar_mri").estimate.value == 1 / bodies
+    worst = evaluation.figure("dice_of_worst_patient", "lumbar_mri").estimate.value
+    assert worst == pytest.approx(0.95 * 24 / 25)
+    assert evaluation.figure("dice_per_body", "vb3 to vb2").estimate.value == pytest.approx(0.95)
+
+
+def test_an_evaluation_survives_its_file(slices):
+    evaluation = evaluate_slices(slices, pictures=[picture(number) for number in range(5)])
+    assert rebuild(SagittalEvaluation, json.loads(json.dumps(to_plain(evaluation)))) == evaluation
+    assert evaluation.measure("segment", f"lumbar_mri, {MID_SLICE}").patients == PATIENTS
+    assert evaluation.measure("segment", f"lumbar_mri, {WITHIN_REACH}")
