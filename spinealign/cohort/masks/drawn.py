@@ -26,6 +26,7 @@ class DrawnSlice:
         image: The slice, superior up and anterior left.
         labels: uint8 of shape (H, W), values of `CODES`.
         labeled: Names that the collection labels wherever they are visible.
+        whole: Whether masks of levels include the posterior elements of vertebrae.
         levels: Whether the names of levels can be trusted.
     """
 
@@ -38,6 +39,7 @@ class DrawnSlice:
     sequence: str = ""
     split: str = ""
     in_mm: bool = True
+    whole: bool = False
     levels: bool = True
 
 

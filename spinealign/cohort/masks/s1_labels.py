@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,12 @@ from spinealign.errors import require
 
 Vector = NDArray[np.float64]
 _TURN_FROM_L5, _TURN_FROM_DISC = 14.0, 8.0  # degrees towards posterior, from their normals to that of S1
-_DISC_HEIGHT = 6.5  # pixels between L5 and S1, where the disc is not labeled
+_DISC_HEIGHT = 5.5  # pixels between L5 and S1, where the disc is not labeled
 _WIDTHS = (24.0, 40.0)  # pixels: range of the endplate of S1
 _DEPTH, _SEED_DEPTH = 32.0, 14.0  # pixels below the endplate: of S1, and of the center of the seed
 _SEED = (8.0, 7.0)  # half axes of the seed, across and along
+_LEAST_SEED = 80  # pixels
+_WINDOW = 60  # pixels around the middle of S1
 _AREAS = (380, 1250)  # pixels
 _INTENSITIES = (0.6, 1.5)  # median of S1 through that of L5
 _RING, _UNKNOWN = 4, 27.0  # pixels around S1, or around its expected center, that are not learned from
@@ -93,15 +95,32 @@ def grow_s1(gray: NDArray[np.float32], frame: SacralFrame, *, blocked: Mask, bod
     """
     require("skimage", extra="train")
     from skimage.morphology import convex_hull_image
-    from skimage.segmentation import watershed
 
     x, y = frame.point(_MARGIN)
     if not (0 <= y < gray.shape[0] - 4 and 0 <= x < gray.shape[1]):
         return None
+    window = tuple(slice(max(round(middle) - _WINDOW, 0), round(middle) + _WINDOW) for middle in (y, x))
+    corner = (window[1].start, window[0].start)
+    shifted = replace(frame, origin=(frame.origin[0] - corner[0], frame.origin[1] - corner[1]))
+    grown = _grown(gray[window], shifted, blocked[window])
+    if grown is None:
+        return None
+    mask = np.zeros(gray.shape, bool)
+    mask[window] = convex_hull_image(grown) & ~blocked[window]
+    if not _AREAS[0] < mask.sum() < _AREAS[1]:
+        return None
+    ratio = np.median(gray[mask]) / max(float(np.median(gray[body])), 1e-3)
+    return mask if _INTENSITIES[0] < ratio < _INTENSITIES[1] else None
+
+
+def _grown(gray: NDArray[np.float32], frame: SacralFrame, blocked: Mask) -> Mask | None:
+    """Return what a watershed from a seed in the middle of S1 reaches, or None."""
+    from skimage.segmentation import watershed
+
     across, depth = frame.coordinates(gray.shape)
     seed = ((across / _SEED[0]) ** 2 + ((depth - _SEED_DEPTH) / _SEED[1]) ** 2 < 1) & ~blocked
     region = (depth > -3) & (depth < _DEPTH + 4) & (np.abs(across) < frame.width * 0.62)
-    if seed.sum() < 80:
+    if seed.sum() < _LEAST_SEED:
         return None
     smooth = ndimage.gaussian_filter(gray, 0.8)
     markers = np.where(~region | blocked, 2, np.where(seed, 1, 0))
@@ -110,14 +129,10 @@ def grow_s1(gray: NDArray[np.float32], frame: SacralFrame, *, blocked: Mask, bod
     inside = gray[seed]
     grown &= (depth > -2) & (depth < _DEPTH) & (np.abs(smooth - np.median(inside)) < 3.5 * max(inside.std(), 0.05))
     numbers, count = ndimage.label(ndimage.binary_fill_holes(ndimage.binary_opening(grown, iterations=3)))
-    if not count or not numbers[seed].any():
+    if not numbers[seed].any():
         return None
-    largest = np.bincount(numbers[seed], minlength=count + 1)[1:].argmax() + 1
-    mask: Mask = convex_hull_image(numbers == largest) & ~blocked
-    if not _AREAS[0] < mask.sum() < _AREAS[1]:
-        return None
-    ratio = np.median(gray[mask]) / max(float(np.median(gray[body])), 1e-3)
-    return mask if _INTENSITIES[0] < ratio < _INTENSITIES[1] else None
+    largest: Mask = numbers == np.bincount(numbers[seed], minlength=count + 1)[1:].argmax() + 1
+    return largest
 
 
 def ignored_around(shape: tuple[int, int], frame: SacralFrame, s1: Mask | None) -> Mask:

@@ -98,6 +98,7 @@ def _drawn(
         frozenset(names.values()),
         sequence=_sequence(series),
         in_mm=names is _SPACE,
+        whole=True,
         levels=patient not in UNCERTAIN,
     )
 

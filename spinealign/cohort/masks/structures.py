@@ -18,9 +18,10 @@ from spinealign.reading.tally import Tally
 
 FEWEST_BODIES = 4
 _LEAST_AREA = 200  # pixels of a body
+_LEAST_DISC = 60  # pixels
 _LEAST_SOLIDITY = 0.82  # area of a body through that of its convex hull
 _LARGEST_STEP = 58.0  # pixels between the centers of neighboring bodies
-_TO_DISC = (10.0, 34.0)  # pixels between the centers of L5 and of the disc below it
+TO_DISC = (10.0, 34.0)  # pixels between the centers of L5 and of the disc below it
 _CANAL_ROWS = 30  # fewer do not show where bodies end
 _CANAL_GAP = 2  # pixels between the back of a body and the canal
 _ALL = BODY | L5 | S1 | DISC | CANAL
@@ -38,20 +39,25 @@ def label_slice(drawn: DrawnSlice, passed: Tally) -> LabeledSlice | None:
     labels = np.asarray(Image.fromarray(drawn.labels).resize(gray.shape[::-1], Image.Resampling.NEAREST))
     masks = {name: labels == CODES[name] for name in ("disc", "canal", "S1", "vertebra", "ignore")}
     if "vertebra" in drawn.labeled:
-        found, unclear, from_l5 = _cut_at_canal(masks["vertebra"], masks["disc"], masks["canal"])
+        found, unclear, from_l5 = _above_lowest_disc(masks["vertebra"], masks["disc"], masks["canal"])
     else:
-        found, unclear, from_l5 = _by_level(labels)
+        found, unclear, from_l5 = _by_level(labels, masks["canal"], whole=drawn.whole)
     if len(found) < FEWEST_BODIES:
         passed.add(f"slice with fewer than {FEWEST_BODIES} bodies", drawn.name)
         return None
     from_l5 = from_l5 and drawn.levels
-    bodies = np.zeros(labels.shape, np.uint8)
-    for number, mask in enumerate(found, start=1):
-        bodies[mask] = number
+    bodies = number_bodies(found)
     body = bodies > 0
     above = above_highest(found) & ~body
     disc, canal = masks["disc"] & ~body, masks["canal"] & ~body
-    sacral = _sacrum(gray, found, masks, labeled="S1" in drawn.labeled, from_l5=from_l5)
+    nothing = np.zeros(labels.shape, bool)
+    if "S1" in drawn.labeled:
+        s1 = masks["S1"] & ~body
+        sacral = Sacral(s1, nothing, _top(s1, _center(found[0])) if s1.any() else None)
+    elif from_l5:
+        sacral = place_s1(gray, found, disc=disc, blocked=body | disc | canal)
+    else:
+        sacral = Sacral(nothing, ~nothing)
     structures = BODY * body + L5 * ((bodies == 1) & from_l5) + S1 * sacral.mask + DISC * disc + CANAL * canal
     ignored = BODY * ((above | unclear) & ~body) + S1 * sacral.ignored + L5 * np.full(labels.shape, not from_l5)
     ignored += DISC * (~disc & (above if disc.any() else True)) + CANAL * _beyond(canal)
@@ -72,29 +78,33 @@ def label_slice(drawn: DrawnSlice, passed: Tally) -> LabeledSlice | None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sacral:
-    """Mask of S1, where it is unknown, and the center of its superior endplate."""
+class Sacral:
+    """Mask of S1, where it is unknown, and the center (x, y) of its superior endplate."""
 
     mask: Mask
     ignored: Mask
     top: tuple[float, float] | None = None
 
 
-def _sacrum(
-    gray: NDArray[np.float32], found: Bodies, masks: dict[str, Mask], *, labeled: bool, from_l5: bool
-) -> _Sacral:
-    nothing = np.zeros(gray.shape, bool)
-    if labeled:
-        mask = masks["S1"]
-        return _Sacral(mask, nothing, _top(mask, _center(found[0])) if mask.any() else None)
-    if not from_l5:
-        return _Sacral(nothing, ~nothing)
-    body = np.logical_or.reduce(found)
-    frame = frame_below(found, masks["disc"])
-    grown = grow_s1(gray, frame, blocked=body | masks["disc"] | masks["canal"], body=found[0])
+def place_s1(
+    gray: NDArray[np.float32], bodies: Bodies, *, disc: Mask, blocked: Mask, known: Mask | None = None
+) -> Sacral:
+    """Return S1 below bodies from L5 upwards, by `known`, its mask, or else by `grow_s1`."""
+    frame = frame_below(bodies, disc)
+    mask = known if known is not None else grow_s1(gray, frame, blocked=blocked, body=bodies[0])
+    ignored = ignored_around(gray.shape, frame, mask) & ~np.logical_or.reduce(bodies)
+    if mask is not None:
+        return Sacral(mask, ignored, _top(mask, _center(bodies[0])))
     visible = bool((np.array(frame.origin) < np.array(gray.shape[::-1]) - 3).all())
-    ignored = ignored_around(gray.shape, frame, grown) & ~body
-    return _Sacral(nothing if grown is None else grown, ignored, frame.origin if visible else None)
+    return Sacral(np.zeros(gray.shape, bool), ignored, frame.origin if visible else None)
+
+
+def number_bodies(bodies: Bodies) -> NDArray[np.uint8]:
+    """Return an image of numbers of bodies, from 1 for the first."""
+    numbers = np.zeros(bodies[0].shape, np.uint8)
+    for number, mask in enumerate(bodies, start=1):
+        numbers[mask] = number
+    return numbers
 
 
 def above_highest(bodies: Bodies) -> Mask:
@@ -108,17 +118,17 @@ def above_highest(bodies: Bodies) -> Mask:
     return above
 
 
-def _by_level(labels: NDArray[np.uint8]) -> tuple[Bodies, Mask, bool]:
+def _by_level(labels: NDArray[np.uint8], canal: Mask, *, whole: bool) -> tuple[Bodies, Mask, bool]:
     """Return the bodies that are labeled by level, without a gap, unclear pixels, and whether the first is L5."""
     found: Bodies = []
     unclear = np.zeros(labels.shape, bool)
     first = 0
     for code in range(1, len(BODIES) + 1):
         labeled = labels == code
-        parts = _parts(labeled)
+        parts = _parts(_in_front(labeled, canal) if whole else labeled)
         mask = max(parts, key=np.count_nonzero) if parts else None
         gap = found and (mask is None or np.linalg.norm(_center(mask) - _center(found[-1])) > _LARGEST_STEP)
-        if gap or (mask is not None and not is_body(mask)):
+        if gap or (whole and mask is not None and not _is_body(mask)):
             unclear |= np.isin(labels, range(code, len(BODIES) + 1))
             break
         if mask is not None:
@@ -128,26 +138,30 @@ def _by_level(labels: NDArray[np.uint8]) -> tuple[Bodies, Mask, bool]:
     return found, unclear, first == CODES["L5"]
 
 
-def _cut_at_canal(vertebra: Mask, disc: Mask, canal: Mask) -> tuple[Bodies, Mask, bool]:
-    """Return the bodies of whole vertebrae above the lowest disc, as `_by_level`: what is in front of the canal."""
-    rows = np.flatnonzero(canal.any(axis=1))
-    if len(rows) < _CANAL_ROWS or not disc.any():
-        return [], vertebra, False
-    back = np.interp(np.arange(len(canal)), rows, canal.argmax(axis=1)[rows]) + _CANAL_GAP
-    front = ndimage.binary_opening(vertebra & (np.arange(canal.shape[1]) < back[:, None]), iterations=2)
-    lowest = max((_center(part) for part in _parts(disc, least=60)), key=lambda center: center[1], default=None)
-    if lowest is None:
-        return [], vertebra, False
-    found = sorted((part for part in _parts(front) if is_body(part)), key=lambda part: -_center(part)[1])
-    found = [part for part in found if _center(part)[1] < lowest[1] - 3]
+def _above_lowest_disc(vertebra: Mask, disc: Mask, canal: Mask) -> tuple[Bodies, Mask, bool]:
+    """Return the bodies of vertebrae without levels above the lowest disc, if there is one, as `_by_level`."""
+    discs = [_center(part) for part in _parts(disc, least=_LEAST_DISC)]
+    lowest = max(discs, key=lambda center: center[1], default=np.full(2, np.inf))
+    parts = [part for part in _parts(_in_front(vertebra, canal)) if _is_body(part)]
+    found = sorted((part for part in parts if _center(part)[1] < lowest[1] - 3), key=lambda part: -_center(part)[1])
     steps = [np.linalg.norm(_center(upper) - _center(lower)) for lower, upper in pairwise(found)]
     found = found[: next((place for place, step in enumerate(steps, start=1) if step > _LARGEST_STEP), len(found))]
-    from_l5 = bool(found) and bool(_TO_DISC[0] < np.linalg.norm(_center(found[0]) - lowest) < _TO_DISC[1])
+    from_l5 = bool(found) and bool(TO_DISC[0] < np.linalg.norm(_center(found[0]) - lowest) < TO_DISC[1])
     body = np.logical_or.reduce(found) if found else np.zeros_like(vertebra)
     return found, vertebra & ~body, from_l5
 
 
-def is_body(mask: Mask) -> bool:
+def _in_front(vertebra: Mask, canal: Mask) -> Mask:
+    """Return the part of vertebrae in front of the canal, as far as it is labeled, without thin bridges."""
+    rows = np.flatnonzero(canal.any(axis=1))
+    if len(rows) >= _CANAL_ROWS:
+        back = np.interp(np.arange(len(canal)), rows, canal.argmax(axis=1)[rows]) + _CANAL_GAP
+        vertebra = vertebra & (np.arange(canal.shape[1]) < back[:, None])
+    front: Mask = ndimage.binary_opening(vertebra, iterations=2)
+    return front
+
+
+def _is_body(mask: Mask) -> bool:
     """Return whether a mask is large and compact enough for a vertebral body."""
     from skimage.measure import regionprops
 
