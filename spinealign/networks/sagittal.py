@@ -73,7 +73,7 @@ class Segmenter(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(below, above, 1) for above, below in pairwise(widths))
         self.ups = nn.ModuleList(_block(2 * each, each) for each in widths[:-1])
         self.head = nn.Conv2d(widths[0], OUTPUTS * FOLD**2, 1)
-        nn.init.constant_(self.head.bias, RARE)
+        nn.init.constant_(self.head.get_parameter("bias"), RARE)
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Return logits of shape (N, 5, H, W) for images of shape (N, 1, H, W); H and W are multiples of 32."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def view_slice(gray: Array, masks: NDArray[np.uint8], places: tuple[Array, Array
     return np.where(outside, np.float32(0), seen), np.where(outside, np.uint8(0), found)
 
 
-def vary_gray(gray: Array, config: SliceAugmentation, *, rng: Random) -> Array:
+def vary_gray(gray: NDArray[Any], config: SliceAugmentation, *, rng: Random) -> Array:
     """Change resolution, gamma, contrast, polarity, shading and noise at random."""
     shown = gray > 0.02
     if rng.random() < 0.3:
