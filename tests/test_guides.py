@@ -16,7 +16,7 @@ from spinealign.phantoms.frontal_spine import draw_frontal_spine
 
 SLOW = pytest.mark.slow
 PYTHON = ["README.md", "docs/predict.md", "docs/images.md", "docs/audit.md", "docs/evaluate.md", "docs/hub.md",
-          "docs/cobb.md", pytest.param("docs/quickstart.md", marks=SLOW),
+          "docs/cobb.md", "docs/masks.md", pytest.param("docs/quickstart.md", marks=SLOW),
           pytest.param("docs/train.md", marks=SLOW)]  # fmt: skip
 COMMANDS = [
     "README.md",
