@@ -158,15 +158,18 @@ def phantoms(options: Namespace) -> int:
 
     Axial CT of the neck, with a manifest, is a positive control: the finding is real, without a shortcut. Half of each
     split have a fracture of known size. Frontal spines have random curves and a table of their corners and Cobb
-    angles, as the AASCE set has; lateral spines are examples of what a model for frontal films must reject.
+    angles, as the AASCE set has; lateral spines are examples of what a model for frontal films must reject. Sagittal
+    slices have masks and a table of their measures.
     """
     from spinealign.alignment.drawn_films import write_frontal_spines, write_lateral_spines
+    from spinealign.alignment.sagittal.drawn_slices import write_sagittal_spines
     from spinealign.phantoms.phantom_set import write_phantoms
 
     writers: dict[str, Callable[..., Path]] = {
         "neck": write_phantoms,
         "frontal": write_frontal_spines,
         "lateral": write_lateral_spines,
+        "sagittal": write_sagittal_spines,
     }
     counts = {split: getattr(options, split) for split in ("train", "val", "test") if getattr(options, split)}
     print(f"Wrote {writers[options.kind](options.folder, counts, seed=options.seed)}")

@@ -212,9 +212,9 @@ def _add_collections(add: Callable[..., argparse.ArgumentParser]) -> None:
     phantoms.add_argument("folder", metavar="FOLDER", help="a new or empty folder")
     phantoms.add_argument(
         "--kind",
-        choices=("neck", "frontal", "lateral"),
+        choices=("neck", "frontal", "lateral", "sagittal"),
         default="neck",
-        help="axial CT of the neck, or x-rays of the spine (default: %(default)s)",
+        help="axial CT of the neck, x-rays of the spine, or sagittal MR of the lumbar spine (default: %(default)s)",
     )
     for split, count in (("train", 800), ("val", 100), ("test", 100)):
         phantoms.add_argument(

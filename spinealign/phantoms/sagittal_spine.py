@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinealign.imaging.slice import Slice
 from spinealign.phantoms.drawn_spine import soft
-from spinealign.phantoms.geometry import Field, Grid, smooth_union
+from spinealign.phantoms.geometry import Field, Grid
 
 Array = NDArray[np.float64]
 NAMES = ("T11", "T12", "L1", "L2", "L3", "L4", "L5")
@@ -106,6 +106,8 @@ class DrawnSagittal:
         corners: Corners of the bodies T11 to L5 in pixels, shape (7, 4, 2).
         sacrum_endplate: Anterior and posterior end of the superior endplate of S1, shape (2, 2).
         masks: Share of each pixel within T11 to L5 and S1, shape (8, H, W).
+        disc: Mask of the discs, bool of shape (H, W).
+        canal: Mask of the spinal canal.
         anatomy: The measures.
         seed: Seed that reproduces the phantom.
     """
@@ -114,6 +116,8 @@ class DrawnSagittal:
     corners: Array
     sacrum_endplate: Array
     masks: NDArray[np.float32]
+    disc: NDArray[np.bool_]
+    canal: NDArray[np.bool_]
     anatomy: SagittalAnatomy
     seed: int
 
@@ -142,55 +146,72 @@ def draw_sagittal_spine(
     corners = anatomy.corners() @ np.array([_direction(rotation_deg), _direction(rotation_deg + 90)])
     size = round(extent_mm / spacing_mm)
     grid = Grid.square(size, size * spacing_mm)
-    middle = corners[: BODIES + 1].mean(axis=(0, 1))
-    corners = corners - middle + rng.uniform(-5, 5, 2)
-    inside = np.array([_distance(grid, body) for body in corners])
-    masks = np.array([grid.coverage(distance) for distance in inside[: BODIES + 1]], np.float32)
-    gray = _tissues(grid, corners, inside=inside, grays=GRAYS[sequence], rng=rng)
+    corners = corners - corners[: BODIES + 1].mean(axis=(0, 1)) + rng.uniform(-5, 5, 2)
+    shapes = _Shapes.around(grid, corners)
+    gray = _tissues(grid, corners, shapes=shapes, grays=GRAYS[sequence], rng=rng)
     bias = np.exp(rng.normal(0, 0.12) * grid.x / 100 + rng.normal(0, 0.12) * grid.y / 100)
     noisy = np.abs(gray * bias + rng.normal(0, rng.uniform(0.01, 0.04), gray.shape))
     pixels = (noisy * rng.uniform(400, 1200)).astype(np.float32)
     image = Slice(pixels, spacing_mm=(spacing_mm, spacing_mm), modality="MR", origin=f"sagittal spine phantom {seed}")
     placed = corners / spacing_mm + (size - 1) / 2
-    return DrawnSagittal(image, placed[:BODIES], placed[BODIES, :2], masks, anatomy, seed)
+    masks = grid.coverage(shapes.bodies[: BODIES + 1]).astype(np.float32)
+    bodies = masks.max(axis=0) > 0.5
+    disc = (shapes.discs.min(axis=0) < 0) & ~bodies
+    canal = (shapes.canal < 0) & ~bodies & ~disc
+    return DrawnSagittal(image, placed[:BODIES], placed[BODIES, :2], masks, disc, canal, anatomy, seed)
 
 
-def _tissues(grid: Grid, corners: Array, *, inside: Array, grays: dict[str, float], rng: np.random.Generator) -> Field:
-    """Return gray levels in [0, 1] from the corners of the vertebrae and the distances to them."""
-    centers, posterior = corners.mean(axis=1), corners[:, 1::2].reshape(-1, 2)
-    order = np.argsort(posterior[:, 1])
-    wall = np.interp(grid.y, posterior[order, 1], posterior[order, 0])  # x of the posterior walls
-    behind = grid.x - wall
-    skin = behind - rng.uniform(60, 80)
-    belly = -behind - rng.uniform(120, 150)
+@dataclass(frozen=True, eq=False)
+class _Shapes:
+    """Distances to the shapes of a spine: bodies with S1 to S3 (10, H, W), discs (7, H, W) and the canal (H, W).
+
+    `behind` is the distance behind the posterior walls along x.
+    """
+
+    bodies: Field
+    discs: Field
+    canal: Field
+    behind: Field
+
+    @classmethod
+    def around(cls, grid: Grid, corners: Array) -> _Shapes:
+        walls = corners[:, 1::2].reshape(-1, 2)
+        walls = walls[np.argsort(walls[:, 1])]
+        behind = grid.x - np.interp(grid.y, walls[:, 1], walls[:, 0])
+        gaps = np.concatenate([corners[:BODIES, 2:], corners[1 : BODIES + 1, :2]], axis=1)
+        bodies, discs = (np.array([_distance(grid, each) for each in quads]) for quads in (corners, gaps))
+        return cls(bodies, discs, np.abs(behind - 10.0) - 8.0, behind)
+
+
+def _tissues(
+    grid: Grid, corners: Array, *, shapes: _Shapes, grays: dict[str, float], rng: np.random.Generator
+) -> Field:
+    """Return gray levels in [0, 1]."""
+    centers, behind = corners.mean(axis=1), shapes.behind
     gray = np.full(grid.x.shape, grays["muscle"])
-    wave = [rng.uniform(6, 18, 2), rng.uniform(0, 6, 2)]
-    warped = [
-        axis + 12 * np.sin(other / width + shift)
-        for axis, other, width, shift in zip((grid.x, grid.y), (grid.y, grid.x), *wave)
-    ]
-    blobs = np.sin(warped[0] / rng.uniform(8, 14)) * np.sin(warped[1] / rng.uniform(8, 16))
-    gray += (grays["fat"] - grays["muscle"]) * soft(behind + 34, 4.0) * soft(0.3 - blobs, 0.8)  # fat of the abdomen
+    gray += (grays["fat"] - grays["muscle"]) * soft(behind + 34, 4.0) * _clouds(grid, rng)  # fat of the abdomen
     gray = _paint(gray, grays["fat"], soft(rng.uniform(38, 48) - behind, 5.0))
     for upper, lower in pairwise(centers):  # spinous processes
         tip = (upper + lower) / 2 + (rng.uniform(42, 48), 12.0)
         gray = _paint(gray, grays["marrow"], soft(np.hypot((grid.x - tip[0]) / 2, grid.y - tip[1]) - 6.5, 2.0))
-    canal = np.abs(behind - 10.0) - 8.0
-    gray = _paint(gray, grays["fluid"], soft(canal, 1.5))
-    cord = np.maximum(np.abs(behind - 8.0) - 3.5, grid.y - centers[2, 1])
-    gray = _paint(gray, grays["cord"], soft(cord, 1.5))
-    for place in range(BODIES):
-        upper, lower = corners[place], corners[place + 1]
-        disc = _distance(grid, np.stack([upper[2], upper[3], lower[0], lower[1]]))
-        gray = _paint(gray, grays["disc"], soft(disc - 0.5, 1.2))
-        nucleus = grays["nucleus"] if rng.random() < 0.6 else grays["disc"]
-        gray = _paint(gray, nucleus, soft(disc + 3.0, 2.0))
-    for number, distance in enumerate(inside):
+    gray = _paint(gray, grays["fluid"], soft(shapes.canal, 1.5))
+    gray = _paint(gray, grays["cord"], soft(np.maximum(np.abs(behind - 8.0) - 3.5, grid.y - centers[2, 1]), 1.5))
+    for distance in shapes.discs:
+        gray = _paint(gray, grays["disc"], soft(distance - 0.5, 1.2))
+        gray = _paint(gray, grays["nucleus" if rng.random() < 0.6 else "disc"], soft(distance + 3.0, 2.0))
+    for distance in shapes.bodies:
         gray = _paint(gray, grays["cortex"], soft(distance - 0.8, 1.0))
-        marrow = grays["marrow"] * rng.uniform(0.85, 1.15)
-        gray = _paint(gray, marrow, soft(distance + (0.4 if number < BODIES else 0.8), 1.0))
-    outside = smooth_union(-skin, -belly, radius=1.0)
-    return np.asarray(gray * soft(-outside, 2.0))
+        gray = _paint(gray, grays["marrow"] * rng.uniform(0.85, 1.15), soft(distance + 0.4, 1.0))
+    skin = np.maximum(behind - rng.uniform(60, 80), -behind - rng.uniform(120, 150))
+    return np.asarray(gray * soft(skin, 2.0))
+
+
+def _clouds(grid: Grid, rng: np.random.Generator) -> Field:
+    """Return bowel and vessels between fat, as shares of fat."""
+    (width_x, width_y), (shift_x, shift_y) = rng.uniform(6, 18, 2), rng.uniform(0, 6, 2)
+    x = grid.x + 12 * np.sin(grid.y / width_x + shift_x)
+    y = grid.y + 12 * np.sin(grid.x / width_y + shift_y)
+    return soft(0.3 - np.sin(x / rng.uniform(8, 14)) * np.sin(y / rng.uniform(8, 16)), 0.8)
 
 
 def _paint(gray: Field, level: float, share: Field) -> Field:

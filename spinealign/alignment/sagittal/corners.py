@@ -39,7 +39,7 @@ def mask_corners(fields: Sequence[NDArray[np.floating] | NDArray[np.bool_]]) -> 
     """
     outlines = [outline(field) for field in fields]
     centers = np.array([each.mean(axis=0) for each in outlines]).reshape(-1, 2)
-    down = np.gradient(centers, axis=0) if len(centers) > 1 else np.array([[0.0, 1.0]] * len(centers))
+    down = np.gradient(centers, axis=0) if len(centers) > 1 else np.tile([0.0, 1.0], (len(centers), 1))
     right = np.stack([down[:, 1], -down[:, 0]], axis=1)
     return np.array([_corners(*each) for each in zip(outlines, right)]).reshape(-1, 4, 2)
 
