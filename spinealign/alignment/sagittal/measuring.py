@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from spinealign.alignment.result import Measure
+from spinealign.alignment.sagittal.instances import Body
 from spinealign.alignment.sagittal.naming import Numbering
 from spinealign.alignment.sagittal.values import LUMBAR, SACRUM
 from spinealign.metrics.conformal import IntervalRule
@@ -28,6 +29,9 @@ OF_BODY = (
 NO_SPACING = "No spacing, so no value in mm."
 UNCERTAIN = "The levels are not certain."
 TRANSITIONAL = "Whether a vertebra is transitional cannot be settled from these slices."
+EXPERIMENTAL = (
+    "lordosis_l1_s1 and the measures of L5 on S1 are experimental: the model learned S1 from computed outlines."
+)
 ONE_SLICE = "One slice: slips below 4 mm are within the error."
 
 
@@ -107,10 +111,16 @@ def sagittal_notes(numbering: Numbering, *, slices: int, in_mm: bool) -> tuple[s
     """Return sentences on what limits the measures of a slice, or of a number of slices."""
     notes = [] if in_mm else [NO_SPACING]
     if numbering.certain:
-        notes.append(TRANSITIONAL)
+        notes += [TRANSITIONAL, EXPERIMENTAL]
     else:
         notes.append(f"The vertebrae are counted from below, V1 is the lowest. {' '.join(numbering.reasons)}")
     return (*notes, *([ONE_SLICE] if slices == 1 else []))
+
+
+def border_reasons(bodies: Sequence[Body], names: Sequence[str]) -> dict[str, str]:
+    """Return the reasons why bodies that the border of the slice cuts are not measured, by their names."""
+    cut = (name for name, body in zip(names, bodies) if body.touches_border)
+    return {name: f"{name} is cut off by the border of the image." for name in cut}
 
 
 def _reason(name: str, levels: Sequence[str], *, names: Sequence[str], reasons: Mapping[str, str], no_mm: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spinealign.alignment.sagittal.measuring import (
+    EXPERIMENTAL,
     NO_SPACING,
     ONE_SLICE,
     TRANSITIONAL,
@@ -90,7 +91,7 @@ def test_notes_state_the_limits():
     named = Numbering("S1", 0.9, LUMBAR, True)
     counted = Numbering("bottom", 0.0, ("V1",), False, ("S1 is not in view.",))
 
-    assert sagittal_notes(named, slices=1, in_mm=True) == (TRANSITIONAL, ONE_SLICE)
+    assert sagittal_notes(named, slices=1, in_mm=True) == (TRANSITIONAL, EXPERIMENTAL, ONE_SLICE)
     notes = sagittal_notes(counted, slices=3, in_mm=False)
     assert notes[0] == NO_SPACING
     assert notes[1].endswith("V1 is the lowest. S1 is not in view.")
