@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from spinealign import Aligner
 from spinealign.alignment.drawn_films import write_lateral_spines
+from spinealign.alignment.frontal import FrontalMeasurer
 from spinealign.cohort.landmarks.film import Film
 from spinealign.cohort.landmarks.loading import load_films
 from spinealign.errors import ImageError
@@ -78,7 +79,8 @@ def main() -> None:
     options = parser.parse_args()
     aligner = Aligner.from_pretrained(options.model)
     films = load_films(options.data / "scoliosis_xray", repairs=options.repairs)
-    evaluation = evaluate_films(aligner, films)
+    assert isinstance(aligner.measurer, FrontalMeasurer), "the model is for x-rays"
+    evaluation = evaluate_films(aligner.measurer, films)
     assert evaluation is not None, "the set has test films"
     folds = FoldPredictions.load(options.folds)
     crossed = cross_validated_agreement(folds.films, films.name)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spinealign.inference.prediction import predictions_to_dataframe as predictions_to_dataframe
     from spinealign.inference.predictor import Predictor as Predictor
     from spinealign.metrics.evaluation import Evaluation as Evaluation
+    from spinealign.reading.scans import list_scans as list_scans
     from spinealign.reading.slices import read_slice as read_slice
     from spinealign.reading.volumes import read_volume as read_volume
 
@@ -43,6 +44,7 @@ _MODULES = {
     "Volume": "imaging.volume",
     "audit": "cohort.audit.auditing",
     "evaluate": "evaluation.evaluating",
+    "list_scans": "reading.scans",
     "load_cohort": "cohort.splitting",
     "measure": "alignment.cached",
     "predict": "inference.cached",

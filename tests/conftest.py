@@ -77,8 +77,9 @@ def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def align() -> Callable[..., Any]:
     """Return a function from the tilts of a drawn frontal spine to its alignment, measured on the true corners."""
     from spinealign.alignment.measuring import ENDPLATE, measure_frontal
-    from spinealign.alignment.result import FRONTAL_XRAY, Alignment
+    from spinealign.alignment.result import Alignment
     from spinealign.alignment.vertebra import spine
+    from spinealign.checkpoint.files import FRONTAL_XRAY
     from spinealign.metrics.conformal import IntervalRule
     from spinealign.phantoms.frontal_spine import draw_frontal_spine
 

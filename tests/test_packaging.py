@@ -54,7 +54,7 @@ for use in (
     lambda: plan_push(DEFAULT_FOLDER),
     lambda: create_backbone(ModelArguments(DEFAULT_MODEL), target),
     lambda: Aligner.from_pretrained(engine="torch"),
-    lambda: plan_push(EMBEDDED["vertebrae"][1]),
+    lambda: plan_push(EMBEDDED["frontal_xray"][1]),
 ):
     try:
         use()

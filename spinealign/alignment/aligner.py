@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from spinealign.alignment.levels import check_anchor, name_levels
-from spinealign.alignment.locating import Location, VertebraEngine, locate
-from spinealign.alignment.measuring import Measured, angles_of, measure_frontal, not_measured
-from spinealign.alignment.preparing import PreparedFilm, prepare
+from spinealign.alignment.frontal import FrontalMeasurer
 from spinealign.alignment.result import Alignment
-from spinealign.alignment.vertebra import Vertebra, spine
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine
+from spinealign.checkpoint.files import SAGITTAL_MR
 from spinealign.checkpoint.finding import find_checkpoint
 from spinealign.checkpoint.vertebra_engines import load_vertebra_engine
-from spinealign.checkpoint.vertebra_settings import VertebraSettings
 from spinealign.errors import ImageError
-from spinealign.imaging.quality import input_reasons, quality_reasons
-from spinealign.imaging.slice import Slice
-from spinealign.reading.slices import SliceSource, failed_source, is_slice_source, name_source, read_slice
+from spinealign.reading.scans import ScanSource, is_scan_source, name_scan, read_scan
+from spinealign.reading.slices import failed_source
 
-NO_LIMIT = (
-    "the model was trained without a cross-validation, so it has no limit of confidence and may measure images of "
-    "other kinds"
-)
+if TYPE_CHECKING:
+    from spinealign.alignment.sagittal.aligner import SagittalMeasurer
 
 
 class Aligner:
@@ -35,19 +26,20 @@ class Aligner:
 
     Attributes:
         checkpoint: Folder of the model.
-        settings: Settings of the model.
         engine: Networks of the model.
+        measurer: What measures images of the kind of the model.
     """
 
-    def __init__(self, checkpoint: Checkpoint, engine: VertebraEngine) -> None:
+    def __init__(self, checkpoint: Checkpoint, engine: Any) -> None:
         self.checkpoint, self.engine = checkpoint, engine
-        self.settings: VertebraSettings = checkpoint.vertebra_settings
+        self.measurer = _measurer(checkpoint, engine)
 
     @classmethod
     def from_pretrained(  # noqa: PLR0913 - the keywords of the Hugging Face libraries
         cls,
         pretrained_model_name_or_path: str | os.PathLike[str] | None = None,
         *,
+        kind: str | None = None,
         revision: str | None = None,
         token: str | bool | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
@@ -55,7 +47,11 @@ class Aligner:
         device: str | None = None,
         engine: Engine = "onnx",
     ) -> Aligner:
-        """Load a model; see `Predictor.from_pretrained` for the arguments and errors. None loads the x-ray model."""
+        """Load a model; see `Predictor.from_pretrained` for the arguments and errors.
+
+        `kind` is the kind of images that the model must measure, `frontal_xray` or `sagittal_mr`, or None for any.
+        Without a name, the embedded model of this kind is loaded; without both, the x-ray model.
+        """
         checkpoint = find_checkpoint(
             pretrained_model_name_or_path,
             revision=revision,
@@ -64,142 +60,118 @@ class Aligner:
             local_files_only=local_files_only,
             engine=engine,
             task="vertebrae",
+            kind=kind,
         )
-        return cls(checkpoint, load_vertebra_engine(checkpoint, engine, device=device))
+        return cls(checkpoint, _load_engine(checkpoint, engine, device=device))
 
     def __reduce__(self) -> tuple[Any, ...]:
         folder = self.checkpoint.folder.resolve()
         return _reload, (type(self), Checkpoint(folder, self.checkpoint.model), self.engine.name, self.engine.device)
 
     def __repr__(self) -> str:
-        return f"Aligner({self.checkpoint.model!r}, {self.settings.kind!r})"
+        return f"Aligner({self.checkpoint.model!r}, {self.measurer.settings.kind!r})"
 
-    def measure(self, source: SliceSource, *, anchor: Mapping[str, int] | None = None) -> Alignment:
-        """Measure one image.
+    def measure(
+        self,
+        source: ScanSource,
+        *,
+        lowest: str | None = None,
+        anchor: Mapping[str, Any] | None = None,
+        masks: bool = False,
+        check_kind: bool = True,
+    ) -> Alignment:
+        """Measure one image or volume.
 
         Args:
-            source: A source that `read_slice` accepts.
-            anchor: Number of a visible vertebra, counted from 1 at the top, by its level, such as `{"L5": 17}`; the
-                levels of the others follow from it.
+            source: A source that `read_scan` accepts.
+            lowest: Level of the lowest visible vertebra, such as `L5`; those of the others follow from it.
+            anchor: The same for any vertebra. In an x-ray, its number, counted from 1 at the top, as in `{"L5": 17}`;
+                in MR, a point (x, y) in its body in pixels of the image, as in `{"L4": (180, 240)}`.
+            masks: Segment all slices of a volume, for `Alignment.save_masks`.
+            check_kind: Refuse an MR image without headers that does not look like one, or whose orientation is unclear.
 
         Returns:
             The alignment. An image that is not of the expected kind or not good enough is not accepted and not
             measured.
 
         Raises:
-            ImageError: If the image cannot be used at all, or the anchor does not fit the visible vertebrae.
-            ValueError: If no spine can have the anchor.
+            ImageError: If the image cannot be used at all, or a given level does not fit the visible vertebrae.
+            ValueError: If no spine can have the given levels.
         """
-        check_anchor(anchor or {})
+        self.measurer.check_levels(lowest, anchor or {})
         try:
-            image = read_slice(source)
+            image = read_scan(source)
         except ImageError as error:
-            error.source = name_source(source)
+            error.source = name_scan(source)
             raise
-        film = prepare(image)
-        reasons = self.kind_reasons(image, film)
-        vertebrae: tuple[Vertebra, ...] = ()
-        measured: Measured | None = None
-        if not reasons:
-            location = self.locate(film)
-            reasons = self.location_reasons(location)
-            if not reasons:
-                vertebrae = _vertebrae(film.to_original(location.corners), location.peaks)
-                vertebrae = name_levels(vertebrae, anchor or {})
-                measured = self._measure(vertebrae, image, second=spine(film.to_original(location.second)))
-        measures, curves, findings = measured or not_measured(reasons)
-        return Alignment(
-            self.settings.kind,
-            vertebrae,
-            measures,
-            findings,
-            accepted=not reasons,
-            rejection_reasons=reasons,
-            model=self.checkpoint.model,
-            source=image.origin,
-            curves=curves,
-            notes=image.notes if reasons or self.settings.min_peak else (*image.notes, NO_LIMIT),
-            spacing_mm=image.spacing_mm,
-            gray=film.display,
-        )
+        return self.measurer.measure(image, lowest=lowest, anchor=anchor, masks=masks, check_kind=check_kind)
 
     def measure_many(
-        self, sources: Iterable[SliceSource], *, anchor: Mapping[str, int] | None = None
+        self,
+        sources: Iterable[ScanSource],
+        *,
+        lowest: str | None = None,
+        anchor: Mapping[str, Any] | None = None,
+        masks: bool = False,
+        check_kind: bool = True,
     ) -> Iterator[Alignment | ImageError]:
-        """Measure many images, one after the other.
+        """Measure many images, one after the other; `lowest` and `anchor` hold for all of them.
 
         Args:
-            sources: Sources that `read_slice` accepts.
-            anchor: As for `measure`, for all images.
+            sources: Sources that `read_scan` accepts.
+            lowest: As for `measure`.
+            anchor: As for `measure`.
+            masks: As for `measure`.
+            check_kind: As for `measure`.
 
         Returns:
             An iterator over one item for each source, in order: an `Alignment`, or an `ImageError` that names its
-            `source`, also if the anchor does not fit its vertebrae.
+            `source`, also if a given level does not fit its vertebrae.
 
         Raises:
             TypeError: If `sources` is one source.
-            ValueError: If no spine can have the anchor.
+            ValueError: If no spine can have the given levels.
         """
-        check_anchor(anchor or {})
-        if is_slice_source(sources) or not isinstance(sources, Iterable):
-            raise TypeError(f"Expected an iterable of images, got one {type(sources).__name__}; put it in a list.")
-        return (self._measure_or_fail(source, anchor) for source in sources)
+        self.measurer.check_levels(lowest, anchor or {})
+        measure = partial(self.measure, lowest=lowest, anchor=anchor, masks=masks, check_kind=check_kind)
+        return each_or_error(measure, sources)
 
-    def locate(self, film: PreparedFilm) -> Location:
-        """Return the vertebrae of a prepared film, whether it would be accepted or not."""
-        return locate(self.engine, film, shapes=self.settings.shapes, count=self.settings.count)
 
-    def _measure_or_fail(self, source: SliceSource, anchor: Mapping[str, int] | None) -> Alignment | ImageError:
+def each_or_error(
+    measure: Callable[[ScanSource], Alignment], sources: Iterable[ScanSource]
+) -> Iterator[Alignment | ImageError]:
+    """Return an iterator over what `measure` returns for each source, or its `ImageError`.
+
+    Raises:
+        TypeError: If `sources` is one source.
+    """
+    if is_scan_source(sources) or not isinstance(sources, Iterable):
+        raise TypeError(f"Expected an iterable of images, got one {type(sources).__name__}; put it in a list.")
+
+    def measured(source: ScanSource) -> Alignment | ImageError:
         try:
-            return self.measure(source, anchor=anchor)
+            return measure(source)
         except ImageError as error:
-            return failed_source(error, source)
+            return failed_source(error, name_scan(source))
 
-    def kind_reasons(self, image: Slice, film: PreparedFilm) -> tuple[str, ...]:
-        """Return why an image, prepared as a film, is not measured, as far as it can be said without the networks."""
-        settings, (height, width) = self.settings, image.shape
-        reasons = input_reasons(image, settings.takes)
-        if image.unit == "HU":
-            reasons += ("CT in Hounsfield units (expects an x-ray)",)
-        if not reasons:
-            reasons += quality_reasons(film.display, settings.quality, color=image.color)
-        down, across = image.spacing_mm or (1.0, 1.0)
-        share = width * across / (height * down)
-        if share > settings.max_width:
-            reasons += (
-                f"too wide for a frontal spine: width {share:.2f} of the height (limit {settings.max_width:g}); crop "
-                "it to the spine",
-            )
-        return reasons
-
-    def location_reasons(self, location: Location) -> tuple[str, ...]:
-        """Return why located vertebrae are not measured."""
-        found, settings = len(location.peaks), self.settings
-        if found < settings.min_vertebrae:
-            return (f"too few vertebrae: {found} in a chain (limit {settings.min_vertebrae})",)
-        peak = float(location.peaks.mean())
-        if peak < settings.min_peak:
-            return (
-                f"not recognized as an upright frontal spine: confidence {peak:.2f} (limit {settings.min_peak:.2f})",
-            )
-        return ()
-
-    def _measure(self, vertebrae: Sequence[Vertebra], image: Slice, *, second: Sequence[Vertebra]) -> Measured:
-        """Return the measures, with intervals that are wider where both networks disagree."""
-        spacing = image.spacing_mm if image.spacing_mm and image.spacing_mm[0] != image.spacing_mm[1] else None
-        first, other = (angles_of(each, spacing_mm=spacing) for each in (vertebrae, second))
-        disagreements = {name: abs(angle - other[name]) for name, angle in first.items()}
-        return measure_frontal(
-            vertebrae, spacing_mm=spacing, rules=self.settings.intervals, disagreements=disagreements
-        )
+    return map(measured, sources)
 
 
-def _vertebrae(corners: NDArray[np.float64], peaks: NDArray[np.float64]) -> tuple[Vertebra, ...]:
-    return tuple(
-        Vertebra(each, number, confidence=float(peak))
-        for number, (each, peak) in enumerate(zip(corners, peaks), start=1)
-    )
+def _load_engine(checkpoint: Checkpoint, engine: Engine, *, device: str | None) -> Any:
+    if checkpoint.kind != SAGITTAL_MR:
+        return load_vertebra_engine(checkpoint, engine, device=device)
+    from spinealign.checkpoint.sagittal_engines import load_sagittal_engine
+
+    return load_sagittal_engine(checkpoint, engine, device=device)
+
+
+def _measurer(checkpoint: Checkpoint, engine: Any) -> FrontalMeasurer | SagittalMeasurer:
+    if checkpoint.kind != SAGITTAL_MR:
+        return FrontalMeasurer(checkpoint.vertebra_settings, engine, model=checkpoint.model)
+    from spinealign.alignment.sagittal.aligner import SagittalMeasurer  # loads SciPy
+
+    return SagittalMeasurer(checkpoint.sagittal_settings, engine, model=checkpoint.model)
 
 
 def _reload(cls: type[Aligner], checkpoint: Checkpoint, engine: Engine, device: str | None) -> Aligner:
-    return cls(checkpoint, load_vertebra_engine(checkpoint, engine, device=device))
+    return cls(checkpoint, _load_engine(checkpoint, engine, device=device))

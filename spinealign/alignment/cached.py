@@ -5,51 +5,68 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import cast, overload
+from typing import Any, cast, overload
 
 from spinealign.alignment.aligner import Aligner
 from spinealign.alignment.result import Alignment
+from spinealign.alignment.routing import Router
 from spinealign.checkpoint.finding import folder_version
 from spinealign.errors import ImageError
-from spinealign.reading.slices import SliceSource, is_slice_source
+from spinealign.reading.scans import ScanSource, is_scan_source
 
 
 @lru_cache(maxsize=4)
-def _cached_aligner(model: str | None, _version: tuple[tuple[str, int], ...]) -> Aligner:
-    return Aligner.from_pretrained(model)
+def _cached_aligner(model: str | None, kind: str | None, _version: tuple[tuple[str, int], ...]) -> Aligner:
+    return Aligner.from_pretrained(model, kind=kind)
 
 
-@overload  # text and bytes are one source, although they can be iterated
+@overload  # text, bytes and volumes are one source, although they can be iterated
 def measure(  # type: ignore[overload-overlap]
-    source: SliceSource, model: str | os.PathLike[str] | None = None, *, anchor: Mapping[str, int] | None = None
+    source: ScanSource,
+    model: str | os.PathLike[str] | None = None,
+    *,
+    kind: str | None = None,
+    lowest: str | None = None,
+    anchor: Mapping[str, Any] | None = None,
+    masks: bool = False,
 ) -> Alignment: ...
 
 
 @overload
 def measure(
-    source: Iterable[SliceSource],
+    source: Iterable[ScanSource],
     model: str | os.PathLike[str] | None = None,
     *,
-    anchor: Mapping[str, int] | None = None,
+    kind: str | None = None,
+    lowest: str | None = None,
+    anchor: Mapping[str, Any] | None = None,
+    masks: bool = False,
 ) -> list[Alignment | ImageError]: ...
 
 
 def measure(
-    source: SliceSource | Iterable[SliceSource],
+    source: ScanSource | Iterable[ScanSource],
     model: str | os.PathLike[str] | None = None,
     *,
-    anchor: Mapping[str, int] | None = None,
+    kind: str | None = None,
+    lowest: str | None = None,
+    anchor: Mapping[str, Any] | None = None,
+    masks: bool = False,
 ) -> Alignment | list[Alignment | ImageError]:
-    """Measure the Cobb angles of one frontal x-ray, or of each in a list, tuple or generator.
+    """Measure the alignment of the spine in a frontal x-ray or a sagittal MR, or in each of a list of them.
 
     The model stays loaded for the next call.
 
     Args:
-        source: A path, bytes, an open binary file, a Pillow image, an array of shape (H, W), or a Slice; or an
-            iterable of these.
-        model: Hub id or checkpoint folder; None for the embedded x-ray model.
-        anchor: Number of a visible vertebra, counted from 1 at the top, by its level, such as `{"L5": 17}`; the levels
-            of the others follow from it.
+        source: A path, bytes, an open binary file, a Pillow image, an array of shape (H, W), or a Slice; a volume: a
+            NIfTI file, a folder or archive with one DICOM series, a multi-frame DICOM file, or a Volume; or an iterable
+            of these, such as `list_scans` returns.
+        model: Hub id or checkpoint folder; None for the embedded model of the kind of the image.
+        kind: Kind of the images, `frontal_xray` or `sagittal_mr`; None to take it from the header or, without one, from
+            what the image shows. An MR image of a given kind is upright, unless its orientation is clear.
+        lowest: See `Aligner.measure`.
+        anchor: See `Aligner.measure`.
+        masks: See `Aligner.measure`.
 
     Returns:
         One alignment. For an iterable, a list with one item for each source, in order: an alignment, or the
@@ -57,11 +74,13 @@ def measure(
 
     Raises:
         ImageError: If the only image cannot be used.
-        CheckpointError: If the model cannot be used.
-        ValueError: If no spine can have the anchor.
+        CheckpointError: If the model cannot be used, or does not measure images of the kind.
+        ValueError: If the kind is unknown, or no spine can have the given levels.
     """
     name = None if model is None else os.fspath(model)
-    aligner = _cached_aligner(name, () if name is None else folder_version(name))
-    if is_slice_source(source) or not isinstance(source, Iterable):
-        return aligner.measure(cast(SliceSource, source), anchor=anchor)
-    return list(aligner.measure_many(cast("Iterable[SliceSource]", source), anchor=anchor))
+    version = () if name is None else folder_version(name)
+    router = Router(lambda kind: _cached_aligner(name, kind, version), kind, routed=model is None)
+    if is_scan_source(source) or not isinstance(source, Iterable):
+        return router.measure(cast(ScanSource, source), lowest=lowest, anchor=anchor, masks=masks)
+    found = router.measure_many(cast("Iterable[ScanSource]", source), lowest=lowest, anchor=anchor, masks=masks)
+    return list(found)

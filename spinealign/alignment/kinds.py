@@ -20,6 +20,12 @@ from spinealign.serialization import rebuild
 Array = NDArray[np.float32]
 Kind = Literal["neck_ct", "sagittal_mr", "frontal_xray", "other"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_WORDS: dict[Kind, str] = {
+    "neck_ct": "a CT of the neck",
+    "sagittal_mr": "a sagittal MR of the lumbar spine",
+    "frontal_xray": "an x-ray of the spine",
+    "other": "no image of the spine",
+}
 FOLDER, SETTINGS_FILE = ASSETS / "kind", "kind.json"
 SIDE = 80  # of the input
 LARGEST_ASPECT = 4.0  # of a pixel
@@ -55,6 +61,16 @@ class Turn:
     def apply(self, pixels: NDArray[_Pixels]) -> NDArray[_Pixels]:
         """Return an image of shape (H, W) in the new orientation."""
         return np.rot90(pixels[:, ::-1] if self.mirrored else pixels, self.quarters)
+
+    def apply_to_points(self, points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return points (x, y) of an image of a shape, of shape (..., 2), in its new orientation."""
+        height, width = shape
+        x, y = points[..., 0], points[..., 1]
+        x = width - 1 - x if self.mirrored else x
+        for _ in range(self.quarters):
+            x, y = y, width - 1 - x
+            height, width = width, height
+        return np.stack([x, y], axis=-1)
 
     def apply_to_slice(self, image: Slice) -> Slice:
         """Return a slice in the new orientation, without its place in the patient."""
@@ -105,6 +121,9 @@ class ImageKind:
     probabilities: dict[Kind, float]
     turn: Turn | None
     turn_probability: float
+
+    def __str__(self) -> str:
+        return f"it shows {_WORDS[self.kind]}, by its pixels (probability {self.probability:.2f})"
 
 
 def classify_kind(image: Slice) -> ImageKind:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import nan
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.alignment.cobb import Curve, Side
-from spinealign.alignment.vertebra import Vertebra
+from spinealign.alignment.masks import StructureMasks
+from spinealign.alignment.vertebra import Points, Vertebra
+from spinealign.checkpoint.files import SAGITTAL_MR
 from spinealign.errors import ImageError, require
 from spinealign.serialization import to_plain
 
-FRONTAL_XRAY = "frontal_xray"
+if TYPE_CHECKING:
+    from spinealign.alignment.kinds import Turn
+    from spinealign.alignment.sagittal.naming import Numbering
 
 
 @dataclass(frozen=True)
@@ -114,12 +120,31 @@ class Finding:
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
-    """The vertebrae and the measures of one image. Not a diagnosis.
+class Outline:
+    """The outline of a structure beside the vertebrae.
 
     Attributes:
-        kind: Kind of the image: `frontal_xray`.
-        vertebrae: Detected vertebrae from the top, with corners in pixels of the original image.
+        name: `S1`, or the vertebrae above and below a disc, such as `L4-L5`.
+        points: Points (x, y) in pixels of the original image, shape (P, 2).
+        confidence: Mean probability of the structure inside, in [0, 1].
+        endplate: Anterior and posterior end of the superior endplate of S1, shape (2, 2), or None.
+    """
+
+    name: str
+    points: Points
+    confidence: float = 1.0
+    endplate: Points | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """The vertebrae and the measures of one image or volume. Not a diagnosis.
+
+    Attributes:
+        kind: Kind of the image: `frontal_xray`, `sagittal_mr`, or `other` if it is none of these.
+        vertebrae: Detected vertebrae from the top, with corners in pixels of the original image. In MR, left is
+            anterior, also if the original image is turned. In a volume, pixels are those of the plane `slice_index`,
+            superior up and anterior left.
         measures: One for each measure of this kind of image. All are without value if the image is not accepted.
         findings: Findings that follow from the measures.
         accepted: Whether the image is of the expected kind and good enough to be measured.
@@ -131,6 +156,12 @@ class Alignment:
         spacing_mm: Distance of pixels down a column and along a row in mm, or None if it is unknown;
             `vertebra.scaled(spacing_mm)` has its corners in mm.
         gray: The image in 8-bit gray levels, shape (H, W), for the overlay; not part of the JSON.
+        numbering: In MR, what the names of the vertebrae follow from, and how certain they are.
+        outlines: In MR, the outline of each vertebra: points (x, y) in pixels of the original image, shape (P, 2).
+        structures: In MR, the outlines of S1 and of the discs.
+        slice_index: Index of the plane of a volume, along its axis from right to left, to which all points belong.
+        turn: Change that brings an MR image upright, anterior to the left; None if it is so.
+        masks: Masks of the structures, if they were requested; not part of the JSON.
     """
 
     kind: str
@@ -145,6 +176,12 @@ class Alignment:
     notes: tuple[str, ...] = ()
     spacing_mm: tuple[float, float] | None = None
     gray: NDArray[np.uint8] | None = field(default=None, repr=False)
+    numbering: Numbering | None = None
+    outlines: tuple[Points, ...] = ()
+    structures: tuple[Outline, ...] = ()
+    slice_index: int | None = None
+    turn: Turn | None = None
+    masks: StructureMasks | None = field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> Measure:
         """Return the measure of a name.
@@ -160,7 +197,8 @@ class Alignment:
     def __str__(self) -> str:
         if not self.accepted:
             return f"{self.source}: not accepted: {'; '.join(self.rejection_reasons)}"
-        measured = (f"{item.name} {item}" for item in self.measures if item.value is not None)
+        shown = [item for item in self.measures if self.kind != SAGITTAL_MR or item.name.startswith("lordosis")]
+        measured = (f"{item.name} {item}" for item in shown if item.value is not None)
         return f"{self.source}: {', '.join(measured)}; {', '.join(item.summary for item in self.findings)}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -180,10 +218,31 @@ class Alignment:
             "curves": [to_plain(item) for item in self.curves],
             "findings": [_rounded(to_plain(item)) for item in self.findings],
             "notes": list(self.notes),
+            **(self._sagittal() if self.kind == SAGITTAL_MR else {}),
+        }
+
+    def _sagittal(self) -> dict[str, Any]:
+        """Return what only the JSON of MR has."""
+        numbering = self.numbering
+        return {
+            "numbering": numbering
+            and {
+                "from": numbering.source,
+                "probability": round(numbering.probability, 4),
+                "certain": numbering.certain,
+                "reasons": list(numbering.reasons),
+            },
+            "outlines": {each.name: points.round(1).tolist() for each, points in zip(self.vertebrae, self.outlines)}
+            | {each.name: each.points.round(1).tolist() for each in self.structures},
+            "slice": self.slice_index,
         }
 
     def to_dataframe(self) -> Any:
-        """Return a pandas DataFrame with one row for each measure and the columns of `Measure`, and `path`.
+        """Return a pandas DataFrame of the measures.
+
+        For x-rays, it has one row for each measure and the columns of `Measure`, and `path`. For MR, it has one row for
+        each vertebra, and a column for each kind of measure, such as `height_ratio`, `slip_mm` or `segment`, with the
+        ends of its interval; the measures of two vertebrae are in the row of the upper one.
 
         Raises:
             MissingDependencyError: If pandas is not installed.
@@ -191,8 +250,24 @@ class Alignment:
         require("pandas", extra="evaluate")
         import pandas  # type: ignore[import-untyped]
 
+        if self.kind == SAGITTAL_MR:
+            return pandas.DataFrame(self.level_rows())
         rows = [{"path": self.source, **to_plain(item), "levels": ", ".join(item.levels)} for item in self.measures]
         return pandas.DataFrame(rows).astype(dict.fromkeys(("value", "low", "high"), "float64"))
+
+    def level_rows(self) -> list[dict[str, Any]]:
+        """Return the columns of `to_dataframe` for each vertebra in MR."""
+        rows: dict[str, dict[str, Any]] = {}
+        below = {upper.name: lower.name for upper, lower in pairwise(self.vertebrae)}
+        for each in self.vertebrae:
+            rows[each.name] = {"path": self.source, "level": each.name, "confidence": each.confidence}
+        for item in self.measures:
+            level, *others = item.levels or ("",)
+            if level in rows and others in ([], [below.get(level, "S1")]):
+                kind = item.name.replace(f"_{'_'.join(item.levels).lower()}", "")
+                ends = {"": item.value, "_low": item.low, "_high": item.high}
+                rows[level] |= {f"{kind}{suffix}": nan if end is None else end for suffix, end in ends.items()}
+        return list(rows.values())
 
     def save_overlay(self, path: str | PathLike[str]) -> Path:
         """Write a PNG of the image with vertebrae, curves, angles and their intervals.
@@ -205,6 +280,21 @@ class Alignment:
         from spinealign.reporting.alignment_overlay import draw_overlay
 
         save_picture(draw_overlay(self), Path(path))
+        return Path(path)
+
+    def save_masks(self, path: str | PathLike[str]) -> Path:
+        """Write a NIfTI file with masks of the structures in the geometry of the source, and their names as JSON.
+
+        Codes are those of VerSe and SPINEPS: L1 to L5 are 20 to 24, S1 is 26, the canal 61, a disc 100 more than the
+        vertebra above; without levels, V1 is 201.
+
+        Raises:
+            OSError: If a file cannot be written.
+            ValueError: If the alignment has no masks, or the name does not end in .nii or .nii.gz.
+        """
+        if self.masks is None:
+            raise ValueError("The alignment has no masks; measure the MR with masks=True.")
+        self.masks.save(Path(path))
         return Path(path)
 
 

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from spinealign.checkpoint.files import (
     CONFIG_FILE,
+    FRONTAL_XRAY,
     METRICS_FILE,
     NOVELTY_FILE,
     ONNX_FILE,
     PREPROCESSOR_FILE,
+    SAGITTAL_MR,
     SETTINGS_FILE,
     TRAINING_IMAGES_FILE,
     WEIGHTS_FILE,
@@ -27,6 +29,7 @@ from spinealign.checkpoint.files import (
     weights_hint,
 )
 from spinealign.checkpoint.record import ModelRecord
+from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.checkpoint.vertebra_record import VertebraRecord
 from spinealign.checkpoint.vertebra_settings import VertebraSettings
@@ -92,7 +95,13 @@ class Checkpoint:
     @property
     def task(self) -> Task:
         """Task of the network that `config.json` describes."""
-        return "vertebrae" if "VertebraNetwork" in self._architectures else "classification"
+        return "classification" if self.kind is None else "vertebrae"
+
+    @property
+    def kind(self) -> str | None:
+        """Kind of the images in which the network finds vertebrae; None if it does not."""
+        kinds = {"VertebraNetwork": FRONTAL_XRAY, "SagittalNetwork": SAGITTAL_MR}
+        return next((kinds[name] for name in self._architectures if name in kinds), None)
 
     @property
     def _architectures(self) -> list[str]:
@@ -170,6 +179,11 @@ class Checkpoint:
     def vertebra_settings(self) -> VertebraSettings:
         """Settings of a model that finds vertebrae, from `spinealign.json`."""
         return self._parse(SETTINGS_FILE, VertebraSettings.from_json)
+
+    @cached_property
+    def sagittal_settings(self) -> SagittalSettings:
+        """Settings of a model for sagittal MR, from `spinealign.json`."""
+        return self._parse(SETTINGS_FILE, SagittalSettings.from_json)
 
     @property
     def target(self) -> Target:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 Task = Literal["classification", "vertebrae"]
+FRONTAL_XRAY, SAGITTAL_MR = "frontal_xray", "sagittal_mr"  # kinds of images that models measure
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"  # embedded models
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"

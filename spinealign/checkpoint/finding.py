@@ -7,15 +7,26 @@ import re
 from pathlib import Path
 
 from spinealign.checkpoint.checkpoint import Checkpoint, Engine, refuse_pickles
-from spinealign.checkpoint.files import ASSETS, CONFIG_FILE, ONNX_FILE, REFINER_FILE, SMALL_FILES, WEIGHTS_FILE, Task
+from spinealign.checkpoint.files import (
+    ASSETS,
+    CONFIG_FILE,
+    FRONTAL_XRAY,
+    ONNX_FILE,
+    REFINER_FILE,
+    SAGITTAL_MR,
+    SMALL_FILES,
+    WEIGHTS_FILE,
+    Task,
+)
 from spinealign.errors import CheckpointError
 from spinealign.hub_errors import explain
 from spinealign.writing import finish_replacement
 
 DEFAULT_MODEL, DEFAULT_FOLDER = "spinealign/default", ASSETS / "default"
-EMBEDDED: dict[Task, tuple[str, Path]] = {  # name and folder
+EMBEDDED = {  # names and folders of the models by task, or kind of images in which they find vertebrae
     "classification": (DEFAULT_MODEL, DEFAULT_FOLDER),
-    "vertebrae": ("spinealign/xray", ASSETS / "xray"),
+    FRONTAL_XRAY: ("spinealign/xray", ASSETS / "xray"),
+    SAGITTAL_MR: ("spinealign/mri", ASSETS / "mri"),
 }
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -29,10 +40,12 @@ def find_checkpoint(  # noqa: PLR0913 - the keywords of the Hugging Face librari
     local_files_only: bool = False,
     engine: Engine = "onnx",
     task: Task = "classification",
+    kind: str | None = None,
 ) -> Checkpoint:
     """Find a checkpoint, without loading its weights. From the Hub, only the files for the engine are downloaded.
 
-    The arguments are those of `Predictor.from_pretrained`, and the task of the model.
+    The arguments are those of `Predictor.from_pretrained`, the task of the model, and the kind of images in which it
+    finds vertebrae; None for any kind, and for the embedded x-ray model.
 
     Raises:
         CheckpointError: If the checkpoint or revision does not exist, is incomplete, or contains a pickle.
@@ -41,12 +54,14 @@ def find_checkpoint(  # noqa: PLR0913 - the keywords of the Hugging Face librari
     if revision == "":
         raise ValueError("revision is empty: pass a branch, tag or commit, or None for the main branch.")
     if revision is not None and (model is None or os.path.isdir(model)):
-        raise CheckpointError(f"{model or EMBEDDED[task][0]} is not on the Hub, so it has no revision {revision!r}.")
+        raise CheckpointError(
+            f"{model or _embedded(task, kind)[0]} is not on the Hub, so it has no revision {revision!r}."
+        )
     if model is None:
-        name, folder = EMBEDDED[task]
+        name, folder = _embedded(task, kind)
         if not folder.is_dir():
             raise CheckpointError(f"This release embeds no model {name}; name a folder or a Hub id.")
-        return _checked(Checkpoint(folder, name), task)
+        return _checked(Checkpoint(folder, name), task, kind=kind)
     if os.path.isdir(model):  # unlike Path.is_dir, this never raises
         checkpoint = Checkpoint(Path(model), os.fspath(model))
         try:
@@ -57,7 +72,7 @@ def find_checkpoint(  # noqa: PLR0913 - the keywords of the Hugging Face librari
                 f"a user who may write the folder ({error.strerror})."
             ) from error
         refuse_pickles(checkpoint.folder, name=checkpoint.name)
-        return _checked(checkpoint, task)
+        return _checked(checkpoint, task, kind=kind)
     model_id = os.fspath(model)
     if not _HUB_ID.fullmatch(model_id):
         raise CheckpointError(f"There is no folder {model_id}, and it is not a Hub id of the form owner/name.")
@@ -86,11 +101,18 @@ def find_checkpoint(  # noqa: PLR0913 - the keywords of the Hugging Face librari
         fetch(CONFIG_FILE, weights, *([REFINER_FILE] if task == "vertebrae" else []), revision=folder.name)
         if checkpoint.path(weights):
             break
-    return _checked(checkpoint, task)
+    return _checked(checkpoint, task, kind=kind)
 
 
-def _checked(checkpoint: Checkpoint, task: Task) -> Checkpoint:
+def _embedded(task: Task, kind: str | None) -> tuple[str, Path]:
+    """Return the name and the folder of an embedded model."""
+    return EMBEDDED[task if task == "classification" else kind or FRONTAL_XRAY]
+
+
+def _checked(checkpoint: Checkpoint, task: Task, *, kind: str | None) -> Checkpoint:
     checkpoint.check_kind(task)
+    if kind and kind != checkpoint.kind:
+        raise CheckpointError(f"{checkpoint.name} measures images of the kind {checkpoint.kind}, not {kind}.")
     if not checkpoint.path(ONNX_FILE) and not checkpoint.path(WEIGHTS_FILE):
         raise CheckpointError(
             f"{checkpoint.name} has neither {ONNX_FILE} nor {WEIGHTS_FILE}, and other weights are not read. If it was "

@@ -5,18 +5,48 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
+from spinealign.checkpoint.files import FRONTAL_XRAY
 from spinealign.config import InputConfig, QualityConfig
 from spinealign.metrics.conformal import IntervalRule
 from spinealign.serialization import rebuild
 
 FORMAT_VERSION = 1
+_Settings = TypeVar("_Settings", bound="StoredSettings")
+
+
+class StoredSettings:
+    """Settings of a model that finds vertebrae; base class of dataclasses with the field `task`."""
+
+    task: str
+
+    def to_json(self) -> str:
+        """Return the text of `spinealign.json`."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(cast(Any, self))}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls: type[_Settings], content: Mapping[str, Any]) -> _Settings:
+        """Read the decoded content of `spinealign.json`.
+
+        Raises:
+            ValueError: If the file is damaged, of a newer format, or of another task.
+        """
+        version = content.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"its format version is {version!r}, and this release reads {FORMAT_VERSION}. "
+                "Run: pip install --upgrade spinealign"
+            )
+        settings: _Settings = rebuild(cls, content)
+        if settings.task != "vertebrae":
+            raise ValueError(f"its task is {settings.task!r}, expected 'vertebrae'")
+        return settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class VertebraSettings:
-    """Settings stored with the weights.
+class VertebraSettings(StoredSettings):
+    """Settings of a model for frontal x-rays, stored with the weights.
 
     Attributes:
         task: Always `vertebrae`.
@@ -34,7 +64,7 @@ class VertebraSettings:
     """
 
     task: str = "vertebrae"
-    kind: str = "frontal_xray"
+    kind: str = FRONTAL_XRAY
     count: int = 17
     shapes: tuple[tuple[int, int], tuple[int, int]] = ((768, 192), (512, 128))
     takes: InputConfig = field(default_factory=lambda: InputConfig(modality="DX"))
@@ -45,25 +75,3 @@ class VertebraSettings:
     intervals: dict[str, IntervalRule] = field(default_factory=dict)
     training_data: tuple[str, ...] = ()
     seed: int | None = None
-
-    def to_json(self) -> str:
-        """Return the text of `spinealign.json`."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> VertebraSettings:
-        """Read the decoded content of `spinealign.json`.
-
-        Raises:
-            ValueError: If the file is damaged, of a newer format, or of another task.
-        """
-        version = content.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ValueError(
-                f"its format version is {version!r}, and this release reads {FORMAT_VERSION}. "
-                "Run: pip install --upgrade spinealign"
-            )
-        settings: VertebraSettings = rebuild(cls, content)
-        if settings.task != "vertebrae":
-            raise ValueError(f"its task is {settings.task!r}, expected 'vertebrae'")
-        return settings

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from spinealign.alignment.aligner import Aligner
+from spinealign.alignment.frontal import FrontalMeasurer
 from spinealign.alignment.measuring import AASCE, ENDPLATE
 from spinealign.alignment.preparing import prepare
 from spinealign.alignment.severity import BORDERS_DEG
@@ -70,7 +70,7 @@ class FilmEvaluation:
         return to_plain(self)
 
 
-def evaluate_films(aligner: Aligner, cohort: LandmarkCohort) -> FilmEvaluation | None:
+def evaluate_films(measurer: FrontalMeasurer, cohort: LandmarkCohort) -> FilmEvaluation | None:
     """Measure the films of the test split of a collection; None without such a split.
 
     Films that the model does not accept are scored too, and counted.
@@ -85,11 +85,11 @@ def evaluate_films(aligner: Aligner, cohort: LandmarkCohort) -> FilmEvaluation |
     for film in tqdm(tested, desc="Measuring films", unit="film", leave=False, disable=None, delay=1.0):
         image = film.read()
         prepared = prepare(image)
-        location = aligner.locate(prepared)
-        accepted = not (aligner.kind_reasons(image, prepared) or aligner.location_reasons(location))
+        location = measurer.locate(prepared)
+        accepted = not (measurer.kind_reasons(image, prepared) or measurer.location_reasons(location))
         found = measure_film(film, location, prepared=prepared, clean=film.path in clean)
         measured.append(replace(found, accepted=accepted))
-    return summarize_films(measured, cohort.name, rules=aligner.settings.intervals)
+    return summarize_films(measured, cohort.name, rules=measurer.settings.intervals)
 
 
 def summarize_films(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from spinealign.errors import UnreadableImageError, UnsupportedFormatError
 from spinealign.imaging.slice import Slice
 
 VolumeUnit = Literal["HU", "display", "arbitrary"]
+_Value = TypeVar("_Value", bound=np.generic)
 _LEFT, _POSTERIOR, _SUPERIOR = range(3)  # the axes of patient coordinates
 
 
@@ -117,6 +118,23 @@ class Volume:
         if not 0 <= index < self.shape[self.sagittal_axis]:
             raise IndexError(f"The volume has {self.shape[self.sagittal_axis]} sagittal planes, got index {index}.")
         return self._across(_LEFT, index, down=(_SUPERIOR, -1), along=(_POSTERIOR, 1))
+
+    def from_sagittal(self, planes: Mapping[int, NDArray[_Value]]) -> NDArray[_Value]:
+        """Return an array of the shape of the volume with values in sagittal planes, and 0 elsewhere.
+
+        Args:
+            planes: Values of at least one plane in the orientation of `sagittal`, by their index along
+                `sagittal_axis`.
+        """
+        axes = self._axes()
+        values = np.zeros(self.shape, next(iter(planes.values())).dtype)
+        placed = np.moveaxis(values, axes[_LEFT], 0)
+        signs = ((_SUPERIOR, -1), (_POSTERIOR, 1))
+        flips = [way for way, (patient, sign) in enumerate(signs) if self.affine[patient, axes[patient]] * sign < 0]
+        for index, plane in planes.items():
+            flipped = np.flip(plane, tuple(flips))
+            placed[index] = flipped if axes[_SUPERIOR] < axes[_POSTERIOR] else flipped.T
+        return values
 
     @property
     def sagittal_axis(self) -> int:

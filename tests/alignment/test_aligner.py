@@ -27,7 +27,7 @@ def film() -> Slice:
 
 
 def kinds(aligner: Aligner, image: Slice) -> tuple[str, ...]:
-    return aligner.kind_reasons(image, prepare(image))
+    return aligner.measurer.kind_reasons(image, prepare(image))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,6 @@ class SilentLocator:
 def test_the_interval_widens_where_the_locator_finds_nothing(aligner: Aligner, film: Slice) -> None:
     main = Aligner(aligner.checkpoint, SilentLocator(aligner)).measure(film)["cobb_main"]
 
-    rule = aligner.settings.intervals["cobb_main"]
+    rule = aligner.measurer.settings.intervals["cobb_main"]
     assert main.value > 1
     assert main.high - main.value == pytest.approx(rule.base + rule.slope * main.value)

@@ -56,6 +56,15 @@ def test_planes_are_found_by_their_position(layout):
     assert scan.slice_nearest_to_midline().position_mm[0] == 6.0
 
 
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_sagittal_planes_are_put_back(layout):
+    scan = volume(layout)
+    planes = {index: scan.sagittal_at(index).pixels for index in range(scan.shape[scan.sagittal_axis])}
+    np.testing.assert_array_equal(scan.from_sagittal(planes), scan.array)
+    with pytest.raises(IndexError, match="5 sagittal planes, got index 5"):
+        scan.sagittal_at(5)
+
+
 def test_every_slice_knows_its_place():
     scan = volume(LAYOUTS["sagittal, from the left"])
     for index, image in enumerate(scan):

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from spinealign.alignment.measuring import not_measured
-from spinealign.alignment.result import FRONTAL_XRAY, Alignment
+from spinealign.alignment.result import Alignment
+from spinealign.checkpoint.files import FRONTAL_XRAY
 from spinealign.reporting.alignment_overlay import COLORS, GROUND, draw_overlay
 
 

@@ -64,9 +64,14 @@ def number_bodies(
     reasons = _doubts(bodies, sacrum)
     probability = _probability(bodies, sacrum)
     if reasons:
-        names = tuple(f"V{number}" for number in range(len(bodies), 0, -1))
-        return Numbering("bottom", probability, names, False, reasons)
+        return count_from_below(len(bodies), probability=probability, reasons=reasons)
     return Numbering("S1", probability, _levels(len(bodies), lowest=LEVELS.index("L5")), True)
+
+
+def count_from_below(count: int, *, probability: float, reasons: tuple[str, ...]) -> Numbering:
+    """Return the numbering of bodies whose levels are not certain; see `Numbering`."""
+    names = tuple(f"V{number}" for number in range(count, 0, -1))
+    return Numbering("bottom", probability, names, False, reasons)
 
 
 def _doubts(bodies: Sequence[Body], sacrum: Sacrum | None) -> tuple[str, ...]:

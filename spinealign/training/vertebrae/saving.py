@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spinealign.alignment.aligner import Aligner
+from spinealign.alignment.frontal import FrontalMeasurer
 from spinealign.alignment.measuring import AASCE, ENDPLATE
 from spinealign.checkpoint import files
 from spinealign.checkpoint.checkpoint import Checkpoint
@@ -61,8 +61,8 @@ def save_vertebra_checkpoint(
         export_vertebra_network(network, onnx, refiner=refiner, shapes=settings.shapes)
         (folder / files.SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
         checkpoint = Checkpoint(folder, str(folder))
-        aligner = Aligner(checkpoint, load_vertebra_engine(checkpoint))
-        found = [evaluate_films(aligner, cohort) for cohort in cohorts]
+        measurer = FrontalMeasurer(settings, load_vertebra_engine(checkpoint), model=checkpoint.model)
+        found = [evaluate_films(measurer, cohort) for cohort in cohorts]
         evaluations = tuple(item for item in found if item is not None)
         agreements = [part for item in evaluations for part in item.agreements]
         if predictions:

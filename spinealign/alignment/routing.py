@@ -1,0 +1,98 @@
+"""Choice of the model for an image: by its header, or by what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from spinealign.alignment.aligner import Aligner, each_or_error
+from spinealign.alignment.kinds import classify_kind
+from spinealign.alignment.result import Alignment
+from spinealign.checkpoint.files import FRONTAL_XRAY, SAGITTAL_MR
+from spinealign.errors import ImageError
+from spinealign.imaging.slice import Slice
+from spinealign.imaging.volume import Volume
+from spinealign.reading.scans import ScanSource, name_scan, read_scan
+
+KINDS = (FRONTAL_XRAY, SAGITTAL_MR)
+OTHER = "other"
+CLEARLY_OTHER = 0.95  # probability of an image that no model measures
+_MODALITIES = {"MR": SAGITTAL_MR, "CR": FRONTAL_XRAY, "DX": FRONTAL_XRAY, "RG": FRONTAL_XRAY}
+_EXPECTED = "expects a frontal x-ray of the spine or a sagittal MR of the lumbar spine"
+
+
+@dataclass(frozen=True)
+class Router:
+    """Measurement of images by the model of their kind.
+
+    Attributes:
+        load: Function that returns the model for a kind of images, or the only one for None. It should keep them.
+        kind: Kind of all images; None to find it for each.
+        routed: Whether the kind of an image decides; if not, the only model measures all images.
+    """
+
+    load: Callable[[str | None], Aligner]
+    kind: str | None = None
+    routed: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in (None, *KINDS):
+            raise ValueError(f"Unknown kind {self.kind!r}; use {' or '.join(KINDS)}.")
+
+    def measure(self, source: ScanSource, **options: Any) -> Alignment:
+        """Measure one image; the options are those of `Aligner.measure`.
+
+        Raises:
+            ImageError: If the image cannot be used.
+            ValueError: If no spine can have the given levels.
+        """
+        if not self.routed or self.kind:
+            return self.load(self.kind).measure(source, check_kind=self.kind is None, **options)
+        try:
+            image = read_scan(source)
+        except ImageError as error:
+            error.source = name_scan(source)
+            raise
+        kind, reasons = find_kind(image)
+        return not_accepted(image, reasons) if kind == OTHER else self.load(kind).measure(image, **options)
+
+    def measure_many(self, sources: Iterable[ScanSource], **options: Any) -> Iterator[Alignment | ImageError]:
+        """Measure many images, one after the other, with an `ImageError` in the place of one that cannot be used.
+
+        Raises:
+            TypeError: If `sources` is one source.
+            ValueError: If no spine can have the given levels.
+        """
+        if not self.routed or self.kind:
+            return self.load(self.kind).measure_many(sources, check_kind=self.kind is None, **options)
+        return each_or_error(partial(self.measure, **options), sources)
+
+
+def find_kind(image: Slice | Volume) -> tuple[str, tuple[str, ...]]:
+    """Return the kind of an image that can be measured, or `other` with the reasons why it is none.
+
+    The modality of the header decides; `OT` counts as unknown. Volumes without one are taken as MR unless they are in
+    Hounsfield units, and images without one are classified.
+    """
+    if image.unit == "HU" or image.modality == "CT":
+        return OTHER, (f"wrong modality: CT ({_EXPECTED})",)
+    if image.modality not in (None, "OT"):
+        kind = _MODALITIES.get(image.modality)
+        return (kind, ()) if kind else (OTHER, (f"wrong modality: {image.modality} ({_EXPECTED})",))
+    if isinstance(image, Volume):
+        return SAGITTAL_MR, ()
+    found = classify_kind(image)
+    if found.kind == SAGITTAL_MR:
+        return SAGITTAL_MR, ()
+    if found.kind != FRONTAL_XRAY and found.probability >= CLEARLY_OTHER:
+        return OTHER, (f"{found} ({_EXPECTED}); if it is one, name its kind",)
+    return FRONTAL_XRAY, ()  # its model recognizes other images by their vertebrae
+
+
+def not_accepted(image: Slice | Volume, reasons: tuple[str, ...]) -> Alignment:
+    """Return the alignment of an image that no model measures."""
+    return Alignment(
+        OTHER, (), (), (), accepted=False, rejection_reasons=reasons, source=image.origin, notes=image.notes
+    )

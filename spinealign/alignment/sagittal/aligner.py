@@ -1,0 +1,250 @@
+"""Measurement of sagittal MR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinealign.alignment.kinds import TURNS, classify_kind
+from spinealign.alignment.levels import LEVELS
+from spinealign.alignment.result import Alignment, Finding, Measure, Outline
+from spinealign.alignment.sagittal.corners import outline
+from spinealign.alignment.sagittal.findings import sagittal_findings
+from spinealign.alignment.sagittal.instances import Structure
+from spinealign.alignment.sagittal.labels import label_slice, label_volume
+from spinealign.alignment.sagittal.locating import SagittalEngine
+from spinealign.alignment.sagittal.measuring import measure_sagittal, sagittal_notes
+from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, turn_upright
+from spinealign.alignment.sagittal.scaling import FoundSlice, find_in_slice
+from spinealign.alignment.sagittal.structures import DISC, find_discs
+from spinealign.alignment.sagittal.values import SACRUM
+from spinealign.alignment.sagittal.volumes import SagittalSpine, find_midline, spine_of_slice, spine_of_volume
+from spinealign.alignment.vertebra import Vertebra
+from spinealign.checkpoint.files import SAGITTAL_MR
+from spinealign.checkpoint.sagittal_settings import SagittalSettings
+from spinealign.imaging.quality import input_reasons, quality_reasons
+from spinealign.imaging.slice import Slice
+from spinealign.imaging.volume import Volume
+
+Points = NDArray[np.float64]
+LARGEST_SPACING_MM = 2.0  # of the pixels of a sagittal plane
+SUSPECTED_MM = 5.0  # deviation to the side; that of an even curve of L1 to L5 of about 15 degrees
+DEVIATION = "coronal_deviation_mm"
+ANOTHER_SCALE = "The spacing does not fit the size of vertebrae, so it was not used."
+STEP = 4  # points of an outline that become one
+UNCLEAR = "the orientation is unknown and not clear; turn the image upright, anterior to the left, and name its kind"
+
+
+class SagittalMeasurer:
+    """Networks and settings that measure sagittal MR.
+
+    Attributes:
+        settings: Settings of the model.
+        engine: Networks of the model.
+        model: Name of the model.
+    """
+
+    def __init__(self, settings: SagittalSettings, engine: SagittalEngine, *, model: str = "") -> None:
+        self.settings, self.engine, self.model = settings, engine, model
+
+    def check_levels(self, lowest: str | None, anchor: Mapping[str, Any]) -> None:
+        """Check given levels without an image; raise ValueError if no spine can have them."""
+        for level in (*anchor, *([] if lowest is None else [lowest])):
+            if level not in LEVELS:
+                raise ValueError(f"Unknown level {level!r}; use C1 to C7, T1 to T12 or L1 to L5.")
+        for level, point in anchor.items():
+            if np.shape(point) != (2,) or not np.isfinite(point).all():
+                raise ValueError(f"In MR, {level} is given by a point (x, y) in its body, got {point!r}.")
+
+    def measure(
+        self,
+        image: Slice | Volume,
+        *,
+        lowest: str | None = None,
+        anchor: Mapping[str, Any] | None = None,
+        masks: bool = False,
+        check_kind: bool = True,
+    ) -> Alignment:
+        """Measure a slice or a volume; see `Aligner.measure`."""
+        levels = {"lowest": lowest, "anchor": anchor or {}}
+        if isinstance(image, Volume):
+            return self._measure_volume(image, levels, masks=masks)
+        return self._measure_slice(image, levels, masks=masks, check_kind=check_kind)
+
+    def _measure_slice(self, image: Slice, levels: Mapping[str, Any], *, masks: bool, check_kind: bool) -> Alignment:
+        upright, notes, reasons = self._orient(image, check_kind=check_kind)
+        reasons = self._kind_reasons(image) or reasons
+        if reasons:
+            return self._rejected(reasons, image.origin, notes=notes)
+        found = find_in_slice(self.engine, upright.image)
+        gray = upright.turn.inverse.apply(found.prepared.display)
+        reasons = self._reasons(found, color=image.color)
+        if reasons:
+            return replace(self._rejected(reasons, image.origin, notes=notes), gray=gray, spacing_mm=image.spacing_mm)
+        anchor = {
+            level: _point(found.prepared.from_original(upright.from_original(np.array(point, dtype=np.float64))))
+            for level, point in levels["anchor"].items()
+        }
+        spine = spine_of_slice(found, lowest=levels["lowest"], anchor=anchor)
+        labeled = label_slice(spine, upright, image=image) if masks else None
+        alignment = self._alignment(spine, upright, notes=(*notes, *image.notes))
+        return replace(alignment, source=image.origin, masks=labeled, gray=gray, spacing_mm=image.spacing_mm)
+
+    def _measure_volume(self, volume: Volume, levels: Mapping[str, Any], *, masks: bool) -> Alignment:
+        reasons = self._volume_reasons(volume)
+        if reasons:
+            return self._rejected(reasons, volume.origin, notes=volume.notes)
+        planes, middle = find_midline(self.engine, volume)
+        found = planes.found(middle)
+        reasons = self._reasons(found)
+        if reasons:
+            rejected = self._rejected(reasons, volume.origin, notes=volume.notes)
+            return replace(rejected, gray=found.prepared.display, spacing_mm=found.image.spacing_mm, slice_index=middle)
+        anchor = {
+            level: _point(found.prepared.from_original(np.array(point, dtype=np.float64)))
+            for level, point in levels["anchor"].items()
+        }
+        spine = spine_of_volume(planes, middle, lowest=levels["lowest"], anchor=anchor)
+        thick = () if spine.slices > 1 else (f"The slices are {planes.step_mm:.1f} mm apart, so one was measured.",)
+        alignment = self._alignment(spine, UprightSlice(spine.found.image), notes=(*thick, *volume.notes))
+        alignment = _with_deviation(alignment, spine)
+        labeled = label_volume(spine, planes, volume=volume) if masks else None
+        return replace(alignment, source=volume.origin, masks=labeled)
+
+    def _orient(self, image: Slice, *, check_kind: bool) -> tuple[UprightSlice, tuple[str, ...], tuple[str, ...]]:
+        """Return a slice upright, a note on how it was turned, and the reasons why it cannot be measured."""
+        if image.plane == "sagittal":
+            return turn_upright(image, header_turn(image)), (), ()
+        if image.orientation is not None:  # of another plane, which is refused
+            return UprightSlice(image), (), ()
+        shown = classify_kind(image)
+        if check_kind and image.modality is None and shown.kind != SAGITTAL_MR:
+            return UprightSlice(image), (), (f"{shown} (expects {SAGITTAL_MR}); if it is one, name its kind",)
+        if shown.turn is None:
+            reasons = (UNCLEAR,) if check_kind else ()
+            return UprightSlice(image), (), reasons
+        if shown.turn == TURNS[0]:
+            return UprightSlice(image), (), ()
+        note = f"The orientation is unknown; the image was {shown.turn}, by what it shows."
+        return turn_upright(image, shown.turn), (note,), ()
+
+    def _kind_reasons(self, image: Slice) -> tuple[str, ...]:
+        """Return why a slice is not of the kind that the model measures, by its header."""
+        if image.unit == "HU":
+            return ("CT in Hounsfield units (expects sagittal MR)",)
+        return input_reasons(image, self.settings.takes)
+
+    def _volume_reasons(self, volume: Volume) -> tuple[str, ...]:
+        """Return why a volume is not measured, by its header and its voxels."""
+        plane = volume.sagittal()
+        reasons = self._kind_reasons(replace(plane, modality=volume.modality))
+        spacing = max(plane.spacing_mm or (0.0,))
+        if not reasons and spacing > LARGEST_SPACING_MM:
+            kind = volume[0].plane
+            reasons = (f"wrong plane: {kind} slices, {spacing:.1f} mm apart (expects sagittal slices)",)
+        return reasons
+
+    def _reasons(self, found: FoundSlice, *, color: float = 0.0) -> tuple[str, ...]:
+        """Return why a slice is not measured, by its pixels and its bodies."""
+        reasons = quality_reasons(found.prepared.display, self.settings.quality, color=color)
+        bodies, settings = found.location.bodies, self.settings
+        if reasons:
+            return reasons
+        if len(bodies) < settings.min_bodies:
+            return (f"too few vertebral bodies: {len(bodies)} in a chain (limit {settings.min_bodies})",)
+        probability = float(np.mean([body.probability for body in bodies]))
+        if probability < settings.min_probability:
+            limit = settings.min_probability
+            return (f"not recognized as a sagittal spine: mean probability {probability:.2f} (limit {limit:.2f})",)
+        return ()
+
+    def _rejected(self, reasons: tuple[str, ...], source: str, *, notes: tuple[str, ...]) -> Alignment:
+        reason = f"The image was not accepted: {'; '.join(reasons)}"
+        measures = tuple(replace(item, reason=reason) for item in measure_sagittal({}, ()))
+        findings = sagittal_findings({}, measures=())
+        return Alignment(
+            SAGITTAL_MR,
+            (),
+            measures,
+            findings,
+            accepted=False,
+            rejection_reasons=reasons,
+            model=self.model,
+            source=source,
+            notes=notes,
+        )
+
+    def _alignment(self, spine: SagittalSpine, upright: UprightSlice, *, notes: tuple[str, ...]) -> Alignment:
+        """Return the alignment of a spine; points are in pixels of the original of `upright`."""
+        found, names = spine.found, spine.numbering.names
+        location = found.location
+
+        def to_original(points: Points) -> Points:
+            return upright.to_original(found.prepared.to_original(points))
+
+        vertebrae = tuple(
+            Vertebra(to_original(corners), number, level=name, confidence=body.probability)
+            for number, (corners, name, body) in enumerate(zip(location.corners, names, location.bodies), start=1)
+        )
+        rules = self.settings.intervals
+        measures = measure_sagittal(spine.values, names, in_mm=found.in_mm, rules=rules, spreads=spine.spreads)
+        another = (ANOTHER_SCALE,) if found.prepared.in_mm != (found.image.spacing_mm is not None) else ()
+        limits = sagittal_notes(spine.numbering, slices=spine.slices, in_mm=found.in_mm)
+        return Alignment(
+            SAGITTAL_MR,
+            vertebrae,
+            measures,
+            sagittal_findings(spine.values, measures=measures),
+            model=self.model,
+            notes=(*notes, *another, *limits),
+            spacing_mm=found.image.spacing_mm,
+            gray=found.prepared.display,
+            numbering=spine.numbering,
+            outlines=tuple(to_original(outline(body.mask)[::STEP]) for body in location.bodies),
+            structures=_structures(spine, to_original),
+            slice_index=spine.index,
+            turn=None if upright.turn == TURNS[0] else upright.turn,
+        )
+
+
+def _structures(spine: SagittalSpine, to_original: Callable[[Points], Points]) -> tuple[Outline, ...]:
+    """Return the outlines of S1 and of the discs."""
+    location, names = spine.found.location, list(spine.numbering.names)
+    items: list[Structure] = list(location.bodies)
+    structures = []
+    if location.sacrum is not None:
+        items, names = [*items, location.sacrum], [*names, SACRUM]
+        endplate = None if location.sacrum_endplate is None else to_original(location.sacrum_endplate)
+        points = to_original(outline(location.sacrum.mask)[::STEP])
+        structures.append(Outline(SACRUM, points, location.sacrum.probability, endplate))
+    for (upper, lower), disc in zip(pairwise(names), find_discs(location.probabilities[DISC], items)):
+        if disc is not None:
+            probability = float(location.probabilities[DISC][disc].mean())
+            structures.append(Outline(f"{upper}-{lower}", to_original(outline(disc)[::STEP]), probability))
+    return tuple(structures)
+
+
+def _with_deviation(alignment: Alignment, spine: SagittalSpine) -> Alignment:
+    """Return the alignment of a volume with the deviation to the side, and the finding that follows from it."""
+    deviation = spine.deviation_mm
+    reason = None if deviation is not None else "The slices do not cover the vertebral bodies on both sides."
+    levels = (spine.numbering.names[0], spine.numbering.names[-1])
+    measure = Measure(DEVIATION, deviation, unit="mm", levels=levels, reason=reason)
+    finding = Finding(
+        "scoliosis",
+        None if deviation is None else deviation >= SUSPECTED_MM,
+        type="suspected in supine MRI; an upright x-ray decides" if deviation and deviation >= SUSPECTED_MM else None,
+        measure=DEVIATION,
+        value=deviation,
+        unit="mm",
+    )
+    return replace(alignment, measures=(*alignment.measures, measure), findings=(*alignment.findings, finding))
+
+
+def _point(point: Points) -> tuple[float, float]:
+    return float(point[0]), float(point[1])
