@@ -18,7 +18,8 @@ from spinealign.alignment.sagittal.findings import sagittal_findings
 from spinealign.alignment.sagittal.instances import Structure
 from spinealign.alignment.sagittal.labels import label_slice, label_volume
 from spinealign.alignment.sagittal.locating import SagittalEngine
-from spinealign.alignment.sagittal.measuring import measure_sagittal, sagittal_notes
+from spinealign.alignment.sagittal.measuring import border_reasons, measure_sagittal, sagittal_notes
+from spinealign.alignment.sagittal.naming import s1_doubt
 from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, turn_upright
 from spinealign.alignment.sagittal.scaling import FoundSlice, find_in_slice
 from spinealign.alignment.sagittal.structures import DISC, find_discs
@@ -192,7 +193,12 @@ class SagittalMeasurer:
             for number, (corners, name, body) in enumerate(zip(location.corners, names, location.bodies), start=1)
         )
         rules = self.settings.intervals
-        measures = measure_sagittal(spine.values, names, in_mm=found.in_mm, rules=rules, spreads=spine.spreads)
+        reasons = border_reasons(location.bodies, names)
+        if doubt := s1_doubt(location.bodies, location.sacrum):
+            reasons[SACRUM] = doubt
+        measures = measure_sagittal(
+            spine.values, names, in_mm=found.in_mm, rules=rules, spreads=spine.spreads, reasons=reasons
+        )
         another = (ANOTHER_SCALE,) if found.prepared.in_mm != (found.image.spacing_mm is not None) else ()
         limits = sagittal_notes(spine.numbering, slices=spine.slices, in_mm=found.in_mm)
         return Alignment(

@@ -74,18 +74,24 @@ def count_from_below(count: int, *, probability: float, reasons: tuple[str, ...]
     return Numbering("bottom", probability, names, False, reasons)
 
 
+def s1_doubt(bodies: Sequence[Body], sacrum: Sacrum | None) -> str | None:
+    """Return the reason why S1 is not certain, as a sentence, or None."""
+    if sacrum is None:
+        return "S1 is not in view."
+    share = sacrum.area / float(np.median([body.area for body in bodies]))
+    return "S1 is not certain." if sacrum.probability < S1_PROBABILITY or share < S1_AREA else None
+
+
 def _doubts(bodies: Sequence[Body], sacrum: Sacrum | None) -> tuple[str, ...]:
     """Return reasons why the lowest body may not be L5."""
     reasons = []
     if len(bodies) < SMALLEST_COUNT:
         reasons.append(f"Fewer than {SMALLEST_COUNT} vertebral bodies were found.")
-    if sacrum is None:
-        return (*reasons, "S1 is not in view.")
-    if not bodies:
+    doubt = s1_doubt(bodies, sacrum) if bodies else None
+    if doubt is not None:
+        reasons.append(doubt)
+    if sacrum is None or not bodies:
         return tuple(reasons)
-    share = sacrum.area / float(np.median([body.area for body in bodies]))
-    if sacrum.probability < S1_PROBABILITY or share < S1_AREA:
-        reasons.append("S1 is not certain.")
     if pitch(bodies[-1], sacrum) > PITCHES[1]:
         reasons.append("The lowest vertebral body is not next to S1.")
     if max(bodies, key=lambda body: body.l5) is not bodies[-1] or bodies[-1].l5 < L5_PROBABILITY:

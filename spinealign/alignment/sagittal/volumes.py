@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spinealign.alignment.sagittal.instances import Body, Structure
 from spinealign.alignment.sagittal.locating import SagittalEngine
-from spinealign.alignment.sagittal.naming import Numbering, count_from_below, number_bodies
+from spinealign.alignment.sagittal.naming import Numbering, count_from_below, number_bodies, s1_doubt
 from spinealign.alignment.sagittal.planes import Planes
 from spinealign.alignment.sagittal.scaling import FoundSlice, find_in_slice
 from spinealign.alignment.sagittal.values import sagittal_values
@@ -140,13 +140,14 @@ def _agreed(found: Mapping[int, FoundSlice]) -> tuple[int, Numbering]:
 
 
 def _values(found: FoundSlice, names: Sequence[str], *, bodies: Sequence[Body]) -> dict[str, float]:
-    """Return the values of bodies, which may be those of another slice, in a slice."""
+    """Return the values of bodies, which may be those of another slice, in a slice; without those that it cuts."""
     location = found.location
     places = match_bodies(bodies, location.bodies)
     corners, middles = np.full((len(places), 4, 2), np.nan), np.full((len(places), 2, 2), np.nan)
     for number, place in enumerate(places):
-        if place is not None:
+        if place is not None and not location.bodies[place].touches_border:
             corners[number], middles[number] = location.corners[place], location.middles[place]
     next_to_sacrum = bool(places) and places[-1] == len(location.bodies) - 1 and names[-1] == "L5"
-    endplate = location.sacrum_endplate if next_to_sacrum else None
+    certain = next_to_sacrum and s1_doubt(location.bodies, location.sacrum) is None
+    endplate = location.sacrum_endplate if certain else None
     return sagittal_values(corners, names, middles=middles, sacrum_endplate=endplate)

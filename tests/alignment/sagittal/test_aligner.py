@@ -13,6 +13,7 @@ from drawn_slices import HEIGHT, LEFT, PITCH, RIGHT, PerfectEngine, drawn_slice
 from spinealign.alignment.kinds import TURNS
 from spinealign.alignment.sagittal.aligner import SagittalMeasurer
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
+from spinealign.cohort.masks.labeled import S1
 from spinealign.errors import ImageError
 from spinealign.imaging.slice import Slice
 from spinealign.metrics.conformal import IntervalRule
@@ -111,6 +112,27 @@ def test_images_of_other_kinds_are_not_measured(change, reason):
     assert not found.accepted
     assert any(reason in each for each in found.rejection_reasons)
     assert all(item.value is None and item.reason for item in found.measures)
+
+
+def test_a_body_that_the_border_cuts_is_named_but_not_measured():
+    item, first = drawn_slice(), 10 + HEIGHT // 3
+    item.structures[:first] = 0
+    cut = replace(item, structures=np.roll(item.structures, -first, axis=0))
+    found = measurer(PerfectEngine(cut)).measure(MR)
+    assert found.vertebrae[0].name == "T12"
+    assert found["segment_l1_l2"].value is not None
+    for name in ("height_ratio_t12", "segment_t12_l1"):
+        assert found[name].reason == "T12 is cut off by the border of the image."
+
+
+def test_a_doubtful_s1_is_not_measured():
+    item = drawn_slice()
+    rows, columns = np.nonzero(item.structures & S1)
+    item.structures[rows.min() + 9 :] &= ~np.uint8(S1)
+    item.structures[:, columns.min() + 18 :] &= ~np.uint8(S1)
+    found = measurer(PerfectEngine(item)).measure(MR, lowest="L5")
+    assert found["lordosis_l1_l5"].value is not None
+    assert found["lordosis_l1_s1"].reason == found["slip_l5_s1_mm"].reason == "S1 is not certain."
 
 
 def test_few_or_doubtful_bodies_are_not_measured():
