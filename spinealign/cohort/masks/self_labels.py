@@ -9,7 +9,7 @@ import numpy as np
 from spinealign.alignment.sagittal.instances import Array, Body, find_bodies, find_sacrum
 from spinealign.cohort.masks.boxed import Box, BoxedSlice
 from spinealign.cohort.masks.labeled import BODY, CANAL, DISC, L5, S1, STRUCTURES, LabeledSlice, Mask
-from spinealign.cohort.masks.structures import FEWEST_BODIES, TO_DISC, above_highest, number_bodies, place_s1
+from spinealign.cohort.masks.structures import FEWEST_BODIES, TO_DISC, beyond_last, number_bodies, place_s1
 
 _DISC = STRUCTURES.index("disc")
 _S1_AREAS = (450, 1300)  # pixels; of S1 as a segmenter shows it
@@ -42,7 +42,7 @@ def label_boxed(boxed: BoxedSlice, probabilities: Array) -> LabeledSlice | None:
     if len(found) < FEWEST_BODIES or not TO_DISC[0] < np.hypot(*np.subtract(above[0].center, (x, y))) < TO_DISC[1]:
         return None
     bodies = number_bodies(found)
-    body, unlabeled = bodies > 0, above_highest(found)
+    body, unlabeled = bodies > 0, beyond_last(found)
     boxes = list(boxed.discs.values())
     disc = (probabilities[_DISC] > 0.5) & _inside(boxes, body.shape, 1.0) & ~body
     lowest = disc & _inside([boxed.discs[1]], body.shape, 1.0)

@@ -19,10 +19,12 @@ from spinealign.reading.tally import Tally
 FEWEST_BODIES = 4
 _LEAST_AREA = 200  # pixels of a body
 _LEAST_DISC = 60  # pixels
+_STRAY = 20  # pixels; smaller parts of discs and the canal are no structures
 _LEAST_SOLIDITY = 0.82  # area of a body through that of its convex hull
 _LARGEST_STEP = 58.0  # pixels between the centers of neighboring bodies
 TO_DISC = (10.0, 34.0)  # pixels between the centers of L5 and of the disc below it
 _CANAL_ROWS = 30  # fewer do not show where bodies end
+_BRIDGE = 2  # half the width of bridges between bodies and arches, in pixels
 _CANAL_GAP = 2  # pixels between the back of a body and the canal
 _ALL = BODY | L5 | S1 | DISC | CANAL
 
@@ -37,7 +39,9 @@ def label_slice(drawn: DrawnSlice, passed: Tally) -> LabeledSlice | None:
     """
     gray = prepare_sagittal(drawn.image).gray
     labels = np.asarray(Image.fromarray(drawn.labels).resize(gray.shape[::-1], Image.Resampling.NEAREST))
-    masks = {name: labels == CODES[name] for name in ("disc", "canal", "S1", "vertebra", "ignore")}
+    masks = {name: labels == CODES[name] for name in ("S1", "vertebra", "ignore")}
+    for name in ("disc", "canal"):
+        masks[name] = np.logical_or.reduce([np.zeros(labels.shape, bool), *_parts(labels == CODES[name], least=_STRAY)])
     if "vertebra" in drawn.labeled:
         found, unclear, from_l5 = _above_lowest_disc(masks["vertebra"], masks["disc"], masks["canal"])
     else:
@@ -48,7 +52,7 @@ def label_slice(drawn: DrawnSlice, passed: Tally) -> LabeledSlice | None:
     from_l5 = from_l5 and drawn.levels
     bodies = number_bodies(found)
     body = bodies > 0
-    above = above_highest(found) & ~body
+    beyond = beyond_last(found) if from_l5 else beyond_last(found) | beyond_last(found[::-1])
     disc, canal = masks["disc"] & ~body, masks["canal"] & ~body
     nothing = np.zeros(labels.shape, bool)
     if "S1" in drawn.labeled:
@@ -59,8 +63,8 @@ def label_slice(drawn: DrawnSlice, passed: Tally) -> LabeledSlice | None:
     else:
         sacral = Sacral(nothing, ~nothing)
     structures = BODY * body + L5 * ((bodies == 1) & from_l5) + S1 * sacral.mask + DISC * disc + CANAL * canal
-    ignored = BODY * ((above | unclear) & ~body) + S1 * sacral.ignored + L5 * np.full(labels.shape, not from_l5)
-    ignored += DISC * (~disc & (above if disc.any() else True)) + CANAL * _beyond(canal)
+    ignored = BODY * ((beyond | unclear) & ~body) + S1 * sacral.ignored + L5 * np.full(labels.shape, not from_l5)
+    ignored += DISC * (~disc & (beyond if disc.any() else True)) + CANAL * _beyond(canal)
     ignored[masks["ignore"]] = _ALL
     return LabeledSlice(
         drawn.name,
@@ -107,15 +111,14 @@ def number_bodies(bodies: Bodies) -> NDArray[np.uint8]:
     return numbers
 
 
-def above_highest(bodies: Bodies) -> Mask:
-    """Return the mask of what is above the highest body, across the axis of the spine; bodies from the lowest."""
-    top = _center(bodies[-1])
-    way = top - _center(bodies[-2]) if len(bodies) > 1 else np.array([0.0, -1.0])
-    way /= np.linalg.norm(way)
+def beyond_last(bodies: Bodies) -> Mask:
+    """Return the mask of what is beyond the last of at least two bodies, across the axis of the spine."""
+    before, last = _center(bodies[-2]), _center(bodies[-1])
+    way = (last - before) / np.linalg.norm(last - before)
     y, x = np.indices(bodies[-1].shape)
-    along = (x - top[0]) * way[0] + (y - top[1]) * way[1]
-    above: Mask = along > np.percentile(along[bodies[-1]], 90)
-    return above
+    along = (x - last[0]) * way[0] + (y - last[1]) * way[1]
+    beyond: Mask = along > np.percentile(along[bodies[-1]], 90)
+    return beyond
 
 
 def _by_level(labels: NDArray[np.uint8], canal: Mask, *, whole: bool) -> tuple[Bodies, Mask, bool]:
@@ -125,7 +128,7 @@ def _by_level(labels: NDArray[np.uint8], canal: Mask, *, whole: bool) -> tuple[B
     first = 0
     for code in range(1, len(BODIES) + 1):
         labeled = labels == code
-        parts = _parts(_in_front(labeled, canal) if whole else labeled)
+        parts = _in_front(labeled, canal) if whole else _parts(labeled)
         mask = max(parts, key=np.count_nonzero) if parts else None
         gap = found and (mask is None or np.linalg.norm(_center(mask) - _center(found[-1])) > _LARGEST_STEP)
         if gap or (whole and mask is not None and not _is_body(mask)):
@@ -142,7 +145,7 @@ def _above_lowest_disc(vertebra: Mask, disc: Mask, canal: Mask) -> tuple[Bodies,
     """Return the bodies of vertebrae without levels above the lowest disc, if there is one, as `_by_level`."""
     discs = [_center(part) for part in _parts(disc, least=_LEAST_DISC)]
     lowest = max(discs, key=lambda center: center[1], default=np.full(2, np.inf))
-    parts = [part for part in _parts(_in_front(vertebra, canal)) if _is_body(part)]
+    parts = [part for part in _in_front(vertebra, canal) if _is_body(part)]
     found = sorted((part for part in parts if _center(part)[1] < lowest[1] - 3), key=lambda part: -_center(part)[1])
     steps = [np.linalg.norm(_center(upper) - _center(lower)) for lower, upper in pairwise(found)]
     found = found[: next((place for place, step in enumerate(steps, start=1) if step > _LARGEST_STEP), len(found))]
@@ -151,14 +154,14 @@ def _above_lowest_disc(vertebra: Mask, disc: Mask, canal: Mask) -> tuple[Bodies,
     return found, vertebra & ~body, from_l5
 
 
-def _in_front(vertebra: Mask, canal: Mask) -> Mask:
-    """Return the part of vertebrae in front of the canal, as far as it is labeled, without thin bridges."""
+def _in_front(vertebra: Mask, canal: Mask) -> list[Mask]:
+    """Return the parts of vertebrae in front of the canal, as far as it is labeled, cut at thin bridges."""
     rows = np.flatnonzero(canal.any(axis=1))
     if len(rows) >= _CANAL_ROWS:
         back = np.interp(np.arange(len(canal)), rows, canal.argmax(axis=1)[rows]) + _CANAL_GAP
         vertebra = vertebra & (np.arange(canal.shape[1]) < back[:, None])
-    front: Mask = ndimage.binary_opening(vertebra, iterations=2)
-    return front
+    opened = ndimage.binary_opening(vertebra, iterations=_BRIDGE)
+    return [ndimage.binary_dilation(part, iterations=_BRIDGE, mask=vertebra) for part in _parts(opened)]
 
 
 def _is_body(mask: Mask) -> bool:

@@ -43,6 +43,18 @@ def test_bodies_above_the_highest_labeled_one_are_ignored(table):
     assert not ignored[45:].any()
 
 
+def test_bodies_below_unknown_levels_are_ignored(table, drawing):
+    folder = table(labels={"1": "vertebra"})
+    Image.fromarray((drawing[1] > 0).astype(np.uint8)).save(folder / "b.png")
+
+    (item,) = load_slices(folder).slices
+
+    assert (item.ignored & BODY)[200:].all()
+    assert not (item.ignored & BODY)[80:185].any()
+    assert (item.ignored & L5).all()
+    assert (item.ignored & S1).all()
+
+
 def test_s1_is_found_below_l5(table):
     (item,) = load_slices(table()).slices
 
@@ -96,6 +108,7 @@ def test_vertebrae_are_cut_at_the_front_of_the_canal(table, drawing):
         vertebrae[top + 10 : top + 16, 96:130] = 1  # pedicle and arch
     vertebrae[192:198, 60:96] = 2
     vertebrae[20:240, 97:112] = 3
+    vertebrae[180, 60] = 3  # a stray pixel
     folder = table(labels={"1": "vertebra", "2": "disc", "3": "canal"})
     Image.fromarray(vertebrae).save(folder / "b.png")
 
