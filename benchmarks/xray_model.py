@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +91,8 @@ def main() -> None:
     print(f"\n{folds.folds} folds, {folds.epochs:g} epochs each; {describe_digests(folds, films.digest)}")
     if options.plot:
         plot_agreements([*evaluation.agreements, crossed], options.plot)
-    print(f"\n{rejection_table(aligner, films.part('test').films, options.data, count=options.images).text()}")
+    kinds = kinds_of_images(films.part("test").films, options.data, options.images)
+    print(f"\n{rejection_table(aligner, kinds, accepted={FRONTAL: 0.05}).text()}")
 
 
 def describe_digests(folds: FoldPredictions, films: str) -> str:
@@ -118,12 +119,14 @@ def target_table(evaluation: FilmEvaluation, crossed: Agreement, seconds: dict[s
     rows = []
     for title, score, factor, relation, required, goal in TARGETS:
         values = [value_of(part, score, factor) for part in parts]
-        met = values[0] <= required if relation == AT_MOST else values[0] >= required
-        rows.append((title, f"{relation} {required:g}", f"{goal:g}", *(f"{value:.3g}" for value in values), _met(met)))
+        reached = values[0] <= required if relation == AT_MOST else values[0] >= required
+        rows.append(
+            (title, f"{relation} {required:g}", f"{goal:g}", *(f"{value:.3g}" for value in values), met(reached))
+        )
     for title, score, factor, (low, high) in INTERVALS:
         values = [value_of(part, score, factor) for part in parts]
         shown = f"{low:g} to {high:g}" if low else f"{AT_MOST} {high:g}"
-        rows.append((title, shown, "", *(f"{value:.3g}" for value in values), _met(low <= values[-1] <= high)))
+        rows.append((title, shown, "", *(f"{value:.3g}" for value in values), met(low <= values[-1] <= high)))
     for name, limit in (("warm", 0.2), ("cold", 2.0)):
         blank = [""] * (len(parts) - 1)
         rows.append(
@@ -133,7 +136,7 @@ def target_table(evaluation: FilmEvaluation, crossed: Agreement, seconds: dict[s
                 "",
                 f"{seconds[name]:.3f}",
                 *blank,
-                _met(seconds[name] <= limit),
+                met(seconds[name] <= limit),
             )
         )
     head = ("figure", "required", "goal", *(part.title for part in parts), "met")
@@ -145,7 +148,7 @@ def value_of(part: Agreement, score: str, factor: float) -> float:
     return found[score].value * factor if score in found else float("nan")
 
 
-def _met(reached: bool) -> str:
+def met(reached: bool) -> str:
     return "yes" if reached else "NO"
 
 
@@ -156,14 +159,16 @@ def time_of(model: str | None, paths: Sequence[Path]) -> dict[str, float]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def rejection_table(aligner: Aligner, films: Sequence[Film], data: Path, *, count: int) -> Table:
-    """Return how many images of each kind are rejected; none of them was a background in the training."""
+def rejection_table(
+    aligner: Aligner, kinds: Iterable[tuple[str, Iterable[object]]], *, accepted: Mapping[str, float]
+) -> Table:
+    """Return how many images of each kind are rejected; `accepted` has the limit of kinds that should not be."""
     rows = []
-    for name, images in kinds_of_images(films, data, count):
+    for name, images in kinds:
         found = [(item, reason_of(aligner, item)) for item in tqdm(images, desc=name, leave=False, disable=None)]
         reasons = Counter(reason.split(":")[0] for _, reason in found if reason)
         rejected = sum(reasons.values())
-        required = "<= 5 %" if name == FRONTAL else ">= 98 %"
+        required = f"<= {accepted[name]:.0%}" if name in accepted else ">= 98%"
         frequent = ", ".join(f"{reason} {number}" for reason, number in reasons.most_common(2))
         rows.append((name, len(found), f"{rejected / len(found):.1%}", required, frequent))
     return Table(("kind of image", "images", "rejected", "required", "most frequent reasons"), rows, numbers=(1, 2, 3))
@@ -175,7 +180,7 @@ FRONTAL = "test films, upright"
 def kinds_of_images(films: Sequence[Film], data: Path, count: int) -> Iterator[tuple[str, Iterable[object]]]:
     """Yield the name of each kind, and its images as `Aligner.measure` takes them."""
     yield FRONTAL, [film.path for film in films]
-    chosen = _spread(films, count)
+    chosen = spread(films, count)
     for name, turns in (
         ("test films, upside down", 2),
         ("test films, turned left", 1),
@@ -187,16 +192,16 @@ def kinds_of_images(films: Sequence[Film], data: Path, count: int) -> Iterator[t
         write_lateral_spines(drawn / "lateral", {"test": count}, seed=FIRST_SEED)
         yield "drawn lateral spines", sorted((drawn / "lateral" / "test").iterdir())
         write_phantoms(drawn / "necks", {"test": count}, seed=FIRST_SEED)
-        yield "drawn necks (CT)", _paths(drawn / "necks", count)
+        yield "drawn necks (CT)", paths_of(drawn / "necks", count)
     for folder in sorted((data / "out_of_distribution").iterdir()):
-        yield folder.name, _paths(folder, count)
-    yield "cervical CT (val)", _paths(data / "cervical fracture" / "val", count)
-    yield "cervical CT (RSNA 2022)", _paths(data / "rsna2022", count)
+        yield folder.name, paths_of(folder, count)
+    yield "cervical CT (val)", paths_of(data / "cervical fracture" / "val", count)
+    yield "cervical CT (RSNA 2022)", paths_of(data / "rsna2022", count)
     # the patients 10 to 14 and 100 to 149 are backgrounds
     sagittal = [
         path for path in sorted((data / "spider" / "sagittal").iterdir()) if not path.name.startswith(BACKGROUNDS)
     ]
-    yield "lumbar MR (SPIDER)", _spread(sagittal, count)
+    yield "lumbar MR (SPIDER)", spread(sagittal, count)
 
 
 BACKGROUNDS = tuple(f"1{number}" for number in range(5))
@@ -206,11 +211,11 @@ def turned(film: Film, turns: int) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(film.read().pixels, turns)).astype(np.uint8)
 
 
-def _paths(folder: Path, count: int) -> list[str]:
-    return _spread(expand_paths([str(folder)])[0], count)
+def paths_of(folder: Path, count: int) -> list[str]:
+    return spread(expand_paths([str(folder)])[0], count)
 
 
-def _spread(items: Sequence, count: int) -> list:
+def spread(items: Sequence, count: int) -> list:
     """Return up to a number of items, evenly from the whole sequence."""
     places = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
     return [items[place] for place in places]

@@ -7,6 +7,9 @@ from PIL import Image
 
 from spinealign.cohort.masks.boxed import BoxedSlice
 from spinealign.cohort.masks.labeled import BODY, DISC, L5, S1, STRUCTURES, LabeledSlice
+from spinealign.evaluation.found_spine import FoundSpine
+from spinealign.evaluation.measured_slice import MeasuredSlice
+from spinealign.evaluation.named_series import NamedPicture
 
 SHAPE, LEFT, RIGHT, HEIGHT, PITCH, BODIES = (224, 160), 60, 94, 24, 33, 6
 
@@ -60,3 +63,49 @@ class PerfectEngine:
     def refine(self, crops, neighbors):
         corners = np.array([[-0.5, -0.35], [0.5, -0.35], [-0.5, 0.35], [0.5, 0.35]], np.float32)
         return np.tile(corners, (len(crops), 1, 1))
+
+
+def found_spine(*, bodies=5, sacrum=True, l5=4) -> FoundSpine:
+    """Return what decides the levels in a picture with bodies in a row."""
+    rows = tuple((60.0, 30.0 * place, 700.0, 0.95, 0.97 if place == l5 else 0.02, 0.0) for place in range(bodies))
+    return FoundSpine((224, 160), rows, (60.0, 30.0 * bodies, 600.0, 0.95) if sacrum else None, 24.0)
+
+
+def tilted_corners(tilts_deg):
+    """Return rows of the corners of bodies, tilted by angles, 33 pixels apart."""
+    box = np.array([[-17, -12], [17, -12], [-17, 12], [17, 12]], float)
+    rows = []
+    for place, angle in enumerate(np.radians(tilts_deg)):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        rows.append(tuple((box @ turn.T + [80, 20 + 33 * place]).ravel().round(3).tolist()))
+    return tuple(rows)
+
+
+def measured_slice(patient, number, *, error=0.0, **values) -> MeasuredSlice:
+    """Return a slice whose lordosis is 30 degrees and more, measured with an error."""
+    lordosis = 30 + patient + number / 10
+    middles = ((80.0, 8.0, 80.0, 32.0),) * 5
+    defaults = {
+        "found": found_spine(),
+        "matches": (0, 1, 2, 3, 4),
+        "dice": (0.95,) * 5,
+        "false_bodies": 0,
+        "scores": {"body": 0.95},
+        "leveled": True,
+        "corners": tilted_corners(np.linspace(0, -(lordosis + error), 5)),
+        "middles": middles,
+        "reference": tilted_corners(np.linspace(0, -lordosis, 5)),
+        "reference_middles": middles,
+    }
+    return MeasuredSlice(
+        f"vb3_{patient:02d}_{number:02d}", f"lumbar_mri/vb3_{patient:02d}", "lumbar_mri", "T2", patient % 3, True,
+        **{**defaults, **values},
+    )  # fmt: skip
+
+
+def named_picture(number, *, sequence="T1", **values) -> NamedPicture:
+    """Return a series whose L5 is named and right."""
+    return NamedPicture(
+        f"{number}_{sequence.lower()}", f"spider/{number}", sequence, 0,
+        **{"found": found_spine(), "known": True, "l5": 4, **values},
+    )  # fmt: skip

@@ -11,12 +11,30 @@ from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.files import ASSETS
 from spinealign.checkpoint.finding import DEFAULT_FOLDER
 from spinealign.cohort.landmarks.loading import load_films
+from spinealign.cohort.masks.loading import load_slices
 from spinealign.hub.checks import check_checkpoint
 from spinealign.reporting.model_card import render_card
+from spinealign.training.sagittal import cross_validation
+from spinealign.training.sagittal.cross_validation import SagittalFoldPredictions
 from spinealign.training.vertebrae.cross_validation import FoldPredictions, code_digest
 
 EMBEDDED = sorted(path.name for path in ASSETS.iterdir() if (path / "config.json").is_file())
-FOLDS = sorted((ROOT / "models").glob("*/folds.json"))
+CROSS_VALIDATED = {  # reader of the predictions, digest of the present code, reader of the images
+    "xray": (
+        FoldPredictions.load,
+        code_digest,
+        lambda data: load_films(data / "scoliosis_xray", repairs=folds_of("xray").with_name("repairs.csv")),
+    ),
+    "mri": (
+        SagittalFoldPredictions.load,
+        cross_validation.code_digest,
+        lambda data: load_slices([data / "lumbar_mri", data / "spider"]),
+    ),
+}
+
+
+def folds_of(name):
+    return ROOT / "models" / name / "folds.json"
 
 
 def test_the_top_level_card_is_a_copy(root):
@@ -30,11 +48,7 @@ def test_the_top_level_card_is_a_copy(root):
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_card_is_rendered_from_the_record(name):
     checkpoint = Checkpoint(ASSETS / name, name)
-    if checkpoint.task == "vertebrae":
-        card = render_card(checkpoint.vertebra_record, checkpoint.vertebra_settings)
-    else:
-        card = render_card(checkpoint.record, checkpoint.settings)
-    assert card == (ASSETS / name / "README.md").read_text()
+    assert render_card(*checkpoint.described) == (ASSETS / name / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -48,13 +62,14 @@ def test_an_embedded_model_can_be_published_from_a_checkout(name):
     check_checkpoint(ASSETS / name)
 
 
-@pytest.mark.parametrize("file", FOLDS, ids=[file.parent.name for file in FOLDS])
-def test_the_cross_validation_fits_the_present_code(file):
-    assert FoldPredictions.load(file).code == code_digest(), f"run make {file.parent.name}-folds"
+@pytest.mark.parametrize("name", CROSS_VALIDATED)
+def test_the_cross_validation_fits_the_present_code(name):
+    load, code_digest, _ = CROSS_VALIDATED[name]
+    assert load(folds_of(name)).code == code_digest(), f"run make {name}-folds"
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("file", FOLDS, ids=[file.parent.name for file in FOLDS])
-def test_the_cross_validation_fits_the_present_films(file, data):
-    films = load_films(data / "scoliosis_xray", repairs=file.parent / "repairs.csv")
-    assert FoldPredictions.load(file).data == films.digest, f"run make {file.parent.name}-folds"
+@pytest.mark.parametrize("name", CROSS_VALIDATED)
+def test_the_cross_validation_fits_the_present_images(name, data):
+    load, _, load_images = CROSS_VALIDATED[name]
+    assert load(folds_of(name)).data == load_images(data).digest, f"run make {name}-folds"

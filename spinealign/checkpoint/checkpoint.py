@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from spinealign.checkpoint.files import (
     weights_hint,
 )
 from spinealign.checkpoint.record import ModelRecord
+from spinealign.checkpoint.sagittal_record import SagittalRecord
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.checkpoint.vertebra_record import VertebraRecord
@@ -39,6 +40,8 @@ from spinealign.labels import Target, find_positive, target_of_outputs
 from spinealign.metrics.novelty import NoveltyStatistics
 
 Engine = Literal["onnx", "torch"]
+AnyRecord: TypeAlias = ModelRecord | VertebraRecord | SagittalRecord
+AnySettings: TypeAlias = ModelSettings | VertebraSettings | SagittalSettings
 _Value = TypeVar("_Value")
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"})
@@ -199,6 +202,20 @@ class Checkpoint:
     def vertebra_record(self) -> VertebraRecord:
         """How a model that finds vertebrae was trained and evaluated, from `metrics.json`."""
         return self._parse(METRICS_FILE, VertebraRecord.from_dict)
+
+    @cached_property
+    def sagittal_record(self) -> SagittalRecord:
+        """How a model for sagittal MR was trained and evaluated, from `metrics.json`."""
+        return self._parse(METRICS_FILE, SagittalRecord.from_dict)
+
+    @property
+    def described(self) -> tuple[AnyRecord, AnySettings]:
+        """Record and settings of a model of any task and kind, as its card states them."""
+        if self.kind == SAGITTAL_MR:
+            return self.sagittal_record, self.sagittal_settings
+        if self.kind == FRONTAL_XRAY:
+            return self.vertebra_record, self.vertebra_settings
+        return self.record, self.settings
 
     def _parse(self, name: str, parse: Callable[[dict[str, Any]], _Value]) -> _Value:
         content = self.read_json(name)

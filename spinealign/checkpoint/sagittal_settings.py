@@ -21,7 +21,8 @@ class SagittalSettings(StoredSettings):
         quality: Limits that an image must meet.
         min_bodies: Smallest number of vertebral bodies in an accepted image.
         min_probability: Smallest mean probability of the bodies in an accepted image.
-        intervals: Rule of the interval of each measure, by its name or by `measuring.kind_of`.
+        intervals: Rule of the interval of each measure of several slices, by its name or by `measuring.kind_of`.
+        slice_intervals: The same for a single slice.
         training_data: Names of the collections of the training.
         seed: Seed of the training.
     """
@@ -37,5 +38,6 @@ class SagittalSettings(StoredSettings):
     min_bodies: int = 3
     min_probability: float = 0.0
     intervals: dict[str, IntervalRule] = field(default_factory=dict)
+    slice_intervals: dict[str, IntervalRule] = field(default_factory=dict)
     training_data: tuple[str, ...] = ()
     seed: int | None = None

@@ -69,6 +69,11 @@ def of_middle_slices(slices: Iterable[MeasuredSlice], source: str) -> list[Compa
     return [value for items in by_patient(slices, source).values() for value in compared([middle_slice(items)])]
 
 
+def all_slices(slices: Iterable[MeasuredSlice]) -> list[ComparedValue]:
+    """Return the values of every slice with exact outlines, also beside the midline."""
+    return [value for item in slices if item.reference for value in compared([item])]
+
+
 def of_volumes(slices: Iterable[MeasuredSlice], source: str = VOLUMES) -> list[ComparedValue]:
     """Return the values of each patient: medians over the slices near the middle one."""
     found = []

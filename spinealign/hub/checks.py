@@ -11,15 +11,14 @@ from typing import Any
 
 from spinealign.alignment.aligner import Aligner
 from spinealign.checkpoint import files
-from spinealign.checkpoint.checkpoint import Checkpoint
-from spinealign.checkpoint.record import ModelRecord
-from spinealign.checkpoint.settings import ModelSettings
+from spinealign.checkpoint.checkpoint import AnyRecord, AnySettings, Checkpoint
+from spinealign.checkpoint.sagittal_record import SagittalRecord
 from spinealign.checkpoint.vertebra_record import VertebraRecord
-from spinealign.checkpoint.vertebra_settings import VertebraSettings
 from spinealign.errors import CheckpointError
 from spinealign.inference.predictor import Predictor
 from spinealign.reading.kinds import PNG, kind_of
 from spinealign.reporting.model_card import render_card
+from spinealign.reporting.sagittal_card import HEADLINE, SPLIT, published_figures
 
 _DISCLAIMER = "not a medical device"
 _PLACEHOLDERS = ("More Information Needed", "TODO", "TBD", "FIXME")
@@ -45,7 +44,7 @@ def check_checkpoint(folder: Path) -> Checkpoint:
     for name in files.PLOTS:
         if name in present and kind_of(present[name].read_bytes()) is not PNG:
             raise CheckpointError(f"{present[name]} is not a PNG file. Train the model again.")
-    record, settings = _description(checkpoint)
+    record, settings = checkpoint.described
     if not record.evaluations:
         raise CheckpointError(f"{files.METRICS_FILE} of {checkpoint.name} has no evaluation. Train it again.")
     card = read_card(present[files.CARD_FILE])
@@ -76,12 +75,6 @@ def unfinished(text: str, *, present: Collection[str]) -> list[str]:
     return gaps + [f"its picture {name} is missing" for name in shown if name not in present and "://" not in name]
 
 
-def _description(checkpoint: Checkpoint) -> tuple[ModelRecord | VertebraRecord, ModelSettings | VertebraSettings]:
-    if checkpoint.task == "vertebrae":
-        return checkpoint.vertebra_record, checkpoint.vertebra_settings
-    return checkpoint.record, checkpoint.settings
-
-
 def _finds_vertebrae(folder: Path) -> bool:
     """Return the task that `config.json` names; a missing or damaged file is reported when the model is loaded."""
     try:
@@ -90,9 +83,7 @@ def _finds_vertebrae(folder: Path) -> bool:
         return False
 
 
-def _record_gaps(
-    card: str, record: ModelRecord | VertebraRecord, settings: ModelSettings | VertebraSettings
-) -> list[str]:
+def _record_gaps(card: str, record: AnyRecord, settings: AnySettings) -> list[str]:
     """Return what a record lacks, and what a card lacks of the rendered record, one phrase each."""
     needed = {"name": record.name, "training": record.training, "collections": record.collections}
     gaps = [f"{files.METRICS_FILE} has no {name}" for name, value in needed.items() if not value]
@@ -104,7 +95,7 @@ def _record_gaps(
     return [f"it lacks {len(missing)} headings, table rows or numbers, such as {missing[0]!r}"] if missing else []
 
 
-def _metadata_gaps(card: str, record: ModelRecord | VertebraRecord) -> list[str]:
+def _metadata_gaps(card: str, record: AnyRecord) -> list[str]:
     """Return where the metadata of a card differs from the record, one phrase each."""
     from huggingface_hub import ModelCard
 
@@ -128,11 +119,14 @@ def _metadata_gaps(card: str, record: ModelRecord | VertebraRecord) -> list[str]
     ]
 
 
-def _headline(record: ModelRecord | VertebraRecord) -> tuple[str, str, dict[tuple[str, str], float]]:
+def _headline(record: AnyRecord) -> tuple[str, str, dict[tuple[str, str], float]]:
     """Return the pipeline tag of a card, the score that its metadata must state, and its value on each set."""
     if isinstance(record, VertebraRecord):
         measured = {(item.collection, item.part): item.scores["smape"].value for item in record.evaluations}
         return "keypoint-detection", "smape", measured
+    if isinstance(record, SagittalRecord):
+        figures = (item for item in published_figures(record) if item.name == HEADLINE)
+        return "image-segmentation", HEADLINE, {(item.part, SPLIT): item.estimate.value for item in figures}
     measured = {(item.collection, item.split): item.scores["accuracy"] or 0.0 for item in record.evaluations}
     return "image-classification", "accuracy", measured
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spinealign.metrics.agreement import LARGEST, Agreement
+from spinealign.metrics.agreement import LARGEST, Agreement, Estimate
 from spinealign.reporting.figures import new_figure, save_figure
 from spinealign.reporting.panels import MODEL
 
+Floats = NDArray[np.float64]
 QUARTERS = (0.25, 0.5, 0.75)
 TICKS_DEG = (0, 1, 2, 5, 10, 20, 50)
 
@@ -26,19 +28,24 @@ def plot_agreements(agreements: Sequence[Agreement], path: Path) -> None:
 
 
 def _plot_differences(axes: Any, item: Agreement) -> None:
-    """Plot differences against means (Bland and Altman, Lancet 327, 1986, 307)."""
     measured, reference, _ = np.array(item.largest).T
+    plot_differences(axes, measured, reference=reference, scores=item.measures[LARGEST], unit="degrees")
+    set_title(axes, f"{item.collection}, {item.title}: bias and 95 % limits of agreement")
+
+
+def plot_differences(
+    axes: Any, measured: Floats, *, reference: Floats, scores: Mapping[str, Estimate], unit: str
+) -> None:
+    """Plot differences against means, with bias and limits (Bland and Altman, Lancet 327, 1986, 307)."""
     axes.scatter((measured + reference) / 2, measured - reference, s=12, color=MODEL, alpha=0.6, linewidths=0)
     lines = {"bias": "-", "lower_limit": "--", "upper_limit": "--"}
     for name, style in lines.items():
-        found = item.measures[LARGEST][name]
+        found = scores[name]
         axes.axhline(found.value, color="0.3", ls=style, lw=1)
         axes.axhspan(found.low, found.high, color="0.3", alpha=0.1, lw=0)
-        axes.annotate(
-            f"{found.value:+.1f}", (1, found.value), xycoords=("axes fraction", "data"), ha="right", va="bottom"
-        )
-    axes.set(xlabel="mean of measured and reference angle in degrees", ylabel="measured - reference in degrees")
-    _title(axes, f"{item.collection}, {item.title}: bias and 95 % limits of agreement")
+        text = f"{found.value:+.1f}" if np.abs(measured).max() > 2 else f"{found.value:+.3f}"
+        axes.annotate(text, (1, found.value), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+    axes.set(xlabel=f"mean of measured and reference value in {unit}", ylabel=f"measured - reference in {unit}")
 
 
 def _plot_errors(axes: Any, item: Agreement) -> None:
@@ -56,9 +63,10 @@ def _plot_errors(axes: Any, item: Agreement) -> None:
     axes.set_xticks([], minor=True)
     axes.set_xlim(0, 1.1 * max(1.0, apart.max()))
     axes.set_ylim(bottom=0)
-    _title(axes, "error by disagreement; lines: mean error in quarters of the films")
+    set_title(axes, "error by disagreement; lines: mean error in quarters of the films")
 
 
-def _title(axes: Any, text: str) -> None:
+def set_title(axes: Any, text: str) -> None:
+    """Give a plot a title, and remove its frame."""
     axes.set_title(text, fontsize=9, loc="left")
     axes.spines[["top", "right"]].set_visible(False)

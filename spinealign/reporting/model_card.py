@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from spinealign.checkpoint.checkpoint import AnyRecord, AnySettings
 from spinealign.checkpoint.files import EVALUATION_PLOT, LEARNING_CURVES, SIZE_CURVE
 from spinealign.checkpoint.record import ModelRecord
+from spinealign.checkpoint.sagittal_record import SagittalRecord
+from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.checkpoint.settings import ModelSettings
 from spinealign.checkpoint.vertebra_record import VertebraRecord
 from spinealign.checkpoint.vertebra_settings import VertebraSettings
@@ -19,11 +22,12 @@ from spinealign.reporting.evaluation_tables import (
     summary_table,
 )
 from spinealign.reporting.markdown import Markdown, escape
+from spinealign.reporting.sagittal_card import render_sagittal_card
 from spinealign.reporting.templates import render
 from spinealign.reporting.vertebra_card import render_vertebra_card
 
 
-def render_card(record: ModelRecord | VertebraRecord, settings: ModelSettings | VertebraSettings) -> str:
+def render_card(record: AnyRecord, settings: AnySettings) -> str:
     """Return the model card of a model with these settings, both of the same task.
 
     Text of the record is escaped, so that names cannot break tables or headings; only the owner's notes and the
@@ -34,7 +38,9 @@ def render_card(record: ModelRecord | VertebraRecord, settings: ModelSettings | 
     """
     if isinstance(record, VertebraRecord) and isinstance(settings, VertebraSettings):
         return render_vertebra_card(record, settings)
-    if isinstance(record, VertebraRecord) or isinstance(settings, VertebraSettings):
+    if isinstance(record, SagittalRecord) and isinstance(settings, SagittalSettings):
+        return render_sagittal_card(record, settings)
+    if not isinstance(record, ModelRecord) or not isinstance(settings, ModelSettings):
         raise TypeError("The record and the settings are of different tasks.")
     if record.training is None:
         raise ValueError("The record does not say how the model was trained, so it has no model card.")

@@ -23,6 +23,8 @@ from spinealign.training.trainer_arguments import DEFAULTS, REQUIRED, WITHOUT_EF
 
 logger = logging.getLogger(__name__)
 
+PATHS = ("data_dir", "extra_dir", "background_dir", "repairs", "fold_predictions")  # options with files or folders
+
 
 def describe_training(setup: TrainingSetup, network: Any, *, history: list[dict[str, Any]]) -> TrainingRecord:
     """Return the record of the training of a network; `history` is the `log_history` of the Trainer."""
@@ -93,6 +95,21 @@ def command_line(setup: TrainingSetup) -> str:
             if item.name not in ("data_dir", "model_name_or_path", "card_notes", "cache_dir") and value != item.default:
                 words += option_words(item.name, value)
     return shlex.join([*words, *trainer_words(setup.training, DEFAULTS)])
+
+
+def vertebra_command(setup: Any, defaults: Mapping[str, Any]) -> str:
+    """Return the command that repeats a training of the task vertebrae; files and folders are named without paths."""
+    words = ["spinealign", "train", "--task", "vertebrae"]
+    if kind := getattr(setup.data, "kind", None):
+        words += ["--kind", kind]
+    for group in (setup.data, setup.model):
+        for item in fields(group):
+            value = getattr(group, item.name)
+            if item.name in PATHS and value:
+                value = [Path(each).name for each in value] if isinstance(value, list) else Path(value).name
+            if item.name not in ("task", "kind", "card_notes") and value != item.default:
+                words += option_words(item.name, value)
+    return shlex.join([*words, *trainer_words(setup.training, defaults)])
 
 
 def trainer_words(training: TrainingArguments, defaults: Mapping[str, Any]) -> list[str]:

@@ -15,11 +15,10 @@ from safetensors.numpy import save_file
 from transformers import ViTImageProcessorPil
 
 from spinealign.checkpoint import files
-from spinealign.checkpoint.checkpoint import Checkpoint
+from spinealign.checkpoint.checkpoint import AnyRecord, Checkpoint
 from spinealign.checkpoint.engines import Output
 from spinealign.checkpoint.record import CollectionRecord, ModelRecord
 from spinealign.checkpoint.settings import ModelSettings
-from spinealign.checkpoint.vertebra_record import VertebraRecord
 from spinealign.cohort.cohort import Cohort
 from spinealign.cohort.loading import LoadedCohort
 from spinealign.cohort.splitting import find_leaks
@@ -88,7 +87,7 @@ def save_checkpoint(
     return record
 
 
-def write_record(folder: Path, record: ModelRecord | VertebraRecord) -> None:
+def write_record(folder: Path, record: AnyRecord) -> None:
     """Write `metrics.json`."""
     content = json.dumps(record.to_dict(), indent=2, allow_nan=False)
     (folder / files.METRICS_FILE).write_text(content + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn_slices import found_spine, measured_slice, named_picture
 
 from spinealign.evaluation.compared_values import (
     agreement,
@@ -14,67 +15,19 @@ from spinealign.evaluation.compared_values import (
     of_middle_slices,
     of_volumes,
 )
-from spinealign.evaluation.found_spine import FoundSpine
-from spinealign.evaluation.measured_slice import MeasuredSlice
-from spinealign.evaluation.named_series import NamedPicture
 from spinealign.evaluation.slices import MID_SLICE, WITHIN_REACH, evaluate_slices
 from spinealign.metrics.value_agreement import SagittalEvaluation
 from spinealign.serialization import rebuild, to_plain
 
-L5 = 4  # place of five bodies
 PATIENTS, NUMBERS = 12, (5, 7, 9, 11, 13)
-
-
-def found(*, bodies=5, sacrum=True, l5=L5):
-    rows = tuple((60.0, 30.0 * place, 700.0, 0.95, 0.97 if place == l5 else 0.02, 0.0) for place in range(bodies))
-    return FoundSpine((224, 160), rows, (60.0, 30.0 * bodies, 600.0, 0.95) if sacrum else None, 24.0)
-
-
-def corners(tilts_deg):
-    """Return rows of the corners of bodies, tilted by angles, 33 pixels apart."""
-    box = np.array([[-17, -12], [17, -12], [-17, 12], [17, 12]], float)
-    rows = []
-    for place, angle in enumerate(np.radians(tilts_deg)):
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        rows.append(tuple((box @ turn.T + [80, 20 + 33 * place]).ravel().round(3).tolist()))
-    return tuple(rows)
-
-
-def measured(patient, number, *, error=0.0, **values):
-    """Return a slice whose lordosis is 30 degrees and more, measured with an error."""
-    lordosis = 30 + patient + number / 10
-    middles = ((80.0, 8.0, 80.0, 32.0),) * 5
-    defaults = {
-        "found": found(),
-        "matches": (0, 1, 2, 3, 4),
-        "dice": (0.95,) * 5,
-        "false_bodies": 0,
-        "scores": {"body": 0.95},
-        "leveled": True,
-        "corners": corners(np.linspace(0, -(lordosis + error), 5)),
-        "middles": middles,
-        "reference": corners(np.linspace(0, -lordosis, 5)),
-        "reference_middles": middles,
-    }
-    return MeasuredSlice(
-        f"vb3_{patient:02d}_{number:02d}", f"lumbar_mri/vb3_{patient:02d}", "lumbar_mri", "T2", patient % 3, True,
-        **{**defaults, **values},
-    )  # fmt: skip
+L5 = 4  # place of five bodies
 
 
 @pytest.fixture(scope="module")
 def slices():
     rng = np.random.default_rng(0)
-    return [
-        measured(patient, number, error=float(rng.normal(1, 2))) for patient in range(PATIENTS) for number in NUMBERS
-    ]
-
-
-def picture(number, *, sequence="T1", **values):
-    return NamedPicture(
-        f"{number}_{sequence.lower()}", f"spider/{number}", sequence, 0,
-        **{"found": found(), "known": True, "l5": L5, **values},
-    )  # fmt: skip
+    keys = [(patient, number) for patient in range(PATIENTS) for number in NUMBERS]
+    return [measured_slice(*key, error=float(rng.normal(1, 2))) for key in keys]
 
 
 def test_values_of_the_middle_slice_are_compared(slices):
@@ -130,16 +83,16 @@ def test_label_noise_ignores_copied_masks(slices):
 
 
 def test_shares_of_named_series_by_sequence_and_cut():
-    wrong, unsure = found(l5=2), found(sacrum=False)
+    wrong, unsure = found_spine(l5=2), found_spine(sacrum=False)
     pictures = [
-        *(picture(number) for number in range(8)),
-        picture(8, l5=3),
-        picture(9, found=unsure),
-        picture(10, sequence="T2"),
-        picture(11, known=False, found=wrong),
-        picture(0, cut="L4-L5", l5=None),
-        picture(1, cut="L4-L5", l5=None, found=unsure),
-        picture(1, cut="S1"),
+        *(named_picture(number) for number in range(8)),
+        named_picture(8, l5=3),
+        named_picture(9, found=unsure),
+        named_picture(10, sequence="T2"),
+        named_picture(11, known=False, found=wrong),
+        named_picture(0, cut="L4-L5", l5=None),
+        named_picture(1, cut="L4-L5", l5=None, found=unsure),
+        named_picture(1, cut="S1"),
     ]
     evaluation = evaluate_slices([], pictures=pictures)
 
@@ -156,8 +109,12 @@ def test_shares_of_named_series_by_sequence_and_cut():
 
 
 def test_the_first_zoom_with_a_likely_height_counts():
-    large = replace(found(sacrum=False), height=50.0)
-    pictures = [picture(0, found=large), picture(0, zoom=0.75, found=replace(large, height=37.5)), picture(0, zoom=0.5)]
+    large = replace(found_spine(sacrum=False), height=50.0)
+    pictures = [
+        named_picture(0, found=large),
+        named_picture(0, zoom=0.75, found=replace(large, height=37.5)),
+        named_picture(0, zoom=0.5),
+    ]
     assert evaluate_slices([], pictures=pictures).figure("l5_certain", "all").estimate.value == 1
     assert evaluate_slices([], pictures=pictures[:2]).figure("l5_certain", "all").estimate.value == 0
 
@@ -174,7 +131,7 @@ def test_lost_and_false_bodies_are_counted_over_patients(slices):
 
 
 def test_an_evaluation_survives_its_file(slices):
-    evaluation = evaluate_slices(slices, pictures=[picture(number) for number in range(5)])
+    evaluation = evaluate_slices(slices, pictures=[named_picture(number) for number in range(5)])
     assert rebuild(SagittalEvaluation, json.loads(json.dumps(to_plain(evaluation)))) == evaluation
     assert evaluation.measure("segment", f"lumbar_mri, {MID_SLICE}").patients == PATIENTS
     assert evaluation.measure("segment", f"lumbar_mri, {WITHIN_REACH}")

@@ -192,7 +192,7 @@ class SagittalMeasurer:
             Vertebra(to_original(corners), number, level=name, confidence=body.probability)
             for number, (corners, name, body) in enumerate(zip(location.corners, names, location.bodies), start=1)
         )
-        rules = self.settings.intervals
+        rules = self.settings.intervals if spine.slices > 1 else self.settings.slice_intervals
         reasons = border_reasons(location.bodies, names)
         if doubt := s1_doubt(location.bodies, location.sacrum):
             reasons[SACRUM] = doubt

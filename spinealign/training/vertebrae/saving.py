@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,14 @@ from spinealign.metrics.conformal import IntervalRule, fit_interval
 from spinealign.reporting.figures import plot_training_loss
 from spinealign.reporting.film_figures import plot_agreements
 from spinealign.reporting.model_card import render_card
-from spinealign.training.describing import trainer_words
+from spinealign.training.describing import vertebra_command
 from spinealign.training.export import export_vertebra_network
 from spinealign.training.saving import describe_environment, write_record
-from spinealign.training.setup import option_words
 from spinealign.training.vertebrae.arguments import DEFAULTS, VertebraSetup
 from spinealign.training.vertebrae.cross_validation import FoldPredictions
 from spinealign.writing import replaced_together
 
 REJECTED_SHARE = 0.02  # of the held-out films, by the limit of the confidence
-PATHS = ("data_dir", "extra_dir", "background_dir", "repairs", "fold_predictions")
 
 
 def save_vertebra_checkpoint(
@@ -152,7 +149,7 @@ def _describe_training(
         folds=predictions.folds if predictions else 0,
         fold_epochs=predictions.epochs if predictions else 0.0,
         processes=training.world_size,
-        command=command_line(setup),
+        command=vertebra_command(setup, DEFAULTS),
     )
 
 
@@ -160,16 +157,3 @@ def _names(paths: Sequence[str] | None) -> tuple[str, ...]:
     """Return the last part without wildcards of each path."""
     parts = [Path(path).parts for path in paths or ()]
     return tuple(next((name for name in reversed(names) if "*" not in name), names[-1]) for names in parts)
-
-
-def command_line(setup: VertebraSetup) -> str:
-    """Return the command that repeats the training; files and folders are named without their paths."""
-    words = ["spinealign", "train", "--task", "vertebrae"]
-    for group in (setup.data, setup.model):
-        for item in fields(group):
-            value = getattr(group, item.name)
-            if item.name in PATHS and value:
-                value = [Path(each).name for each in value] if isinstance(value, list) else Path(value).name
-            if item.name not in ("task", "card_notes") and value != item.default:
-                words += option_words(item.name, value)
-    return shlex.join([*words, *trainer_words(setup.training, DEFAULTS)])

@@ -20,9 +20,10 @@ from spinealign.evaluation.measured_film import MeasuredFilm
 from spinealign.hub.checks import check_checkpoint
 from spinealign.hub.pushing import push_to_hub
 from spinealign.reporting.model_card import render_card
-from spinealign.training.vertebrae.arguments import VertebraArguments, VertebraModelArguments, VertebraSetup
+from spinealign.training.describing import vertebra_command
+from spinealign.training.vertebrae.arguments import DEFAULTS, VertebraArguments, VertebraModelArguments, VertebraSetup
 from spinealign.training.vertebrae.cross_validation import FoldPredictions
-from spinealign.training.vertebrae.saving import command_line, fit_settings, save_vertebra_checkpoint
+from spinealign.training.vertebrae.saving import fit_settings, save_vertebra_checkpoint
 
 HISTORY = [{"epoch": 1.0, "loss": 3.0}, {"epoch": 2.0, "loss": 2.0}]
 
@@ -63,7 +64,7 @@ def test_intervals_and_limits_come_from_held_out_films(films, tmp_path):
 
 
 def test_the_command_names_no_folder_of_the_machine(films, tmp_path):
-    command = command_line(make_setup(tmp_path, films))
+    command = vertebra_command(make_setup(tmp_path, films), DEFAULTS)
     assert command.startswith("spinealign train --task vertebrae --data_dir drawn --background_dir else")
     assert "--num_train_epochs 2" in command
     assert "--input_height 256" in command
