@@ -11,6 +11,10 @@ TRAIN_XRAY = $(BIN)/python train.py --task vertebrae --data_dir "$(DATA)/scolios
   --extra_dir build/xray/frontal --background_dir build/xray/lateral build/xray/neck \
   "$(DATA)/spider/sagittal/1[0-4]*" "$(DATA)/cervical fracture/train/*/*(1[0-9]*)-rotated1.png" \
   --fold_predictions $(XRAY_WEIGHTS)/folds.json --use_cpu
+MRI := spinealign/assets/mri
+MRI_WEIGHTS := models/mri
+TRAIN_MRI = $(BIN)/python train.py --task vertebrae --kind sagittal_mr --data_dir "$(DATA)/lumbar_mri" "$(DATA)/spider" \
+  --fold_predictions $(MRI_WEIGHTS)/folds.json --use_cpu
 PARALLEL := --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
@@ -89,6 +93,18 @@ kind-model: $(VENV)/dev  ## Rebuild the embedded model of image kinds (needs DAT
 
 kind-figures: $(VENV)/dev  ## Measure the embedded model of image kinds again (needs DATA)
 	@$(BIN)/python benchmarks/kind_model.py --data "$(DATA)"
+
+mri-folds: $(VENV)/dev  ## Cross-validate the model for lumbar MR (needs DATA; more than an hour)
+	@$(TRAIN_MRI) --output_dir build/mri/folds --folds 5 --fold_epochs 20 --folds_only
+
+mri-model: $(VENV)/dev  ## Rebuild the embedded model for lumbar MR (needs DATA; at most an hour on two cores)
+	@$(TRAIN_MRI) --output_dir build/mri/spinealign-mri --card_notes docs/mri_model.md
+	@mkdir -p $(MRI) $(MRI_WEIGHTS)
+	@cd build/mri/spinealign-mri && cp README.md *.json *.png *.onnx ../../../$(MRI)/
+	@cp build/mri/spinealign-mri/model.safetensors $(MRI_WEIGHTS)/
+
+mri-figures: $(VENV)/dev  ## Print the figures of the model for lumbar MR (needs DATA)
+	@$(BIN)/python benchmarks/mri_model.py --data "$(DATA)"
 
 conformance: $(VENV)/dev  ## Compare DICOM test files with pydicom, for docs/conformance.md (needs DATA)
 	@$(BIN)/python benchmarks/dicom_conformance.py "$(DATA)/dicom_conformance"
