@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
     from spinealign.training.pipeline import TrainingResult
-    from spinealign.training.setup import TrainingData, TrainingSetup
-    from spinealign.training.vertebrae.arguments import VertebraSetup
+    from spinealign.training.sagittal.pipeline import SagittalTrainingResult
+    from spinealign.training.setup import AnySetup, TrainingData
     from spinealign.training.vertebrae.pipeline import VertebraTrainingResult
 
-    Setup = TypeVar("Setup", bound=TrainingSetup | VertebraSetup)
+    Setup = TypeVar("Setup", bound=AnySetup)
 
 MESSAGE = "Upload with spinealign"
 TRAINING_PACKAGES = (
@@ -98,6 +98,18 @@ def train(
     output_dir: str | os.PathLike[str] | None = None,
     *,
     task: Literal["vertebrae"],
+    kind: Literal["sagittal_mr"],
+    args: TrainingArguments | None = None,
+    **options: Any,
+) -> SagittalTrainingResult: ...
+
+
+@overload
+def train(
+    data: TrainingData | Sequence[TrainingData],
+    output_dir: str | os.PathLike[str] | None = None,
+    *,
+    task: Literal["vertebrae"],
     args: TrainingArguments | None = None,
     **options: Any,
 ) -> VertebraTrainingResult: ...
@@ -120,7 +132,7 @@ def train(
     *,
     args: TrainingArguments | None = None,
     **options: Any,
-) -> TrainingResult | VertebraTrainingResult:
+) -> TrainingResult | VertebraTrainingResult | SagittalTrainingResult:
     """Train, evaluate and save a model; return the checkpoint folder with its evaluations.
 
     The checkpoints of the Trainer are in `training/` below the output folder until the training ends. A killed training
