@@ -218,4 +218,4 @@ def _disc_border(item: LabeledSlice, lowest: Mask) -> Row | None:
 
 def _rows(points: Points, digits: int = 2) -> tuple[Row, ...]:
     """Return one row for each body; an empty one without finite points."""
-    return tuple(rounded(each, digits) if np.isfinite(each).all() else () for each in points.reshape(len(points), -1))
+    return tuple(rounded(each, digits) if np.isfinite(each).all() else () for each in map(np.ravel, points))

@@ -48,6 +48,16 @@ def test_a_body_of_the_ignored_region_is_not_false():
     assert measure_slice(PerfectEngine(everything), item).false_bodies == 1
 
 
+def test_a_slice_without_found_bodies_is_measured_too():
+    nothing = drawn_slice()
+    nothing.structures[:] = 0
+    found = measure_slice(PerfectEngine(nothing), drawn_slice())
+    assert found.matches == (None,) * 6
+    assert found.values == {}
+    assert found.scores["body"] == 0
+    assert len(found.reference_values) > 20
+
+
 def test_a_missed_body_is_not_measured():
     item = drawn_slice()
     partly = drawn_slice()
