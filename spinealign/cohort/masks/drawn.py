@@ -65,9 +65,16 @@ def label_codes(names: Mapping[str, str]) -> Codes:
 
 def encode(values: NDArray[np.generic], codes: Codes) -> NDArray[np.uint8]:
     """Return the label image of codes from stored values of shape (H, W) or colors of shape (H, W, 3)."""
-    found = np.zeros(values.shape[:2], np.uint8)
-    for value, code in codes.items():
-        if isinstance(value, tuple) == (values.ndim == 3):
-            same = values == value
-            found[same.all(axis=-1) if values.ndim == 3 else same] = code
-    return found
+    colors = values.ndim == 3
+    numbers = values.astype(np.int64) @ (65536, 256, 1) if colors else values.astype(np.int64)
+    known = {
+        int(np.dot(value, (65536, 256, 1))) if isinstance(value, tuple) else value: code
+        for value, code in codes.items()
+        if isinstance(value, tuple) == colors
+    }
+    places = np.array(sorted(known), np.int64)
+    if not len(places):
+        return np.zeros(values.shape[:2], np.uint8)
+    nearest = np.searchsorted(places, numbers).clip(max=len(places) - 1)
+    found = np.array([known[place] for place in places.tolist()], np.uint8)[nearest]
+    return np.where(places[nearest] == numbers, found, 0).astype(np.uint8)

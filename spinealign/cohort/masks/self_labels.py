@@ -9,10 +9,19 @@ import numpy as np
 from spinealign.alignment.sagittal.instances import Array, Body, find_bodies, find_sacrum
 from spinealign.cohort.masks.boxed import Box, BoxedSlice
 from spinealign.cohort.masks.labeled import BODY, CANAL, DISC, L5, S1, STRUCTURES, LabeledSlice, Mask
-from spinealign.cohort.masks.structures import FEWEST_BODIES, TO_DISC, beyond_last, number_bodies, place_s1
+from spinealign.cohort.masks.structures import (
+    FEWEST_BODIES,
+    TO_DISC,
+    beyond_last,
+    is_body,
+    number_bodies,
+    place_s1,
+    solidity,
+)
 
 _DISC = STRUCTURES.index("disc")
-_S1_AREAS = (450, 1300)  # pixels; of S1 as a segmenter shows it
+_S1_AREAS = (0.5, 1.4)  # of that of L5
+_S1_SOLIDITY = 0.9
 _S1_ACROSS, _S1_BELOW = (-12.0, 32.0), (8.0, 32.0)  # pixels from the center of the disc L5-S1 to that of S1
 _BOX_MARGIN = 6.0  # pixels around a box in which a disc is unknown
 
@@ -67,24 +76,28 @@ def label_boxed(boxed: BoxedSlice, probabilities: Array) -> LabeledSlice | None:
 
 
 def _between_boxes(bodies: list[Body], boxed: BoxedSlice) -> list[Body]:
-    """Return the bodies from below, up to the first one that is not between the boxes of its two discs."""
+    """Return the bodies from below, up to one that is not compact or not between the boxes of its two discs."""
     kept: list[Body] = []
     for number, body in enumerate(bodies, start=1):
         below, above = boxed.discs.get(number), boxed.discs.get(number + 1)
-        if (below and body.center[1] > _center(below)[1]) or (above and body.center[1] < _center(above)[1]):
+        if (
+            not is_body(body.mask)
+            or (below and body.center[1] > _center(below)[1])
+            or (above and body.center[1] < _center(above)[1])
+        ):
             break
         kept.append(body)
     return kept
 
 
 def _plausible_s1(probabilities: Array, bodies: list[Body], disc: tuple[float, float]) -> Mask | None:
-    """Return the mask of S1 by a segmenter if its size and place below the disc L5-S1 are plausible, or None."""
+    """Return the mask of S1 by a segmenter if its size, shape and place below the disc L5-S1 are plausible, or None."""
     sacrum = find_sacrum(probabilities, bodies[::-1])
-    if sacrum is None or not _S1_AREAS[0] < sacrum.area < _S1_AREAS[1]:
+    if sacrum is None or not _S1_AREAS[0] < sacrum.area / bodies[0].area < _S1_AREAS[1]:
         return None
     across, below = np.subtract(sacrum.center, disc)
     plausible = _S1_ACROSS[0] < across < _S1_ACROSS[1] and _S1_BELOW[0] < below < _S1_BELOW[1]
-    return sacrum.mask if plausible else None
+    return sacrum.mask if plausible and solidity(sacrum.mask) > _S1_SOLIDITY else None
 
 
 def _inside(boxes: Iterable[Box], shape: tuple[int, ...], margin: float) -> Mask:

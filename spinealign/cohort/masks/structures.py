@@ -131,7 +131,7 @@ def _by_level(labels: NDArray[np.uint8], canal: Mask, *, whole: bool) -> tuple[B
         parts = _in_front(labeled, canal) if whole else _parts(labeled)
         mask = max(parts, key=np.count_nonzero) if parts else None
         gap = found and (mask is None or np.linalg.norm(_center(mask) - _center(found[-1])) > _LARGEST_STEP)
-        if gap or (whole and mask is not None and not _is_body(mask)):
+        if gap or (whole and mask is not None and not is_body(mask)):
             unclear |= np.isin(labels, range(code, len(BODIES) + 1))
             break
         if mask is not None:
@@ -145,7 +145,7 @@ def _above_lowest_disc(vertebra: Mask, disc: Mask, canal: Mask) -> tuple[Bodies,
     """Return the bodies of vertebrae without levels above the lowest disc, if there is one, as `_by_level`."""
     discs = [_center(part) for part in _parts(disc, least=_LEAST_DISC)]
     lowest = max(discs, key=lambda center: center[1], default=np.full(2, np.inf))
-    parts = [part for part in _in_front(vertebra, canal) if _is_body(part)]
+    parts = [part for part in _in_front(vertebra, canal) if is_body(part)]
     found = sorted((part for part in parts if _center(part)[1] < lowest[1] - 3), key=lambda part: -_center(part)[1])
     steps = [np.linalg.norm(_center(upper) - _center(lower)) for lower, upper in pairwise(found)]
     found = found[: next((place for place, step in enumerate(steps, start=1) if step > _LARGEST_STEP), len(found))]
@@ -164,12 +164,16 @@ def _in_front(vertebra: Mask, canal: Mask) -> list[Mask]:
     return [ndimage.binary_dilation(part, iterations=_BRIDGE, mask=vertebra) for part in _parts(opened)]
 
 
-def _is_body(mask: Mask) -> bool:
+def is_body(mask: Mask) -> bool:
     """Return whether a mask is large and compact enough for a vertebral body."""
+    return bool(np.count_nonzero(mask) >= _LEAST_AREA and solidity(mask) > _LEAST_SOLIDITY)
+
+
+def solidity(mask: Mask) -> float:
+    """Return the area of a mask through that of its convex hull."""
     from skimage.measure import regionprops
 
-    region = regionprops(mask.astype(np.uint8))[0]
-    return bool(region.area >= _LEAST_AREA and region.solidity > _LEAST_SOLIDITY)
+    return float(regionprops(mask.astype(np.uint8))[0].solidity)
 
 
 def _parts(mask: Mask, *, least: int = _LEAST_AREA) -> list[Mask]:

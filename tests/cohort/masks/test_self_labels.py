@@ -69,6 +69,12 @@ def test_bodies_above_a_missing_one_are_ignored(series, probabilities):
     assert label_boxed(series, probabilities) is None  # three bodies are too few
 
 
+def test_a_body_that_leaks_ends_the_labels(series, probabilities):
+    probabilities[0, 60:64, 96:150] = 0.9
+
+    assert label_boxed(series, probabilities) is None  # three bodies are too few
+
+
 @pytest.mark.parametrize("change", [{"discs": {}}, {"certain": False}])
 def test_series_without_certain_levels_have_no_labels(series, probabilities, change):
     assert label_boxed(replace(series, **change), probabilities) is None
