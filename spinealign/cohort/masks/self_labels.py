@@ -80,11 +80,9 @@ def _between_boxes(bodies: list[Body], boxed: BoxedSlice) -> list[Body]:
     kept: list[Body] = []
     for number, body in enumerate(bodies, start=1):
         below, above = boxed.discs.get(number), boxed.discs.get(number + 1)
-        if (
-            not is_body(body.mask)
-            or (below and body.center[1] > _center(below)[1])
-            or (above and body.center[1] < _center(above)[1])
-        ):
+        level = body.center[1]
+        between = (not below or level < _center(below)[1]) and (not above or level > _center(above)[1])
+        if not (between and is_body(body.mask)):
             break
         kept.append(body)
     return kept

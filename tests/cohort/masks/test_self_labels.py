@@ -70,7 +70,7 @@ def test_bodies_above_a_missing_one_are_ignored(series, probabilities):
 
 
 def test_a_body_that_leaks_ends_the_labels(series, probabilities):
-    probabilities[0, 60:64, 96:150] = 0.9
+    probabilities[0, 56:66, 96:140] = 0.9
 
     assert label_boxed(series, probabilities) is None  # three bodies are too few
 
