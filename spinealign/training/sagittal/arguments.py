@@ -12,7 +12,7 @@ from transformers.hf_argparser import HfArg
 from spinealign.training.trainer_arguments import checked_arguments
 from spinealign.training.vertebrae.arguments import DEFAULTS as FILM_DEFAULTS
 
-DEFAULTS: dict[str, Any] = {**FILM_DEFAULTS, "num_train_epochs": 28.0, "adam_beta2": 0.999, "weight_decay": 1e-3}
+DEFAULTS: dict[str, Any] = {**FILM_DEFAULTS, "num_train_epochs": 90.0, "adam_beta2": 0.999, "weight_decay": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SagittalModelArguments:
 
     width: float = HfArg(default=1.0, help="Channels of the segmenter, as a share of those of the embedded model.")
     teacher_share: float = HfArg(
-        default=0.45,
+        default=0.4,
         help="Share of the epochs after which series that have only boxes of discs are labeled by the network itself; "
         "the rest of the epochs learns from them too.",
     )

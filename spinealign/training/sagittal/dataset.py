@@ -155,9 +155,9 @@ def cut_below(
     sacrum: tuple[float, float] | None,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Cut a slice within S1, within or below L5, or above it.
+    """Cut a slice within S1, below or within L5, or above it.
 
-    Where S1 is out of view and L5 is not, whether a body is L5 is ignored; where L5 is out, the answer is no.
+    Where S1 is out of view and most of L5 is not, whether a body is L5 is ignored; otherwise the answer is no.
     """
     rows = np.flatnonzero(((masks[0] & L5) > 0).any(axis=1))
     if not len(rows):
@@ -169,10 +169,10 @@ def cut_below(
         if sacrum is None:
             return gray, masks
         place = sacrum[1] + rng.uniform(7, 24)
-    elif chance < 0.65:
+    elif chance < 0.6:
         place, removed, ignored = rng.uniform(middle + 4, bottom + 4), S1, L5
     else:
-        place, removed = rng.uniform(middle - 80, top + 8), L5 | S1
+        place, removed = rng.uniform(top - (5 if chance < 0.8 else 70), middle + 4), L5 | S1
     row = int(place)
     if not 90 < row < len(gray) - 3:
         return gray, masks

@@ -10,7 +10,7 @@ from torch.nn import functional
 from spinealign.networks.sagittal import SagittalOutput
 from spinealign.training.vertebrae.loss import refiner_loss
 
-WEIGHTS = (1.0, 0.7, 0.7, 0.5, 0.3)  # of body, L5, S1, disc and canal
+WEIGHTS = (1.0, 0.7, 0.7, 0.7, 0.5)  # of body, L5, S1, disc and canal
 REFINER_WEIGHT = 2.0
 
 
