@@ -33,11 +33,13 @@ from spinealign.metrics.intervals import wilson_interval
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.phantoms.frontal_spine import draw_frontal_spine, random_curve
 from spinealign.phantoms.lateral_spine import draw_lateral_spine
+from spinealign.phantoms.other_regions import OTHER_REGIONS
+from spinealign.phantoms.sagittal_spine import draw_sagittal_spine
 from spinealign.reading.slices import read_slice
 from spinealign.reading.volumes import read_volume
 from spinealign.reporting.tables import Table
 from spinealign.training.image_kind.dataset import KindExample, stored_gray
-from spinealign.training.image_kind.fitting import describe_examples, fit_kind_network, save_kind_model
+from spinealign.training.image_kind.fitting import code_digest, describe_examples, fit_kind_network, save_kind_model
 
 Role = Literal["train", "validation", "test"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -47,6 +49,8 @@ HELD_OUT_NECK = "CSFDV1B11"  # series
 PLANES = (2, 6, 10, 14, 18)  # of the 21 sagittal planes of a volume
 LEAST_SHOWN = 0.35  # share of a slice of the numbered set that is not black; others show no spine
 ORIENTED = ("sagittal_mr", "frontal_xray")
+ANSWERS = ("right", "wrong", "asks")
+CARD = Path("docs/kind_model.md")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,12 @@ def main() -> None:
     entries = list(collections(options.data))
     if options.train:
         train(entries, options.train, options.epochs)
-    print_figures([entry for entry in entries if entry.role == "test"])
+    tables, seconds = measure([entry for entry in entries if entry.role == "test"])
+    print(*(table.text() for table in tables), f"Median of {1000 * seconds:.1f} ms an image.", sep="\n\n")
+    if options.train:
+        text = "\n\n".join([CARD.read_text(encoding="utf-8").strip(), *(table.markdown() for table in tables)])
+        (FOLDER / "README.md").write_text(f"{text}\n", encoding="utf-8")
+        shutil.rmtree(options.train)
 
 
 def train(entries: Sequence[Entry], folder: Path, epochs: int) -> None:
@@ -82,9 +91,8 @@ def train(entries: Sequence[Entry], folder: Path, epochs: int) -> None:
     images = [entry.example() for entry in tqdm(chosen, desc="reading", unit="image", disable=None)]
     parts = {role: [image for image, entry in zip(images, chosen) if entry.role == role] for role in ROLES}
     network = fit_kind_network(parts["train"], folder, epochs=epochs, seed=SEED)
-    facts = {"seed": SEED, "epochs": epochs, "sources": describe_examples(parts["train"])}
+    facts = {"code": code_digest(), "seed": SEED, "epochs": epochs, "sources": describe_examples(parts["train"])}
     print(save_kind_model(network, FOLDER, validation=parts["validation"], training=facts))
-    shutil.rmtree(folder)
 
 
 def collections(data: Path) -> Iterator[Entry]:
@@ -105,7 +113,7 @@ def collections(data: Path) -> Iterator[Entry]:
 
 def spider(data: Path) -> Iterator[Entry]:
     """Yield the slices of SPIDER; patient numbers agree across its folders."""
-    patients = {}
+    patients: dict[tuple[str, str], str] = {}
     for table in data.glob("numbered/*/patients.csv"):
         with table.open(encoding="utf-8") as stream:
             patients |= {(table.parent.name, row["file"]): row["patient"] for row in csv.DictReader(stream)}
@@ -160,14 +168,23 @@ def conformance_images(data: Path) -> Iterator[Entry]:
 
 
 def drawn_images() -> Iterator[Entry]:
-    for role, first, count in (("train", 0, PHANTOMS), ("validation", 5_000, 10), ("test", FIRST_TEST_SEED, 40)):
+    """Yield drawn images of the known kinds, and of regions that the training does not see."""
+    parts: tuple[tuple[Role, int, int], ...] = (
+        ("train", 0, PHANTOMS), ("validation", 5_000, 10), ("test", FIRST_TEST_SEED, 40),
+    )  # fmt: skip
+    sources: tuple[tuple[Kind, str, Callable[[int], Slice]], ...] = (
+        ("neck_ct", "drawn necks", draw_neck),
+        ("frontal_xray", "drawn frontal x-rays", draw_frontal),
+        ("sagittal_mr", "drawn sagittal MR", draw_sagittal),
+        ("other", "drawn lateral x-rays", draw_lateral),
+    )
+    for role, first, count in parts:
         for seed in range(first, first + count):
-            for kind, source, draw in (
-                ("neck_ct", "drawn necks", draw_neck),
-                ("frontal_xray", "drawn frontal x-rays", draw_frontal),
-                ("other", "drawn lateral x-rays", draw_lateral),
-            ):
+            for kind, source, draw in sources:
                 yield Entry(kind, source, str(seed), role, partial(draw, seed))
+    for name, draw in OTHER_REGIONS.items():  # a test with anatomy that the training has not seen
+        for seed in range(20):
+            yield Entry("other", f"drawn sagittal MR of a {name}", str(seed), "test", partial(draw, seed))
 
 
 def draw_neck(seed: int) -> Slice:
@@ -177,6 +194,10 @@ def draw_neck(seed: int) -> Slice:
 def draw_frontal(seed: int) -> Slice:
     nodes, places = random_curve(np.random.default_rng([seed, 1]))
     return draw_frontal_spine(nodes, places=places, seed=seed, height=256).slice
+
+
+def draw_sagittal(seed: int) -> Slice:
+    return draw_sagittal_spine(sequence="T1" if seed % 2 else "T2", seed=seed).slice
 
 
 def draw_lateral(seed: int) -> Slice:
@@ -221,46 +242,38 @@ def training_role(group: str) -> Role:
     return "validation" if crc32(f"v{group}".encode()) % 8 == 0 else "train"
 
 
-def print_figures(entries: Sequence[Entry]) -> None:
-    """Print the kinds and orientations that are found in held-out images."""
+def measure(entries: Sequence[Entry]) -> tuple[tuple[Table, Table], float]:
+    """Return tables of the kinds and orientations found in held-out images, and the median time in seconds."""
     called: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     groups: dict[tuple[str, str], set[str]] = defaultdict(set)
     turned: dict[str, Counter[str]] = defaultdict(Counter)
     seconds = []
-    for entry in tqdm(entries, desc="figures", unit="image", disable=None):
-        image = entry.load()
+    for number, entry in enumerate(tqdm(entries, desc="measuring", unit="image", disable=None)):
+        turn = TURNS[number % (8 if entry.kind == "sagittal_mr" else 4)]
+        image = turn.apply_to_slice(entry.load()) if entry.kind in ORIENTED else entry.load()
         started = time.perf_counter()
-        called[entry.kind, entry.source][classify_kind(image).kind] += 1
+        found = classify_kind(image)
         seconds.append(time.perf_counter() - started)
+        called[entry.kind, entry.source][found.kind] += 1
         groups[entry.kind, entry.source].add(entry.group)
-        if entry.kind in ORIENTED:
-            for turn in TURNS if entry.kind == "sagittal_mr" else TURNS[:4]:
-                found = classify_kind(turn.apply_to_slice(image))
-                right = found.turn == turn.inverse
-                answer = (
-                    "other kind"
-                    if found.kind != entry.kind
-                    else "right"
-                    if right
-                    else "wrong"
-                    if found.turn
-                    else "asks"
-                )
-                turned[entry.source][answer] += 1
-    rows = []
-    for (kind, source), counts in called.items():
-        total = sum(counts.values())
-        low, high = wilson_interval(counts[kind] / total, total)
-        share = f"{counts[kind] / total:.1%} ({low:.1%} to {high:.1%})"
-        rows.append((kind, source, total, len(groups[kind, source]), share, *(counts[name] for name in KINDS)))
-    print(Table(("kind", "source", "images", "groups", "right (95 % interval)", *KINDS), rows).text())
-    answers = ("right", "wrong", "asks", "other kind")
-    print(
-        Table(
-            ("turned images", *answers), [(name, *(counts[a] for a in answers)) for name, counts in turned.items()]
-        ).text()
-    )
-    print(f"median {1000 * np.median(seconds):.1f} ms an image")
+        if entry.kind in ORIENTED and found.kind == entry.kind:
+            answer = "asks" if found.turn is None else "right" if found.turn == turn.inverse else "wrong"
+            turned[entry.source][answer] += 1
+    kinds = [
+        (kind, source, len(groups[kind, source]), with_interval(counts, kind), *(counts[name] for name in KINDS))
+        for (kind, source), counts in called.items()
+    ]
+    turns = [(name, with_interval(counts, "right"), *(counts[a] for a in ANSWERS)) for name, counts in turned.items()]
+    return (
+        Table(("kind", "source", "groups", "right (95 % interval)", *KINDS), kinds, numbers=(2, 4, 5, 6, 7)),
+        Table(("orientation of", "right (95 % interval)", *ANSWERS), turns, numbers=(2, 3, 4)),
+    ), float(np.median(seconds))
+
+
+def with_interval(counts: Counter[str], name: str) -> str:
+    share = counts[name] / counts.total()
+    low, high = wilson_interval(share, counts.total())
+    return f"{share:.1%} ({low:.1%} to {high:.1%})"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ Random = np.random.Generator
 FONT = ImageFont.load_default(8)
 
 
-def random_view(gray: Gray, side: int, *, rng: Random, whole: float = 0.3) -> Gray:
+def random_view(gray: Gray, side: int, *, rng: Random, whole: float = 0.5) -> Gray:
     """Return a view of an image, of shape (side, side): cut, scaled, stretched, rotated and letterboxed.
 
     A share `whole` of the views is only rotated and stretched a little.
@@ -52,6 +52,15 @@ def deep_cut(gray: Gray, rng: Random, *, share: float) -> Gray:
         if best.std() > 12:
             break
     return best
+
+
+def long_chain(gray: Gray, rng: Random) -> Gray:
+    """Return copies of the upper part of a spine, one below the other: more vertebrae than a lumbar spine has."""
+    upper = gray[: max(8, round(len(gray) * rng.uniform(0.45, 0.6)))]
+    width = gray.shape[1]
+    left = int(rng.uniform(0, 0.35) * width)
+    strip = upper[:, left : width - int(rng.uniform(0, 0.35) * width)]
+    return np.vstack([strip, strip[::-1], strip, strip[::-1]][: int(rng.integers(3, 5))])
 
 
 def shuffled(gray: Gray, rng: Random) -> Gray:
@@ -126,13 +135,13 @@ def vary_gray(gray: Gray, rng: Random, *, inverted: float) -> Gray:
         values = 1 - values
     if rng.random() < 0.3:
         y, x = (np.linspace(-1, 1, size) for size in values.shape)
-        slopes = rng.normal(scale=0.6, size=2)
+        slopes = rng.normal(scale=0.4, size=2)
         values = values * np.exp(slopes[0] * x + slopes[1] * y[:, None])
     if rng.random() < 0.3:
-        values = values + rng.normal(size=values.shape) * rng.uniform(0, 0.1)
+        values = values + rng.normal(size=values.shape) * rng.uniform(0, 0.07)
     gray = stretched(values, low=1, high=99.5)
     if rng.random() < 0.3:
-        gray = _blurred(gray, rng.uniform(0.35, 1))
+        gray = _blurred(gray, rng.uniform(0.5, 1))
     if rng.random() < 0.15:
         gray = _compressed(gray, int(rng.integers(15, 70)))
     return _labelled(gray, rng) if rng.random() < 0.15 else gray

@@ -16,6 +16,7 @@ from spinealign.alignment.kinds import KINDS, TURNS, Kind, kind_input
 from spinealign.training.image_kind.augmentation import (
     deep_cut,
     drawing,
+    long_chain,
     random_view,
     scrambled,
     shuffled,
@@ -24,7 +25,7 @@ from spinealign.training.image_kind.augmentation import (
 )
 
 STORED_SIDE = 144  # longer side of a stored image
-SHARES = {"neck_ct": 0.14, "sagittal_mr": 0.34, "frontal_xray": 0.16, "other": 0.36}  # of the views of an epoch
+SHARES = {"neck_ct": 0.12, "sagittal_mr": 0.4, "frontal_xray": 0.14, "other": 0.34}  # of the views of an epoch
 MADE = 0.45  # share of the views of other kinds that are made from images of all kinds or drawn
 INVERTED = {"neck_ct": 0.1, "sagittal_mr": 0.1, "frontal_xray": 0.3, "other": 0.15}
 
@@ -91,11 +92,13 @@ class KindDataset(Dataset[dict[str, Any]]):
         way = rng.random()
         if way < 0.25:
             return drawing(rng)
+        if way < 0.37:
+            return long_chain(self._chosen("sagittal_mr", rng).gray, rng)
         kind = KINDS[int(rng.integers(len(KINDS)))]
         gray = self._chosen(kind, rng).gray
-        if way < 0.5:
+        if way < 0.55:
             return shuffled(gray, rng)
-        if way < 0.6:
+        if way < 0.65:
             return scrambled(gray, rng)
         return stretched(deep_cut(gray, rng, share=rng.uniform(0.12, 0.18 if kind == "neck_ct" else 0.24)))
 

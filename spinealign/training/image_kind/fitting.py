@@ -24,6 +24,7 @@ from spinealign.alignment.kinds import (
     TURNS,
     ImageKind,
     KindSettings,
+    Turn,
     kind_input,
     letterbox,
     vote,
@@ -32,11 +33,13 @@ from spinealign.checkpoint.files import ONNX_FILE, WEIGHTS_FILE
 from spinealign.networks.image_kind import ImageKindConfig, ImageKindNetwork
 from spinealign.serialization import to_plain
 from spinealign.training.export import export_image_kind
+from spinealign.training.fold_files import digest_of_code
 from spinealign.training.image_kind.dataset import KindDataset, KindExample
 from spinealign.training.resuming import unfinished_run
 from spinealign.training.trainer import StrictTrainer
 
-VIEWS, BATCH = 6144, 64
+VIEWS, BATCH = 6144, 64  # views of an epoch
+WRONG_SHARE = 0.01
 
 
 class KindTrainer(StrictTrainer):
@@ -49,8 +52,9 @@ class KindTrainer(StrictTrainer):
         output = model(pixel_values=inputs["pixel_values"])
         kinds = functional.cross_entropy(output.kind_logits, inputs["kinds"], label_smoothing=0.02)
         shares = functional.log_softmax(output.turn_logits, dim=-1)
-        turns = -torch.logsumexp(shares.masked_fill(~inputs["turns"], -torch.inf), dim=-1).mean()
-        loss = kinds + turns
+        turns = -torch.logsumexp(shares.masked_fill(~inputs["turns"], -torch.inf), dim=-1)
+        oriented = (~inputs["turns"]).any(dim=-1).sum()
+        loss = kinds + turns.sum() / oriented.clamp(min=1)
         return (loss, output) if return_outputs else loss
 
 
@@ -84,7 +88,7 @@ def fit_kind_network(examples: Sequence[KindExample], folder: Path, *, epochs: i
     trainer = KindTrainer(
         dataset,
         load=load_kind_network,
-        model=ImageKindNetwork(ImageKindConfig()),
+        model=ImageKindNetwork(ImageKindConfig()).to(memory_format=torch.channels_last),
         args=arguments,
         train_dataset=dataset,
     )
@@ -113,24 +117,37 @@ def save_kind_model(
 
 
 def fit_limits(network: ImageKindNetwork, validation: Sequence[KindExample]) -> KindSettings:
-    """Return limits so that what is accepted in turned validation images is right."""
-    settings = KindSettings(kind_limit=0, turn_limit=0)
+    """Return limits that few validation images of other kinds reach, and few that are turned wrongly."""
     network = network.cpu().eval()
-    wrong_kinds, wrong_turns = [0.5], [0.5]
-    for number, example in enumerate(validation):
-        turn = TURNS[number % len(TURNS)] if example.kind in ("sagittal_mr", "frontal_xray") else TURNS[0]
-        found = _classify(network, turn.apply(example.gray), settings)
-        if found.kind != example.kind:
-            wrong_kinds += [found.probability] if found.kind != "other" else []
-        elif found.turn is not None and (
-            found.turn.quarters,
-            found.turn.mirrored and example.kind == "sagittal_mr",
-        ) != (turn.inverse.quarters, turn.inverse.mirrored and example.kind == "sagittal_mr"):
-            wrong_turns.append(found.turn_probability)
-    return replace(
-        settings,
-        kind_limit=round(float(np.clip(max(wrong_kinds) + 0.01, 0.5, 0.8)), 3),
-        turn_limit=round(float(np.clip(max(wrong_turns) + 0.01, 0.5, 0.9)), 3),
+    others, turns = [0.5], []
+    for example in validation:
+        found = _classify(network, example.gray)
+        if example.kind == "other":
+            others.append(max(share for kind, share in found.probabilities.items() if kind != "other"))
+        elif found.kind == example.kind and found.turn is not None:
+            turns.append((found.turn_probability, found.turn != Turn()))
+    kind_limit = round(float(np.clip(np.quantile(others, 1 - WRONG_SHARE), 0.5, 0.8)), 3)
+    return KindSettings(kind_limit=kind_limit, turn_limit=smallest_limit(turns, share=WRONG_SHARE))
+
+
+def smallest_limit(answers: Sequence[tuple[float, bool]], *, share: float) -> float:
+    """Return the smallest limit of the probability in [0.5, 0.95] above which at most a share of the answers is wrong.
+
+    Example:
+        >>> smallest_limit([(0.9, False), (0.8, False), (0.7, True), (0.6, False)], share=0.1)
+        0.8
+    """
+    answers = sorted(answers, reverse=True)
+    wrong = np.cumsum([is_wrong for _, is_wrong in answers]) / np.arange(1, len(answers) + 1)
+    good = np.flatnonzero(wrong <= share)
+    return round(float(np.clip(answers[good[-1]][0], 0.5, 0.95)), 3) if len(good) else 0.95
+
+
+def code_digest() -> str:
+    """Return a digest of the code of the network and its training."""
+    folder = "training/image_kind"
+    return digest_of_code(
+        ["networks/image_kind.py", *(f"{folder}/{name}.py" for name in ("augmentation", "dataset", "fitting"))]
     )
 
 
@@ -141,12 +158,14 @@ def describe_examples(examples: Sequence[KindExample]) -> dict[str, dict[str, in
     return {source: {"images": images[source], "groups": groups[source]} for source in sorted(images)}
 
 
-def _classify(network: ImageKindNetwork, gray: NDArray[np.uint8], settings: KindSettings) -> ImageKind:
+def _classify(network: ImageKindNetwork, gray: NDArray[np.uint8]) -> ImageKind:
+    """Return what an image shows, without limits."""
     boxed = letterbox(gray, SIDE)
-    copies = np.stack([copy.apply(boxed) for copy in TURNS])[:, None]
+    copies = kind_input(np.stack([copy.apply(boxed) for copy in TURNS])[:, None])
     with torch.inference_mode():
-        output = network(torch.from_numpy(kind_input(copies)))
-    return vote(output.kind_logits.numpy(), output.turn_logits.numpy(), settings=settings)
+        output = network(torch.from_numpy(copies))
+    limits = KindSettings(kind_limit=0, turn_limit=0)
+    return vote(output.kind_logits.numpy(), output.turn_logits.numpy(), settings=limits)
 
 
 def _digest(examples: Sequence[KindExample]) -> str:
