@@ -38,8 +38,9 @@ UPWARD = {
 }
 # Modules that reporting may import from layers 2 and 3: types of results, and what describes a checkpoint.
 RESULTS = {
-    "alignment.angle_drawing", "alignment.result", "alignment.vertebra",
-    "checkpoint.checkpoint", "checkpoint.files", "checkpoint.record", "checkpoint.settings",
+    "alignment.angle_drawing", "alignment.cobb", "alignment.result", "alignment.vertebra",
+    "checkpoint.checkpoint", "checkpoint.files", "checkpoint.record", "checkpoint.sagittal_record",
+    "checkpoint.sagittal_settings", "checkpoint.settings",
     "checkpoint.vertebra_record", "checkpoint.vertebra_settings", "cohort.audit.findings",
     "cohort.cohort", "cohort.landmarks.auditing", "inference.occlusion", "inference.prediction",
 }  # fmt: skip

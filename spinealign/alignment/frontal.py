@@ -52,9 +52,7 @@ class FrontalMeasurer:
         masks: bool = False,
         check_kind: bool = True,
     ) -> Alignment:
-        """Measure an x-ray; see `Aligner.measure`. It is always recognized by its vertebrae, not by `check_kind`."""
-        if masks:
-            raise ValueError("Only MR has masks; omit masks for x-rays.")
+        """Measure an x-ray; see `Aligner.measure`. It has no masks and is always recognized by its vertebrae."""
         if isinstance(image, Volume):
             raise UnsupportedFormatError(
                 f"{image.origin} is a volume of {len(image)} slices, but the model measures single x-rays."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from spinealign.alignment.vertebra import Vertebra
@@ -15,6 +15,13 @@ LEVELS = (
 )
 
 
+def check_known(levels: Iterable[str]) -> None:
+    """Raise a ValueError if one of the levels is unknown."""
+    for level in levels:
+        if level not in LEVELS:
+            raise ValueError(f"Unknown level {level!r}; use C1 to C7, T1 to T12 or L1 to L5.")
+
+
 def check_anchor(anchor: Mapping[str, int]) -> None:
     """Check what can be said of an anchor without an image.
 
@@ -25,9 +32,10 @@ def check_anchor(anchor: Mapping[str, int]) -> None:
     Raises:
         ValueError: If a level is unknown, a number is not positive, or two levels contradict each other.
     """
+    check_known(anchor)
     for level, number in anchor.items():
-        if level not in LEVELS:
-            raise ValueError(f"Unknown level {level!r}; use C1 to C7, T1 to T12 or L1 to L5.")
+        if not isinstance(number, int):
+            raise ValueError(f"In x-rays, {level} is given by the number of its vertebra from the top, got {number!r}.")
         if number < 1:
             raise ValueError(f"Vertebrae are counted from 1 at the top; {level} cannot be number {number}.")
     if len({LEVELS.index(level) - number for level, number in anchor.items()}) > 1:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from spinealign.alignment.aligner import Aligner, each_or_error
 from spinealign.alignment.kinds import classify_kind
+from spinealign.alignment.levels import check_known
 from spinealign.alignment.result import Alignment
+from spinealign.alignment.sagittal.preparing import display_gray
 from spinealign.checkpoint.files import FRONTAL_XRAY, SAGITTAL_MR
 from spinealign.errors import ImageError
 from spinealign.imaging.slice import Slice
@@ -41,25 +43,43 @@ class Router:
         if self.kind not in (None, *KINDS):
             raise ValueError(f"Unknown kind {self.kind!r}; use {' or '.join(KINDS)}.")
 
-    def measure(self, source: ScanSource, **options: Any) -> Alignment:
-        """Measure one image; the options are those of `Aligner.measure`.
+    def measure(
+        self,
+        source: ScanSource,
+        *,
+        lowest: str | None = None,
+        anchor: Mapping[str, Any] | None = None,
+        masks: bool = False,
+    ) -> Alignment:
+        """Measure one image; see `Aligner.measure`.
 
         Raises:
-            ImageError: If the image cannot be used.
+            ImageError: If the image cannot be used, or the anchor is not one for an image of its kind.
             ValueError: If no spine can have the given levels.
         """
+        options: dict[str, Any] = {"lowest": lowest, "anchor": anchor, "masks": masks}
         if not self.routed or self.kind:
             return self.load(self.kind).measure(source, check_kind=self.kind is None, **options)
+        check_known((*(anchor or {}), *([] if lowest is None else [lowest])))
         try:
             image = read_scan(source)
         except ImageError as error:
             error.source = name_scan(source)
             raise
         kind, reasons = find_kind(image)
-        return not_accepted(image, reasons) if kind == OTHER else self.load(kind).measure(image, **options)
+        if kind == OTHER:
+            return not_accepted(image, reasons)
+        aligner = self.load(kind)
+        try:
+            aligner.measurer.check_levels(lowest, anchor or {})
+        except ValueError as error:
+            raise ImageError(str(error)) from error
+        return aligner.measure(image, **options)
 
     def measure_many(self, sources: Iterable[ScanSource], **options: Any) -> Iterator[Alignment | ImageError]:
         """Measure many images, one after the other, with an `ImageError` in the place of one that cannot be used.
+
+        The options are those of `measure`.
 
         Raises:
             TypeError: If `sources` is one source.
@@ -67,6 +87,7 @@ class Router:
         """
         if not self.routed or self.kind:
             return self.load(self.kind).measure_many(sources, check_kind=self.kind is None, **options)
+        check_known((*(options.get("anchor") or {}), *filter(None, [options.get("lowest")])))
         return each_or_error(partial(self.measure, **options), sources)
 
 
@@ -94,5 +115,13 @@ def find_kind(image: Slice | Volume) -> tuple[str, tuple[str, ...]]:
 def not_accepted(image: Slice | Volume, reasons: tuple[str, ...]) -> Alignment:
     """Return the alignment of an image that no model measures."""
     return Alignment(
-        OTHER, (), (), (), accepted=False, rejection_reasons=reasons, source=image.origin, notes=image.notes
+        OTHER,
+        (),
+        (),
+        (),
+        accepted=False,
+        rejection_reasons=reasons,
+        source=image.origin,
+        notes=image.notes,
+        gray=display_gray(image),
     )

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,14 @@ def predict(options: Namespace) -> int:
 
 
 def measure(options: Namespace) -> int:
-    """Measure Cobb angles in frontal x-rays of the spine: files, and all images in folders and archives.
+    """Measure the alignment of the spine in frontal x-rays and sagittal MR: files, folders, archives and DICOM series.
 
-    Print the curves in each image with their intervals. An image that is not a frontal x-ray of the spine is not
-    measured, and the reason is printed.
+    Print the curves of each x-ray, and the lordosis, segments, discs and slips of each MR, with their intervals. An
+    image of another kind is not measured, and the reason is printed.
     """
     from spinealign.alignment.aligner import Aligner
-    from spinealign.alignment.levels import check_anchor
+    from spinealign.alignment.routing import Router
+    from spinealign.reading.scans import expand_scans
     from spinealign.reporting.alignment_text import alignments_csv, format_alignments
     from spinealign.reporting.picture_folder import PictureFolder
 
@@ -54,17 +56,26 @@ def measure(options: Namespace) -> int:
     anchor = dict(options.anchor)
     if len(anchor) < len(options.anchor):
         raise ValueError("A level is given twice by --anchor; give one anchor.")
-    check_anchor(anchor)
-    paths = _expand(options.paths)
-    aligner = Aligner.from_pretrained(
-        options.model, revision=options.revision, engine=options.engine, device=options.device
-    )
-    overlays = PictureFolder(options.overlay, "overlay") if options.overlay else None
+    scans, passed = expand_scans(options.paths)
+    if passed:
+        print(passed, file=sys.stderr)
+
+    @lru_cache
+    def load(kind: str | None) -> Aligner:
+        return Aligner.from_pretrained(
+            options.model, kind=kind, revision=options.revision, engine=options.engine, device=options.device
+        )
+
+    router = Router(load, options.kind, routed=options.model is None)
+    overlays = PictureFolder(options.overlay, "overlay.png") if options.overlay else None
+    masks = PictureFolder(options.masks, "masks.nii.gz") if options.masks else None
 
     def keep(item: Any) -> Any:
-        if overlays:
+        if overlays and item.gray is not None:
             item.save_overlay(overlays.path_for(item.source))
-        return replace(item, gray=None)  # the images would fill the memory
+        if masks and item.masks is not None:
+            item.save_masks(masks.path_for(item.source))
+        return replace(item, gray=None, masks=None)  # the images would fill the memory
 
     def finish(items: list[Any]) -> None:
         if options.csv is None:
@@ -74,8 +85,8 @@ def measure(options: Namespace) -> int:
             staging.write_text(alignments_csv(items), encoding="utf-8", errors="backslashreplace", newline="")
         print(f"Wrote {options.csv}", file=sys.stderr)
 
-    found = aligner.measure_many(paths, anchor=anchor)
-    return _show(found, len(paths), as_json=options.json, keep=keep, finish=finish)
+    found = router.measure_many(scans, lowest=options.lowest, anchor=anchor, masks=masks is not None)
+    return _show(found, len(scans), as_json=options.json, keep=keep, finish=finish)
 
 
 def load_predictor(options: Namespace) -> Any:

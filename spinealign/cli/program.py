@@ -6,6 +6,7 @@ import argparse
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -96,7 +97,7 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     measure = add(
         image_commands.measure,
-        "measure Cobb angles in frontal x-rays",
+        "measure Cobb angles in frontal x-rays, and sagittal MR of the lumbar spine",
         epilog="Files of a folder that are not images are passed over and counted. Exit status: 0 if every image could "
         f"be read, also if it was not accepted, 1 if any failed, 2 on wrong usage. {DISCLAIMER}",
     )
@@ -108,12 +109,24 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="LEVEL=N",
-        help="level of the visible vertebra number N from the top, such as T1=1; the others follow from it",
+        help="level of the visible vertebra number N from the top of an x-ray, such as T1=1, or in MR of the one at "
+        "the point X,Y in pixels, such as L4=180,240; the others follow from it",
+    )
+    measure.add_argument(
+        "--lowest", metavar="LEVEL", help="level of the lowest visible vertebra, such as L5; the others follow from it"
+    )
+    measure.add_argument(
+        "--kind",
+        choices=("frontal_xray", "sagittal_mr"),
+        help="kind of all images (default: as the header says or, without one, as the image looks)",
     )
     form = measure.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     form.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file with one line per image")
-    measure.add_argument("--overlay", type=Path, metavar="DIR", help="draw the curves on each image into this folder")
+    measure.add_argument("--overlay", type=Path, metavar="DIR", help="draw the measures on each image into this folder")
+    measure.add_argument(
+        "--masks", type=Path, metavar="DIR", help="write the masks of each MR as NIfTI into this folder, with a table"
+    )
 
     demo = add(commands.demo, "predict two phantoms and an image that is not CT")
     demo.add_argument(
@@ -262,18 +275,23 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _parse_anchor(text: str) -> tuple[str, int]:
-    from spinealign.alignment.levels import check_anchor
+def _parse_anchor(text: str) -> tuple[str, int | tuple[float, float]]:
+    from spinealign.alignment.levels import check_anchor, check_known
 
-    level, _, number = text.partition("=")
-    if not number.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a level and a number such as T1=1, got {text!r}")
-    anchor = level.strip().upper(), int(number)
+    level, _, place = (part.strip() for part in text.upper().partition("="))
+    point = re.fullmatch(r"(\d+\.?\d*),(\d+\.?\d*)", place)
+    if point is None and not place.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"expected LEVEL=NUMBER or LEVEL=X,Y, such as T1=1, got {text!r}"
+        )
     try:
-        check_anchor(dict([anchor]))
+        if point is None:
+            check_anchor({level: int(place)})
+            return level, int(place)
+        check_known([level])
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    return anchor
+    return level, (float(point[1]), float(point[2]))
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -1,25 +1,31 @@
-"""Alignments as text: a table for a terminal, and CSV."""
+"""Alignments as text: tables for a terminal, and CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from spinealign.alignment.result import Alignment, tabulate
+from spinealign.alignment.result import Alignment, Measure, tabulate
+from spinealign.checkpoint.files import SAGITTAL_MR
 from spinealign.errors import ImageError
 from spinealign.reporting.tables import Table, csv_text
 
 HEAD = ("file", "measure", "angle", "90 % interval", "end vertebrae", "apex", "convex to", "finding")
+SAGITTAL_HEAD = ("file", "levels", "lordosis", "disc height", "slip", "height ratio", "finding")
 
 
 def format_alignments(items: Iterable[Alignment | ImageError]) -> str:
-    """Return a table with one line for each curve, each image that is not accepted and each error.
+    """Return a table of x-rays with one line for each curve, and one of MR with one line for each pair of vertebrae.
 
-    What was ignored or assumed while reading follows the table.
+    Images that are not accepted and errors have a line. What was ignored or assumed while reading follows the tables.
     """
     items = list(items)
-    table = Table(HEAD, [row for item in items for row in _rows(item)], numbers=(2,)).text()
+    sagittal = [item for item in items if isinstance(item, Alignment) and item.kind == SAGITTAL_MR]
+    others = [item for item in items if item not in sagittal]
+    tables = [Table(HEAD, [row for item in others for row in _rows(item)], numbers=(2,)).text()] if others else []
+    if sagittal:
+        tables.append(Table(SAGITTAL_HEAD, [row for item in sagittal for row in _sagittal_rows(item)]).text())
     aligned = [item for item in items if isinstance(item, Alignment)]
-    return "\n".join([table, *(f"{item.source}: {note}" for item in aligned for note in item.notes)])
+    return "\n".join(["\n\n".join(tables), *(f"{item.source}: {note}" for item in aligned for note in item.notes)])
 
 
 def _rows(item: Alignment | ImageError) -> Iterator[tuple[str, ...]]:
@@ -36,6 +42,34 @@ def _rows(item: Alignment | ImageError) -> Iterator[tuple[str, ...]]:
         ends = f"{curve.upper} to {curve.lower}"
         yield source, curve.measure, f"{measure.value:.1f}", interval, ends, curve.apex, curve.side, finding
         source = finding = ""  # only once for each image
+
+
+def _sagittal_rows(item: Alignment) -> Iterator[tuple[str, ...]]:
+    """Yield a row for the lumbar spine, and one for each vertebra and the disc below it."""
+    if not item.accepted:
+        yield item.source, f"not accepted: {'; '.join(item.rejection_reasons)}"
+        return
+    measured = {measure.name: measure for measure in item.measures if measure.value is not None}
+    findings = ", ".join(found.type or found.summary for found in item.findings if found.present) or "none"
+    source = item.source
+    for name, levels in (("lordosis_l1_l5", "L1 to L5"), ("lordosis_l1_s1", "L1 to S1")):
+        if name in measured:
+            yield source, levels, str(measured[name]), "", "", "", findings
+            source = findings = ""
+    below = [each.name for each in item.vertebrae[1:]] + ["S1"]
+    for each, lower in zip(item.vertebrae, below):
+        pair = f"{each.name}_{lower}".lower()
+        disc = _first(measured, f"disc_height_{pair}_mm", f"disc_height_index_{pair}")
+        slip = _first(measured, f"slip_{pair}_mm", f"slip_{pair}_percent")
+        ratio = _first(measured, f"height_ratio_{each.name.lower()}")
+        levels = f"{each.name}-{lower}" if disc or slip else each.name
+        yield source, levels, _first(measured, f"segment_{pair}"), disc, slip, ratio, findings
+        source = findings = ""
+
+
+def _first(measured: dict[str, Measure], *names: str) -> str:
+    """Return the first of several measures as text; empty if there is none."""
+    return next((str(measured[name]) for name in names if name in measured), "")
 
 
 def alignments_csv(items: Iterable[Alignment | ImageError]) -> str:

@@ -31,7 +31,7 @@ class HeatMapFolder(PictureFolder):
     """Folder of heat maps, one PNG for each image; see `PictureFolder`."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "heat")
+        super().__init__(folder, "heat.png")
 
     def save(self, prediction: Prediction) -> Path:
         """Write the heat maps of a prediction and return the path of the picture.

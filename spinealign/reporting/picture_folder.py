@@ -10,19 +10,19 @@ _LONGEST_NAME = 200  # bytes; file systems allow 255, and the name of the pictur
 
 
 class PictureFolder:
-    """Folder with one PNG for each image; images with the same name get different files.
+    """Folder with one file for each image; images with the same name get different files.
 
     Args:
         folder: The folder; it is created if missing.
-        kind: Kind of the pictures, which is part of their names, such as `heat`.
+        ending: End of the names of the files, such as `heat.png`.
 
     Raises:
         OSError: If the folder cannot be created.
     """
 
-    def __init__(self, folder: Path, kind: str) -> None:
+    def __init__(self, folder: Path, ending: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._kind = folder, kind
+        self._folder, self._ending = folder, ending
         self._taken: set[str] = set()
 
     def path_for(self, source: str) -> Path:
@@ -30,8 +30,8 @@ class PictureFolder:
         name = Path(source).name or "image"
         if len(os.fsencode(name)) > _LONGEST_NAME:
             name = f"{name[:40]}...{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
-        candidate, number = f"{name}.{self._kind}.png", 2
+        candidate, number = f"{name}.{self._ending}", 2
         while candidate in self._taken:
-            candidate, number = f"{name}.{number}.{self._kind}.png", number + 1
+            candidate, number = f"{name}.{number}.{self._ending}", number + 1
         self._taken.add(candidate)
         return self._folder / candidate

@@ -11,7 +11,8 @@ from PIL import Image
 from spinealign.alignment.measuring import not_measured
 from spinealign.alignment.result import Alignment
 from spinealign.checkpoint.files import FRONTAL_XRAY
-from spinealign.reporting.alignment_overlay import COLORS, GROUND, draw_overlay
+from spinealign.reporting.alignment_overlay import COLORS, draw_overlay
+from spinealign.reporting.canvas import GROUND
 
 
 def shares_of(picture: Image.Image) -> dict[str, int]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.alignment.kinds import TURNS, classify_kind
-from spinealign.alignment.levels import LEVELS
+from spinealign.alignment.levels import check_known
 from spinealign.alignment.result import Alignment, Finding, Measure, Outline
 from spinealign.alignment.sagittal.corners import outline
 from spinealign.alignment.sagittal.findings import sagittal_findings
@@ -21,6 +21,7 @@ from spinealign.alignment.sagittal.locating import SagittalEngine
 from spinealign.alignment.sagittal.measuring import border_reasons, measure_sagittal, sagittal_notes
 from spinealign.alignment.sagittal.naming import s1_doubt
 from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, turn_upright
+from spinealign.alignment.sagittal.preparing import display_gray
 from spinealign.alignment.sagittal.scaling import FoundSlice, find_in_slice
 from spinealign.alignment.sagittal.structures import DISC, find_discs
 from spinealign.alignment.sagittal.values import SACRUM
@@ -55,9 +56,7 @@ class SagittalMeasurer:
 
     def check_levels(self, lowest: str | None, anchor: Mapping[str, Any]) -> None:
         """Check given levels without an image; raise ValueError if no spine can have them."""
-        for level in (*anchor, *([] if lowest is None else [lowest])):
-            if level not in LEVELS:
-                raise ValueError(f"Unknown level {level!r}; use C1 to C7, T1 to T12 or L1 to L5.")
+        check_known((*anchor, *([] if lowest is None else [lowest])))
         for level, point in anchor.items():
             if np.shape(point) != (2,) or not np.isfinite(point).all():
                 raise ValueError(f"In MR, {level} is given by a point (x, y) in its body, got {point!r}.")
@@ -81,12 +80,11 @@ class SagittalMeasurer:
         upright, notes, reasons = self._orient(image, check_kind=check_kind)
         reasons = self._kind_reasons(image) or reasons
         if reasons:
-            return self._rejected(reasons, image.origin, notes=notes)
+            return self._rejected(reasons, image, notes=notes)
         found = find_in_slice(self.engine, upright.image)
-        gray = upright.turn.inverse.apply(found.prepared.display)
         reasons = self._reasons(found, color=image.color)
         if reasons:
-            return replace(self._rejected(reasons, image.origin, notes=notes), gray=gray, spacing_mm=image.spacing_mm)
+            return self._rejected(reasons, image, notes=notes)
         anchor = {
             level: _point(found.prepared.from_original(upright.from_original(np.array(point, dtype=np.float64))))
             for level, point in levels["anchor"].items()
@@ -94,18 +92,18 @@ class SagittalMeasurer:
         spine = spine_of_slice(found, lowest=levels["lowest"], anchor=anchor)
         labeled = label_slice(spine, upright, image=image) if masks else None
         alignment = self._alignment(spine, upright, notes=(*notes, *image.notes))
+        gray = upright.turn.inverse.apply(found.prepared.display)
         return replace(alignment, source=image.origin, masks=labeled, gray=gray, spacing_mm=image.spacing_mm)
 
     def _measure_volume(self, volume: Volume, levels: Mapping[str, Any], *, masks: bool) -> Alignment:
         reasons = self._volume_reasons(volume)
         if reasons:
-            return self._rejected(reasons, volume.origin, notes=volume.notes)
+            return self._rejected(reasons, volume, notes=volume.notes)
         planes, middle = find_midline(self.engine, volume)
         found = planes.found(middle)
         reasons = self._reasons(found)
         if reasons:
-            rejected = self._rejected(reasons, volume.origin, notes=volume.notes)
-            return replace(rejected, gray=found.prepared.display, spacing_mm=found.image.spacing_mm, slice_index=middle)
+            return replace(self._rejected(reasons, found.image, notes=volume.notes), slice_index=middle)
         anchor = {
             level: _point(found.prepared.from_original(np.array(point, dtype=np.float64)))
             for level, point in levels["anchor"].items()
@@ -164,7 +162,7 @@ class SagittalMeasurer:
             return (f"not recognized as a sagittal spine: mean probability {probability:.2f} (limit {limit:.2f})",)
         return ()
 
-    def _rejected(self, reasons: tuple[str, ...], source: str, *, notes: tuple[str, ...]) -> Alignment:
+    def _rejected(self, reasons: tuple[str, ...], image: Slice | Volume, *, notes: tuple[str, ...]) -> Alignment:
         reason = f"The image was not accepted: {'; '.join(reasons)}"
         measures = tuple(replace(item, reason=reason) for item in measure_sagittal({}, ()))
         findings = sagittal_findings({}, measures=())
@@ -176,8 +174,10 @@ class SagittalMeasurer:
             accepted=False,
             rejection_reasons=reasons,
             model=self.model,
-            source=source,
+            source=image.origin,
             notes=notes,
+            spacing_mm=image.spacing_mm if isinstance(image, Slice) else None,
+            gray=display_gray(image),
         )
 
     def _alignment(self, spine: SagittalSpine, upright: UprightSlice, *, notes: tuple[str, ...]) -> Alignment:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from spinealign.alignment.levels import LEVELS
+from spinealign.alignment.levels import LEVELS, check_known
 from spinealign.alignment.sagittal.instances import PITCHES, Body, Sacrum, pitch
 from spinealign.errors import ImageError
 
@@ -118,9 +118,7 @@ def _levels(count: int, *, lowest: int) -> tuple[str, ...]:
 def _names_by_hand(
     bodies: Sequence[Body], lowest: str | None, *, anchor: Mapping[str, tuple[float, float]]
 ) -> tuple[str, ...]:
-    for level in (*anchor, *([] if lowest is None else [lowest])):
-        if level not in LEVELS:
-            raise ValueError(f"Unknown level {level!r}; use C1 to C7, T1 to T12 or L1 to L5.")
+    check_known((*anchor, *([] if lowest is None else [lowest])))
     below = {
         level: LEVELS.index(level) + len(bodies) - 1 - _place(bodies, point, level=level)
         for level, point in anchor.items()

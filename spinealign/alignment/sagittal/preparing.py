@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.imaging.slice import Slice
+from spinealign.imaging.volume import Volume
 
 Array = NDArray[np.float32]
 STRIDE = 32  # heights and widths of the input of the segmenter are multiples of it
@@ -62,6 +63,12 @@ def prepare_sagittal(image: Slice, *, zoom: float = 1.0) -> PreparedSlice:
     display = (np.clip(normal, 0, 1) * 255).astype(np.uint8)
     in_mm = image.spacing_mm is not None and zoom == 1
     return PreparedSlice(gray, (width / columns, height / rows), in_mm, display)
+
+
+def display_gray(image: Slice | Volume) -> NDArray[np.uint8]:
+    """Return an image, or the middle sagittal plane of a volume, in gray levels from 0 to 255."""
+    plane = image.sagittal() if isinstance(image, Volume) else image
+    return (np.clip(normalize_gray(plane.pixels), 0, 1) * 255).astype(np.uint8)
 
 
 def normalize_gray(pixels: NDArray[np.float32]) -> Array:

@@ -25,7 +25,7 @@ MR = Slice(GRAY, spacing_mm=(1.0, 1.0), modality="MR", orientation=UPRIGHT, orig
 
 def measurer(engine=None, **settings) -> SagittalMeasurer:
     rules = {"slip_mm": IntervalRule(0.9, 1.5, 1.0, 50), "lordosis_l1_l5": IntervalRule(0.9, 4.0, 1.0, 50)}
-    return SagittalMeasurer(SagittalSettings(intervals=rules, **settings), engine or PerfectEngine(drawn_slice()))
+    return SagittalMeasurer(SagittalSettings(slice_intervals=rules, **settings), engine or PerfectEngine(drawn_slice()))
 
 
 @pytest.fixture(scope="module")
