@@ -166,7 +166,8 @@ def _in_front(vertebra: Mask, canal: Mask) -> list[Mask]:
 
 def is_body(mask: Mask) -> bool:
     """Return whether a mask is large and compact enough for a vertebral body."""
-    return bool(np.count_nonzero(mask) >= _LEAST_AREA and solidity(mask) > _LEAST_SOLIDITY)
+    opened = ndimage.binary_opening(mask, iterations=_BRIDGE)
+    return bool(np.count_nonzero(opened) >= _LEAST_AREA and solidity(opened) > _LEAST_SOLIDITY)
 
 
 def solidity(mask: Mask) -> float:
