@@ -215,7 +215,9 @@ def worst_table(folds: SagittalFoldPredictions, count: int = 10) -> Table:
         for item in folds.slices
         if name in item.values.keys() & item.reference_values.keys()
     ]
-    outlines = [(item.name, min(item.dice)) for item in folds.slices if item.reference and item.dice]
+    outlines = [
+        (item.name, dice) for item in folds.slices for dice, corners in zip(item.dice, item.reference) if corners
+    ]
     worst = sorted(errors, key=lambda pair: -abs(pair[1]))[:count]
     rows = [(title, f"lordosis off by {error:+.1f} degrees") for title, error in worst]
     rows += [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -166,7 +167,7 @@ def rejection_table(
     rows = []
     for name, images in kinds:
         found = [(item, reason_of(aligner, item)) for item in tqdm(images, desc=name, leave=False, disable=None)]
-        reasons = Counter(reason.split(":")[0] for _, reason in found if reason)
+        reasons = Counter(re.split(r": | \(", reason)[0] for _, reason in found if reason)
         rejected = sum(reasons.values())
         required = f"<= {accepted[name]:.0%}" if name in accepted else ">= 98%"
         frequent = ", ".join(f"{reason} {number}" for reason, number in reasons.most_common(2))
