@@ -143,10 +143,10 @@ def target_table(evaluation: SagittalEvaluation, seconds: dict[str, float]) -> T
     rows = []
     for title, name, part, relation, required, goal in FIGURES:
         figure = evaluation.figure(name, part)
-        rows.append(_row(title, figure and figure.estimate, relation, required=required, goal=goal))
+        rows.append(_row(title, figure.estimate if figure else None, relation, required=required, goal=goal))
     for title, kind, score, relation, required, goal in VALUES:
         agreement = evaluation.measure(kind, MID)
-        estimate = agreement and agreement.scores.get(score)
+        estimate = agreement.scores.get(score) if agreement else None
         rows.append(_row(title, estimate, relation, required=required, goal=goal))
     for name, unit, required, goal in TIMES:
         if name in seconds:

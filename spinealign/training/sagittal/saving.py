@@ -12,6 +12,8 @@ import numpy as np
 from spinealign.checkpoint import files
 from spinealign.checkpoint.sagittal_record import SagittalRecord, SliceCollectionRecord, SliceTrainingRecord
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
+from spinealign.cohort.masks.boxed import BoxedSlice
+from spinealign.cohort.masks.labeled import LabeledSlice
 from spinealign.cohort.masks.loading import MaskCohort
 from spinealign.evaluation.compared_values import all_slices, interval_rules, of_volumes
 from spinealign.evaluation.found_spine import FoundSpine
@@ -91,7 +93,8 @@ def fit_settings(
     )
     if predictions is None:
         return settings
-    found = [item.found for item in (*predictions.slices, *whole_series(predictions.pictures))]
+    found = [item.found for item in predictions.slices]
+    found += [item.found for item in whole_series(predictions.pictures)]
     probabilities = [_mean_probability(item) for item in found if len(item.bodies) >= settings.min_bodies]
     limit = float(np.quantile(probabilities, REJECTED_SHARE)) if probabilities else 0.0
     return replace(
@@ -107,7 +110,7 @@ def _mean_probability(found: FoundSpine) -> float:
 
 
 def _describe_collections(cohort: MaskCohort) -> tuple[SliceCollectionRecord, ...]:
-    items = (*cohort.slices, *cohort.boxed)
+    items: list[LabeledSlice | BoxedSlice] = [*cohort.slices, *cohort.boxed]
     return tuple(
         SliceCollectionRecord(
             source,
