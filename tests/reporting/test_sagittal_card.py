@@ -36,7 +36,7 @@ def record(slices):
 
 def test_tables_state_values_with_intervals(record):
     text = format_slices(record.evaluations[0])
-    assert re.search(r"Dice per vertebral body +lumbar_mri +0\.950 +100 +20", text)
+    assert re.search(r"Dice per vertebral body +lumbar_mri +0\.950 \(0\.950 to 0\.950\) +100 +20", text)
     assert re.search(r"L5 right where named with confidence +T1 +100\.0 % \(56\.6 to 100\.0\) +5 +5", text)
     assert "segmental angle" in text
     assert "lumbar_mri, mid slice" in text
