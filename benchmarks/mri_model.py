@@ -23,11 +23,12 @@ from xray_model import AT_LEAST, AT_MOST, CORES, FIRST_SEED, met, paths_of, reje
 
 from spinealign import Aligner
 from spinealign.alignment.drawn_films import write_frontal_spines, write_lateral_spines
+from spinealign.alignment.sagittal.measuring import kind_of
 from spinealign.checkpoint.files import SAGITTAL_MR
 from spinealign.cohort.masks.loading import load_slices
 from spinealign.evaluation.compared_values import compared
 from spinealign.evaluation.named_series import NamedPicture
-from spinealign.evaluation.slices import ALL, MID_SLICE, evaluate_slices, whole_series
+from spinealign.evaluation.slices import ALL, FEWEST_BODIES, MID_SLICE, evaluate_slices, whole_series
 from spinealign.metrics.agreement import Estimate
 from spinealign.metrics.value_agreement import SagittalEvaluation
 from spinealign.phantoms.phantom_set import write_phantoms
@@ -107,19 +108,21 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, default=Path("models/mri/folds.json"), help="predictions of the folds")
     parser.add_argument("--images", type=int, default=60, help="images of each kind to reject (default: %(default)s)")
     parser.add_argument("--plot", type=Path, help="PNG file for the plots of Bland and Altman")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, for docs/lumbar-mri.md")
     parser.add_argument("--folds-only", action="store_true", help="print what follows from the predictions alone")
     options = parser.parse_args()
     folds = SagittalFoldPredictions.load(options.folds)
     evaluation = evaluate_slices(folds.slices, pictures=folds.pictures, transfers=folds.transfers)
-    print(format_slices(evaluation))
-    print(f"\nabstention\n{abstention_table(folds, options.data / 'spider' / 'radiological_gradings.csv').text()}")
-    print(f"\nworst\n{worst_table(folds).text()}")
+    show = Table.markdown if options.markdown else Table.text
+    print(format_slices(evaluation, show))
+    print(f"\nabstention\n\n{show(abstention_table(folds, options.data / 'spider' / 'radiological_gradings.csv'))}")
+    print(f"\nworst\n\n{show(worst_table(folds))}")
     if options.plot:
         plot_values(evaluation, MID, path=options.plot)
     seconds = (
         {} if options.folds_only else time_of(options.model, sorted((options.data / "lumbar_mri").glob("*image*")))
     )
-    print(f"\n{target_table(evaluation, seconds).text()}")
+    print(f"\n{show(target_table(evaluation, seconds))}")
     stale = [] if folds.code == code_digest() else ["code"]
     if options.folds_only:
         print(f"\n{folds.folds} folds, {folds.epochs:g} epochs each; {describe(stale)}")
@@ -183,7 +186,7 @@ def abstention_table(folds: SagittalFoldPredictions, gradings: Path) -> Table:
                 for item in folds.slices
                 if item.reference and item.found.numbering.certain == certain
                 for value in compared([item])
-                if value.name.startswith(kind.removesuffix("_mm"))
+                if kind_of(value.name) == kind
             ]
             for certain in (True, False)
         }
@@ -224,6 +227,9 @@ def worst_table(folds: SagittalFoldPredictions, count: int = 10) -> Table:
         (title, f"smallest Dice of a body {dice:.2f}") for title, dice in sorted(outlines, key=itemgetter(1))[:count]
     ]
     rows += [(name_of(item), "L5 named wrongly with confidence") for item in wrongly_named(folds.pictures)]
+    for item in whole_series(folds.pictures):
+        if (count := len(item.found.bodies)) < FEWEST_BODIES:
+            rows.append((item.name, f"{count} bodies found, with a height of {item.found.height:.0f} pixels"))
     return Table(("slice or series", "what is wrong"), rows)
 
 

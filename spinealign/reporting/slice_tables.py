@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from spinealign.metrics.agreement import Estimate
 from spinealign.metrics.value_agreement import Figure, SagittalEvaluation, ValueAgreement
@@ -95,10 +95,10 @@ def parts_of(evaluation: SagittalEvaluation) -> Sequence[str]:
     return list(dict.fromkeys(item.part for item in evaluation.measures))
 
 
-def format_slices(evaluation: SagittalEvaluation) -> str:
-    """Return all figures and measures as text."""
-    tables = [f"{part}\n{values_table(evaluation, part).text()}" for part in parts_of(evaluation)]
-    return "\n\n".join([figures_table(evaluation).text(), *tables])
+def format_slices(evaluation: SagittalEvaluation, show: Callable[[Table], str] = Table.text) -> str:
+    """Return all figures and measures; `show` writes a table, by default as text."""
+    tables = [f"{part}\n\n{show(values_table(evaluation, part))}" for part in parts_of(evaluation)]
+    return "\n\n".join([show(figures_table(evaluation)), *tables])
 
 
 def _format(item: ValueAgreement, score: str) -> str:
