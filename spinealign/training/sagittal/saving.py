@@ -50,7 +50,7 @@ def save_sagittal_checkpoint(
     Returns:
         The evaluation; None without a cross-validation.
     """
-    settings = fit_settings(setup, cohort, predictions)
+    settings = fit_settings(setup, cohort, predictions=predictions)
     evaluation = evaluate_predictions(predictions) if predictions else None
     notes = setup.model.card_notes
     with replaced_together(output, key=files.CONFIG_FILE, owned=files.CHECKPOINT_FILES) as folder:
@@ -85,7 +85,7 @@ def evaluate_predictions(predictions: SagittalFoldPredictions) -> SagittalEvalua
 
 
 def fit_settings(
-    setup: SagittalSetup, cohort: MaskCohort, predictions: SagittalFoldPredictions | None
+    setup: SagittalSetup, cohort: MaskCohort, *, predictions: SagittalFoldPredictions | None
 ) -> SagittalSettings:
     """Return the settings of a model: intervals and the limit of the probability from held-out slices."""
     settings = SagittalSettings(

@@ -44,12 +44,12 @@ def test_predictions_survive_their_file(predictions, tmp_path):
 
 
 def test_intervals_and_limits_come_from_held_out_slices(predictions, tmp_path):
-    settings = fit_settings(make_setup(tmp_path), COHORT, predictions)
+    settings = fit_settings(make_setup(tmp_path), COHORT, predictions=predictions)
     assert settings.training_data == ("lumbar_mri", "spider")
     assert settings.intervals["segment"].images == 4 * 20
     assert settings.slice_intervals["segment"].images == 4 * 40
     assert settings.min_probability == 0.95
-    without = fit_settings(make_setup(tmp_path), COHORT, None)
+    without = fit_settings(make_setup(tmp_path), COHORT, predictions=None)
     assert (without.intervals, without.min_probability) == ({}, 0.0)
 
 
