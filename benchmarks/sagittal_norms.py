@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners
+from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners, outline
 from spinealign.alignment.sagittal.findings import NORMS
 from spinealign.alignment.sagittal.measuring import kind_of
 from spinealign.alignment.sagittal.values import sagittal_values
@@ -49,7 +49,7 @@ def measured(path: Path) -> dict[str, float]:
     names = [BODIES[number - 1] for number in numbers]
     masks = [labels == number for number in numbers]
     corners = mask_corners(masks)
-    values = sagittal_values(corners, names, middles=endplate_middles(masks, corners))
+    values = sagittal_values(corners, names, middles=endplate_middles([outline(mask) for mask in masks], corners))
     pattern, norms = NORMS["crush"]
     heights = {name: values[pattern.format(name.lower())] / norms[name][0] for name in names if name in norms}
     for name, height in heights.items():

@@ -281,9 +281,7 @@ def _parse_anchor(text: str) -> tuple[str, int | tuple[float, float]]:
     level, _, place = (part.strip() for part in text.upper().partition("="))
     point = re.fullmatch(r"(\d+\.?\d*),(\d+\.?\d*)", place)
     if point is None and not place.isdecimal():
-        raise argparse.ArgumentTypeError(
-            f"expected LEVEL=NUMBER or LEVEL=X,Y, such as T1=1, got {text!r}"
-        )
+        raise argparse.ArgumentTypeError(f"expected LEVEL=NUMBER or LEVEL=X,Y, such as T1=1, got {text!r}")
     try:
         if point is None:
             check_anchor({level: int(place)})

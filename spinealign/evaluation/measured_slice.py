@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinealign.alignment.levels import LEVELS
-from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners
+from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners, outline
 from spinealign.alignment.sagittal.instances import Body
 from spinealign.alignment.sagittal.locating import SagittalEngine, SagittalLocation
 from spinealign.alignment.sagittal.values import sagittal_values
@@ -157,7 +157,7 @@ def measure_slice(engine: SagittalEngine, item: LabeledSlice, *, fold: int | Non
         endplate=None if location.sacrum_endplate is None else rounded(location.sacrum_endplate.ravel()),
         middles=_rows(location.middles, 1),
         reference=_rows(reference),
-        reference_middles=_rows(endplate_middles(masks[: len(reference)], reference), 1),
+        reference_middles=_rows(endplate_middles([outline(mask) for mask in masks[: len(reference)]], reference), 1),
         disc_border=_disc_border(item, masks[-1]) if leveled else None,
     )
 

@@ -54,19 +54,19 @@ def name_series(engine: SagittalEngine, item: BoxedSlice, *, fold: int | None = 
     A whole picture whose bodies have an unlikely height is tried again at the zooms of `ZOOMS`.
     """
 
-    def name(gray: NDArray[np.float32], cut: str = "", zoom: float = 1.0) -> NamedPicture:
+    def _name(gray: NDArray[np.float32], cut: str = "", zoom: float = 1.0) -> NamedPicture:
         found = FoundSpine.of(locate_gray(engine, gray))
         known = item.certain and {1, 2} <= item.discs.keys()
         l5 = _body_between(found.bodies, item.discs[2], item.discs[1], zoom=zoom) if known else None
         return NamedPicture(item.name, item.patient, item.sequence, fold, found, cut, zoom, known, l5)
 
-    pictures = [name(item.gray)]
+    pictures = [_name(item.gray)]
     low, high = PLAUSIBLE_MM
     if not low <= pictures[0].found.height <= high:
-        pictures += [name(_zoomed(item.gray, zoom), zoom=zoom) for zoom in ZOOMS]
+        pictures += [_name(_zoomed(item.gray, zoom), zoom=zoom) for zoom in ZOOMS]
     for cut, row in cut_rows(item).items():
         if SMALLEST_PICTURE <= row < len(item.gray):
-            pictures.append(name(normalize_gray(item.gray[:row]), cut))
+            pictures.append(_name(normalize_gray(item.gray[:row]), cut))
     return pictures
 
 

@@ -102,8 +102,8 @@ def frame_image(
 ) -> Canvas:
     """Return a canvas with an image of a size, room of two widths beside it, and text above and below."""
     width = int(sides[0] + size[0] + sides[1])
-    heading = wrap_lines(heading, font(20), width - 2 * PADDING)
-    footer = wrap_lines(footer, font(14), width - 2 * PADDING)
+    heading = wrap_lines(heading, font(20), width=width - 2 * PADDING)
+    footer = wrap_lines(footer, font(14), width=width - 2 * PADDING)
     top, bottom = 2 * PADDING + 28 * len(heading), 3 * PADDING + 20 * len(footer)
     canvas = Canvas((width, int(size[1]) + top + bottom), origin=np.array([int(sides[0]), top]))
     for number, line in enumerate(heading):
@@ -119,7 +119,7 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def wrap_lines(lines: Sequence[str], face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
+def wrap_lines(lines: Sequence[str], face: ImageFont.FreeTypeFont | ImageFont.ImageFont, *, width: float) -> list[str]:
     """Return lines that are at most of a width."""
     shown: list[str] = []
     for line in lines:

@@ -37,23 +37,27 @@ def mask_corners(fields: Sequence[NDArray[np.floating] | NDArray[np.bool_]]) -> 
     Raises:
         ValueError: If a mask is empty.
     """
-    outlines = [outline(field) for field in fields]
+    return outline_corners([outline(field) for field in fields])
+
+
+def outline_corners(outlines: Sequence[Points]) -> Points:
+    """Return the corners of bodies from their outlines, as `outline` makes them; otherwise as `mask_corners`."""
     centers = np.array([each.mean(axis=0) for each in outlines]).reshape(-1, 2)
     down = np.gradient(centers, axis=0) if len(centers) > 1 else np.tile([0.0, 1.0], (len(centers), 1))
     right = np.stack([down[:, 1], -down[:, 0]], axis=1)
     return np.array([_corners(*each) for each in zip(outlines, right)]).reshape(-1, 4, 2)
 
 
-def endplate_middles(fields: Sequence[NDArray[np.floating] | NDArray[np.bool_]], corners: Points) -> Points:
+def endplate_middles(outlines: Sequence[Points], corners: Points) -> Points:
     """Return the middles of the superior and the inferior endplate of bodies on their outlines, shape (N, 2, 2).
 
     The central fifth of each endplate counts, so that a concave endplate has its middle within the body.
 
     Args:
-        fields: Masks as for `mask_corners`.
+        outlines: Outlines of the bodies, as `outline` makes them.
         corners: Corners of the bodies, shape (N, 4, 2).
     """
-    return np.array([_middles(outline(field), body) for field, body in zip(fields, corners)]).reshape(-1, 2, 2)
+    return np.array([_middles(*each) for each in zip(outlines, corners)]).reshape(-1, 2, 2)
 
 
 def _middles(points: Points, corners: Points) -> Points:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners
+from spinealign.alignment.sagittal.corners import endplate_middles, outline, outline_corners
 from spinealign.alignment.sagittal.instances import (
     BODY,
     S1,
@@ -85,11 +85,12 @@ def locate_structures(engine: SagittalEngine, gray: Array, *, probabilities: Arr
     fields = _fields(probabilities[BODY], bodies)
     if sacrum is not None:
         fields += _fields(probabilities[S1], [sacrum])
-    found = mask_corners(fields)
+    outlines = [outline(field) for field in fields]
+    found = outline_corners(outlines)
     first = found[: len(bodies)]
     endplate = found[-1, :2] if sacrum is not None else None
     corners = refine_corners(engine, gray, first=first)
-    middles = endplate_middles(fields[: len(bodies)], corners)
+    middles = endplate_middles(outlines[: len(bodies)], corners)
     return SagittalLocation(probabilities, bodies, corners, first, middles, sacrum, endplate)
 
 

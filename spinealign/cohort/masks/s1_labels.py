@@ -135,7 +135,7 @@ def _grown(gray: NDArray[np.float32], frame: SacralFrame, blocked: Mask) -> Mask
     return largest
 
 
-def ignored_around(shape: tuple[int, int], frame: SacralFrame, s1: Mask | None) -> Mask:
+def ignored_around(shape: tuple[int, int], frame: SacralFrame, *, s1: Mask | None) -> Mask:
     """Return where S1 is not learned from: a ring around it, or a disc at its expected place."""
     if s1 is not None:
         ring: Mask = ndimage.binary_dilation(s1, iterations=_RING) & ~s1

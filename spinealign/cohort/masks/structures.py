@@ -96,7 +96,7 @@ def place_s1(
     """Return S1 below bodies from L5 upwards, by `known`, its mask, or else by `grow_s1`."""
     frame = frame_below(bodies, disc)
     mask = known if known is not None else grow_s1(gray, frame, blocked=blocked, body=bodies[0])
-    ignored = ignored_around(gray.shape, frame, mask) & ~np.logical_or.reduce(bodies)
+    ignored = ignored_around(gray.shape, frame, s1=mask) & ~np.logical_or.reduce(bodies)
     if mask is not None:
         return Sacral(mask, ignored, _top(mask, _center(bodies[0])))
     visible = bool((np.array(frame.origin) < np.array(gray.shape[::-1]) - 3).all())

@@ -56,7 +56,9 @@ def random_places(center: Points, size: int, *, config: SliceAugmentation, rng: 
     return (x + cos * across - sin * down).astype(np.float32), (y + sin * across + cos * down).astype(np.float32)
 
 
-def view_slice(gray: Array, masks: NDArray[np.uint8], places: tuple[Array, Array]) -> tuple[Array, NDArray[np.uint8]]:
+def view_slice(
+    gray: Array, masks: NDArray[np.uint8], *, places: tuple[Array, Array]
+) -> tuple[Array, NDArray[np.uint8]]:
     """Return gray levels and masks of shape (..., H, W) at places; both are 0 outside of the slice."""
     x, y = places
     height, width = gray.shape

@@ -107,7 +107,7 @@ class SliceDataset(Dataset[dict[str, torch.Tensor]]):
             gray, masks = cut_below(gray, masks, sacrum=item.sacrum, rng=rng)
             center = np.array([center[0], min(center[1], len(gray) - 50)])
         places = random_places(center, SIZE, config=self._augmentation, rng=rng)
-        seen, (structures, ignored) = view_slice(gray, masks, places)
+        seen, (structures, ignored) = view_slice(gray, masks, places=places)
         seen = vary_gray(seen, self._augmentation, rng=rng)
         seen = (seen - seen.mean()) / (seen.std() + np.float32(1e-5))
         if rng.random() < 0.3:

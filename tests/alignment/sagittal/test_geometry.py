@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners
+from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners, outline
 from spinealign.alignment.sagittal.measuring import unit_of
 from spinealign.alignment.sagittal.values import sagittal_values
 from spinealign.imaging.frames import mirror_corners
@@ -84,7 +84,7 @@ def test_the_middle_of_a_concave_endplate_is_within_the_body():
     concave = mask * (np.hypot(x - 30.5, y - 10) > 14)  # 4 pixels deep in the middle
     corners = mask_corners([mask])
 
-    flat, deep = (endplate_middles([each], corners)[0] for each in (mask, concave))
+    flat, deep = (endplate_middles([outline(each)], corners)[0] for each in (mask, concave))
 
     assert flat == pytest.approx(np.array([[30.5, 19.5], [30.5, 43.5]]), abs=0.1)
     assert deep[0, 1] - flat[0, 1] == pytest.approx(4, abs=0.5)
