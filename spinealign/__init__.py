@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from spinealign.alignment.aligner import Aligner as Aligner
     from spinealign.alignment.cached import measure as measure
     from spinealign.alignment.result import Alignment as Alignment
+    from spinealign.alignment.sagittal.foreign_masks import measure_masks as measure_masks
     from spinealign.cohort.audit.auditing import audit as audit
     from spinealign.cohort.cohort import Cohort as Cohort
     from spinealign.cohort.splitting import load_cohort as load_cohort
@@ -47,6 +48,7 @@ _MODULES = {
     "list_scans": "reading.scans",
     "load_cohort": "cohort.splitting",
     "measure": "alignment.cached",
+    "measure_masks": "alignment.sagittal.foreign_masks",
     "predict": "inference.cached",
     "predictions_to_dataframe": "inference.prediction",
     "push_to_hub": "hub.pushing",

@@ -114,6 +114,7 @@ class ImageKind:
         turn: Change that brings the image upright, in a sagittal MR with anterior to the left. None if the orientation
             is not clear, or the kind has none. A mirrored x-ray is not recognized.
         turn_probability: Probability of the most probable orientation; 0 if the kind has none.
+        likeliest: The turn for the most probable orientation, also if it is not clear; None if the kind has none.
     """
 
     kind: Kind
@@ -121,6 +122,7 @@ class ImageKind:
     probabilities: dict[Kind, float]
     turn: Turn | None
     turn_probability: float
+    likeliest: Turn | None = None
 
     def __str__(self) -> str:
         return f"it shows {_WORDS[self.kind]}, by its pixels (probability {self.probability:.2f})"
@@ -147,15 +149,16 @@ def vote(kind_logits: Array, turn_logits: Array, *, settings: KindSettings) -> I
     probabilities = {kind: float(share) for kind, share in zip(KINDS, shares)}
     best = max(KINDS, key=lambda kind: probabilities[kind])
     kind = best if probabilities[best] >= settings.kind_limit else "other"
-    turn, confidence = None, 0.0
+    likeliest, confidence = None, 0.0
     if kind in ("sagittal_mr", "frontal_xray"):
         shown = np.exp(_log_softmax(np.take_along_axis(_log_softmax(turn_logits), _COPIES, axis=1).mean(axis=0)))
         if kind == "frontal_xray":  # the sides of the patient are not known
             shown = np.concatenate([shown[:4] + shown[4:], np.zeros(4)])
         place = int(shown.argmax())
         confidence = float(shown[place])
-        turn = TURNS[place].inverse if confidence >= settings.turn_limit else None
-    return ImageKind(kind, probabilities[best], probabilities, turn, confidence)
+        likeliest = TURNS[place].inverse
+    turn = likeliest if confidence >= settings.turn_limit else None
+    return ImageKind(kind, probabilities[best], probabilities, turn, confidence, likeliest)
 
 
 def kind_gray(image: Slice) -> NDArray[np.uint8]:

@@ -45,9 +45,9 @@ def measure(options: Namespace) -> int:
     Print the curves of each x-ray, and the lordosis, segments, discs and slips of each MR, with their intervals. An
     image of another kind is not measured, and the reason is printed.
     """
-    from spinealign.alignment.aligner import Aligner
+    from spinealign.alignment.aligner import Aligner, each_or_error
     from spinealign.alignment.routing import Router
-    from spinealign.reading.scans import expand_scans
+    from spinealign.reading.scans import expand_scans, name_scan
     from spinealign.reporting.alignment_text import alignments_csv, format_alignments
     from spinealign.reporting.picture_folder import PictureFolder
 
@@ -65,6 +65,9 @@ def measure(options: Namespace) -> int:
         return Aligner.from_pretrained(
             options.model, kind=kind, revision=options.revision, engine=options.engine, device=options.device
         )
+
+    if options.masks_from:
+        from spinealign.alignment.sagittal.foreign_masks import measure_masks
 
     router = Router(load, options.kind, routed=options.model is None)
     overlays = PictureFolder(options.overlay, "overlay.png") if options.overlay else None
@@ -85,7 +88,11 @@ def measure(options: Namespace) -> int:
             staging.write_text(alignments_csv(items), encoding="utf-8", errors="backslashreplace", newline="")
         print(f"Wrote {options.csv}", file=sys.stderr)
 
-    found = router.measure_many(scans, lowest=options.lowest, anchor=anchor, masks=masks is not None)
+    found = (
+        each_or_error(lambda scan: measure_masks(name_scan(scan), table=options.masks_from), scans)
+        if options.masks_from
+        else router.measure_many(scans, lowest=options.lowest, anchor=anchor, masks=masks is not None)
+    )
     return _show(found, len(scans), as_json=options.json, keep=keep, finish=finish)
 
 

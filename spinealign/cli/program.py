@@ -123,6 +123,11 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
     form = measure.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     form.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file with one line per image")
+    measure.add_argument(
+        "--masks_from",
+        choices=("totalspineseg", "spineps", "totalsegmentator", "totalsegmentator_mr"),
+        help="measure the masks of another segmenter, which the paths name, instead of images",
+    )
     measure.add_argument("--overlay", type=Path, metavar="DIR", help="draw the measures on each image into this folder")
     measure.add_argument(
         "--masks", type=Path, metavar="DIR", help="write the masks of each MR as NIfTI into this folder, with a table"

@@ -44,13 +44,19 @@ class Canvas:
 
     def __init__(self, size: tuple[int, int], *, origin: Points) -> None:
         self.size, self.origin = size, origin
+        self._image = np.zeros(2)
         self._picture = Image.new("RGB", (size[0] * FINE, size[1] * FINE), GROUND)
         self._draw = ImageDraw.Draw(self._picture)
 
     def paste(self, film: Image.Image, size: Points) -> None:
         """Draw an image of a size at the origin."""
+        self._image = size
         large = film.resize((int(size[0]) * FINE, int(size[1]) * FINE), Image.Resampling.BICUBIC)
         self._picture.paste(large, (int(self.origin[0]) * FINE, int(self.origin[1]) * FINE))
+
+    def contains(self, points: Points) -> bool:
+        """Return whether points are in the image."""
+        return bool((points >= 0).all() and (points <= self._image).all())
 
     def line(self, points: Points, color: Color, *, width: float) -> None:
         """Draw a line through points, with dark edges."""

@@ -109,9 +109,10 @@ def _draw_vertebrae(canvas: Canvas, alignment: Alignment, place: Callable[[Point
         draw = canvas.dashed if each.confidence < DOUBTFUL else canvas.line
         draw(place(np.concatenate([outline, outline[:1]])), color, width=1.5)
         for endplate in (corners[:2], corners[2:]):
-            canvas.line(endplate, TEXT, width=1)
-        for corner in corners:
-            canvas.dot(corner, TEXT, radius=2)
+            if canvas.contains(endplate):  # the border may cut a body
+                canvas.line(endplate, TEXT, width=1)
+                for corner in endplate:
+                    canvas.dot(corner, TEXT, radius=2)
         canvas.name(corners.mean(axis=0), each.name, size=20, color=color)
         if finding:
             labels.append(_flag(finding, corners[[1, 3]].mean(axis=0)))

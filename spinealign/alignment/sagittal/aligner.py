@@ -21,6 +21,7 @@ from spinealign.alignment.sagittal.locating import SagittalEngine
 from spinealign.alignment.sagittal.measuring import border_reasons, measure_sagittal, sagittal_notes
 from spinealign.alignment.sagittal.naming import s1_doubt
 from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, turn_upright
+from spinealign.alignment.sagittal.planes import Planes
 from spinealign.alignment.sagittal.preparing import display_gray
 from spinealign.alignment.sagittal.scaling import FoundSlice, find_in_slice
 from spinealign.alignment.sagittal.structures import DISC, find_discs
@@ -39,6 +40,8 @@ SUSPECTED_MM = 5.0  # deviation to the side; that of an even curve of L1 to L5 o
 DEVIATION = "coronal_deviation_mm"
 ANOTHER_SCALE = "The spacing does not fit the size of vertebrae, so it was not used."
 STEP = 4  # points of an outline that become one
+LIKELY = 0.4  # probability of the most probable orientation of a picture that is taken as it is
+TAKEN = "The orientation is unknown and not clear; the image was taken as upright, anterior to the left."
 UNCLEAR = "the orientation is unknown and not clear; turn the image upright, anterior to the left, and name its kind"
 
 
@@ -47,12 +50,17 @@ class SagittalMeasurer:
 
     Attributes:
         settings: Settings of the model.
-        engine: Networks of the model.
+        engine: Networks of the model; None to describe what was found in masks.
         model: Name of the model.
     """
 
-    def __init__(self, settings: SagittalSettings, engine: SagittalEngine, *, model: str = "") -> None:
+    def __init__(self, settings: SagittalSettings, engine: SagittalEngine | None, *, model: str = "") -> None:
         self.settings, self.engine, self.model = settings, engine, model
+
+    @property
+    def _networks(self) -> SagittalEngine:
+        assert self.engine is not None, "masks are measured by measure_masks"  # noqa: S101 - a fault of this package
+        return self.engine
 
     def check_levels(self, lowest: str | None, anchor: Mapping[str, Any]) -> None:
         """Check given levels without an image; raise ValueError if no spine can have them."""
@@ -80,11 +88,11 @@ class SagittalMeasurer:
         upright, notes, reasons = self._orient(image, check_kind=check_kind)
         reasons = self._kind_reasons(image) or reasons
         if reasons:
-            return self._rejected(reasons, image, notes=notes)
-        found = find_in_slice(self.engine, upright.image)
+            return self.reject(reasons, image, notes=notes)
+        found = find_in_slice(self._networks, upright.image)
         reasons = self._reasons(found, color=image.color)
         if reasons:
-            return self._rejected(reasons, image, notes=notes)
+            return self.reject(reasons, image, notes=notes)
         anchor = {
             level: _point(found.prepared.from_original(upright.from_original(np.array(point, dtype=np.float64))))
             for level, point in levels["anchor"].items()
@@ -98,22 +106,26 @@ class SagittalMeasurer:
     def _measure_volume(self, volume: Volume, levels: Mapping[str, Any], *, masks: bool) -> Alignment:
         reasons = self._volume_reasons(volume)
         if reasons:
-            return self._rejected(reasons, volume, notes=volume.notes)
-        planes, middle = find_midline(self.engine, volume)
+            return self.reject(reasons, volume, notes=volume.notes)
+        planes, middle = find_midline(self._networks, volume)
         found = planes.found(middle)
         reasons = self._reasons(found)
         if reasons:
-            return replace(self._rejected(reasons, found.image, notes=volume.notes), slice_index=middle)
+            return replace(self.reject(reasons, found.image, notes=volume.notes), slice_index=middle)
         anchor = {
             level: _point(found.prepared.from_original(np.array(point, dtype=np.float64)))
             for level, point in levels["anchor"].items()
         }
         spine = spine_of_volume(planes, middle, lowest=levels["lowest"], anchor=anchor)
-        thick = () if spine.slices > 1 else (f"The slices are {planes.step_mm:.1f} mm apart, so one was measured.",)
-        alignment = self._alignment(spine, UprightSlice(spine.found.image), notes=(*thick, *volume.notes))
-        alignment = _with_deviation(alignment, spine)
+        alignment = self.describe_volume(spine, planes, notes=volume.notes)
         labeled = label_volume(spine, planes, volume=volume) if masks else None
         return replace(alignment, source=volume.origin, masks=labeled)
+
+    def describe_volume(self, spine: SagittalSpine, planes: Planes, *, notes: tuple[str, ...]) -> Alignment:
+        """Return the alignment of a spine in a volume, without its source and masks."""
+        thick = () if spine.slices > 1 else (f"The slices are {planes.step_mm:.1f} mm apart, so one was measured.",)
+        alignment = self._alignment(spine, UprightSlice(spine.found.image), notes=(*thick, *notes))
+        return _with_deviation(alignment, spine)
 
     def _orient(self, image: Slice, *, check_kind: bool) -> tuple[UprightSlice, tuple[str, ...], tuple[str, ...]]:
         """Return a slice upright, a note on how it was turned, and the reasons why it cannot be measured."""
@@ -125,8 +137,8 @@ class SagittalMeasurer:
         if check_kind and image.modality is None and shown.kind != SAGITTAL_MR:
             return UprightSlice(image), (), (f"{shown} (expects {SAGITTAL_MR}); if it is one, name its kind",)
         if shown.turn is None:
-            reasons = (UNCLEAR,) if check_kind else ()
-            return UprightSlice(image), (), reasons
+            upright = not check_kind or (shown.likeliest == TURNS[0] and shown.turn_probability >= LIKELY)
+            return UprightSlice(image), *(((TAKEN,), ()) if upright else ((), (UNCLEAR,)))
         if shown.turn == TURNS[0]:
             return UprightSlice(image), (), ()
         note = f"The orientation is unknown; the image was {shown.turn}, by what it shows."
@@ -162,7 +174,8 @@ class SagittalMeasurer:
             return (f"not recognized as a sagittal spine: mean probability {probability:.2f} (limit {limit:.2f})",)
         return ()
 
-    def _rejected(self, reasons: tuple[str, ...], image: Slice | Volume, *, notes: tuple[str, ...]) -> Alignment:
+    def reject(self, reasons: tuple[str, ...], image: Slice | Volume, *, notes: tuple[str, ...]) -> Alignment:
+        """Return the alignment of an image that is not accepted."""
         reason = f"The image was not accepted: {'; '.join(reasons)}"
         measures = tuple(replace(item, reason=reason) for item in measure_sagittal({}, ()))
         findings = sagittal_findings({}, measures=())

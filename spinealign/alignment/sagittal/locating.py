@@ -77,8 +77,11 @@ def structure_probabilities(engine: SagittalEngine, gray: Array) -> Array:
     return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
 
 
-def locate_structures(engine: SagittalEngine, gray: Array, *, probabilities: Array) -> SagittalLocation:
-    """Locate vertebral bodies and S1 in the probabilities of their structures, and refine the corners of bodies."""
+def locate_structures(engine: SagittalEngine | None, gray: Array, *, probabilities: Array) -> SagittalLocation:
+    """Locate vertebral bodies and S1 in the probabilities of their structures, and refine the corners of bodies.
+
+    Without engine, the corners are those of the masks.
+    """
     bodies = find_bodies(probabilities)
     sacrum = find_sacrum(probabilities, bodies)
     bodies = above_sacrum(bodies, sacrum)
@@ -89,7 +92,7 @@ def locate_structures(engine: SagittalEngine, gray: Array, *, probabilities: Arr
     found = outline_corners(outlines)
     first = found[: len(bodies)]
     endplate = found[-1, :2] if sacrum is not None else None
-    corners = refine_corners(engine, gray, first=first)
+    corners = first if engine is None else refine_corners(engine, gray, first=first)
     middles = endplate_middles(outlines[: len(bodies)], corners)
     return SagittalLocation(probabilities, bodies, corners, first, middles, sacrum, endplate)
 

@@ -31,7 +31,7 @@ class Planes:
         zoom: Factor of the spacing; see `prepare_sagittal`.
     """
 
-    def __init__(self, engine: SagittalEngine, volume: Volume, *, zoom: float = 1.0) -> None:
+    def __init__(self, engine: SagittalEngine | None, volume: Volume, *, zoom: float = 1.0) -> None:
         self.count, self.step_mm = volume.shape[volume.sagittal_axis], volume.spacing_mm[volume.sagittal_axis]
         self.zoom = zoom
         self._engine, self._volume = engine, volume
@@ -42,8 +42,12 @@ class Planes:
         """Return a prepared plane and the probability of each structure, shape (5, H, W)."""
         if index not in self._segmented:
             prepared = prepare_sagittal(self._volume.sagittal_at(index), zoom=self.zoom)
-            self._segmented[index] = prepared, structure_probabilities(self._engine, prepared.gray)
+            self._segmented[index] = prepared, self._segment(prepared.gray, index)
         return self._segmented[index]
+
+    def _segment(self, gray: Array, index: int) -> Array:
+        assert self._engine is not None  # noqa: S101 - planes without engine have masks
+        return structure_probabilities(self._engine, gray)
 
     def found(self, index: int) -> FoundSlice:
         """Return the vertebral bodies of a plane."""

@@ -135,6 +135,16 @@ def test_a_doubtful_s1_is_not_measured():
     assert found["lordosis_l1_s1"].reason == found["slip_l5_s1_mm"].reason == "S1 is not certain."
 
 
+def test_an_image_without_header_must_look_like_mr():
+    plain = replace(MR, modality=None, orientation=None)
+    rejected = measurer().measure(plain)
+    assert not rejected.accepted
+    assert "if it is one, name its kind" in rejected.rejection_reasons[0]
+    taken = measurer().measure(plain, check_kind=False)
+    assert taken.accepted
+    assert "taken as upright" in taken.notes[0]
+
+
 def test_few_or_doubtful_bodies_are_not_measured():
     item = drawn_slice()
     item.structures[item.bodies > 2] = 0
