@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import nan
@@ -17,7 +16,7 @@ from spinealign.alignment.cobb import Curve, Side
 from spinealign.alignment.masks import StructureMasks
 from spinealign.alignment.vertebra import Points, Vertebra
 from spinealign.checkpoint.files import SAGITTAL_MR
-from spinealign.errors import ImageError, require
+from spinealign.errors import require
 from spinealign.serialization import to_plain
 
 if TYPE_CHECKING:
@@ -307,25 +306,3 @@ def _rounded(content: dict[str, Any], *, places: int = 2) -> dict[str, Any]:
         name: round(value, places) if name in ("value", "low", "high") and value is not None else value
         for name, value in content.items()
     }
-
-
-def tabulate(items: Iterable[Alignment | ImageError]) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return the columns and the rows of a table with one row for each image. A row lacks what its item lacks."""
-    rows: list[dict[str, Any]] = []
-    named: dict[str, None] = {}
-    for item in items:
-        if isinstance(item, ImageError):
-            rows.append({"path": item.source, "error": str(item)})
-            continue
-        own: dict[str, Any] = {}
-        for measure in item.measures:
-            ends = {"": measure.value, "_low": measure.low, "_high": measure.high}
-            own |= {f"{measure.name}{suffix}": value for suffix, value in ends.items()}
-        for finding in reversed(item.findings):  # of several with one name, the first counts
-            own |= {finding.name: finding.present, f"{finding.name}_severity": finding.severity}
-            own |= {f"{finding.name}_near_border": finding.near_border, f"{finding.name}_type": finding.type}
-        named.update(dict.fromkeys(own))
-        facts = {"path": item.source, "kind": item.kind, "accepted": item.accepted, "model": item.model}
-        joined = {"rejection_reasons": "; ".join(item.rejection_reasons), "notes": " ".join(item.notes)}
-        rows.append({**facts, **joined, **own})
-    return ["path", "kind", "accepted", "rejection_reasons", *named, "notes", "model", "error"], rows

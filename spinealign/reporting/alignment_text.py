@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from spinealign.alignment.result import Alignment, Measure, tabulate
+from spinealign.alignment.result import Alignment, Measure
 from spinealign.checkpoint.files import SAGITTAL_MR
 from spinealign.errors import ImageError
 from spinealign.reporting.tables import Table, csv_text
@@ -74,4 +75,26 @@ def _first(measured: dict[str, Measure], *names: str) -> str:
 
 def alignments_csv(items: Iterable[Alignment | ImageError]) -> str:
     """Return CSV with one line for each image: measures with the ends of their intervals, and findings."""
-    return csv_text(*tabulate(items))
+    return csv_text(*_tabulate(items))
+
+
+def _tabulate(items: Iterable[Alignment | ImageError]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the columns and the rows of a table with one row for each image. A row lacks what its item lacks."""
+    rows: list[dict[str, Any]] = []
+    named: dict[str, None] = {}
+    for item in items:
+        if isinstance(item, ImageError):
+            rows.append({"path": item.source, "error": str(item)})
+            continue
+        own: dict[str, Any] = {}
+        for measure in item.measures:
+            ends = {"": measure.value, "_low": measure.low, "_high": measure.high}
+            own |= {f"{measure.name}{suffix}": value for suffix, value in ends.items()}
+        for finding in reversed(item.findings):  # of several with one name, the first counts
+            own |= {finding.name: finding.present, f"{finding.name}_severity": finding.severity}
+            own |= {f"{finding.name}_near_border": finding.near_border, f"{finding.name}_type": finding.type}
+        named.update(dict.fromkeys(own))
+        facts = {"path": item.source, "kind": item.kind, "accepted": item.accepted, "model": item.model}
+        joined = {"rejection_reasons": "; ".join(item.rejection_reasons), "notes": " ".join(item.notes)}
+        rows.append({**facts, **joined, **own})
+    return ["path", "kind", "accepted", "rejection_reasons", *named, "notes", "model", "error"], rows
