@@ -11,6 +11,7 @@ from spinealign._version import __version__
 if TYPE_CHECKING:
     from spinealign.alignment.aligner import Aligner as Aligner
     from spinealign.alignment.cached import measure as measure
+    from spinealign.alignment.cached import measure_study as measure_study
     from spinealign.alignment.result import Alignment as Alignment
     from spinealign.alignment.sagittal.foreign_masks import measure_masks as measure_masks
     from spinealign.cohort.audit.auditing import audit as audit
@@ -49,6 +50,7 @@ _MODULES = {
     "load_cohort": "cohort.splitting",
     "measure": "alignment.cached",
     "measure_masks": "alignment.sagittal.foreign_masks",
+    "measure_study": "alignment.cached",
     "predict": "inference.cached",
     "predictions_to_dataframe": "inference.prediction",
     "push_to_hub": "hub.pushing",

@@ -22,8 +22,8 @@ from spinealign.errors import CohortError, LeakageError, MissingDependencyError
 
 NAMES = {
     "Aligner", "Alignment", "Cohort", "Evaluation", "HeatMap", "Prediction", "Predictor", "Slice", "SpineAlignError",
-    "Volume", "__version__", "audit", "evaluate", "list_scans", "load_cohort", "measure",
-    "measure_masks", "predict", "predictions_to_dataframe", "push_to_hub", "read_slice", "read_volume", "train",
+    "Volume", "__version__", "audit", "evaluate", "list_scans", "load_cohort", "measure", "measure_masks",
+    "measure_study", "predict", "predictions_to_dataframe", "push_to_hub", "read_slice", "read_volume", "train",
 }  # fmt: skip
 
 

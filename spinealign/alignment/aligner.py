@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spinealign.alignment.frontal import FrontalMeasurer
 from spinealign.alignment.result import Alignment
@@ -19,6 +19,8 @@ from spinealign.reading.slices import failed_source
 
 if TYPE_CHECKING:
     from spinealign.alignment.sagittal.aligner import SagittalMeasurer
+
+_Found = TypeVar("_Found")
 
 
 class Aligner:
@@ -138,8 +140,8 @@ class Aligner:
 
 
 def each_or_error(
-    measure: Callable[[ScanSource], Alignment], sources: Iterable[ScanSource]
-) -> Iterator[Alignment | ImageError]:
+    measure: Callable[[ScanSource], _Found], sources: Iterable[ScanSource]
+) -> Iterator[_Found | ImageError]:
     """Return an iterator over what `measure` returns for each source, or its `ImageError`.
 
     Raises:
@@ -148,7 +150,7 @@ def each_or_error(
     if is_scan_source(sources) or not isinstance(sources, Iterable):
         raise TypeError(f"Expected an iterable of images, got one {type(sources).__name__}; put it in a list.")
 
-    def measured(source: ScanSource) -> Alignment | ImageError:
+    def measured(source: ScanSource) -> _Found | ImageError:
         try:
             return measure(source)
         except ImageError as error:

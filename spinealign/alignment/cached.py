@@ -77,10 +77,46 @@ def measure(
         CheckpointError: If the model cannot be used, or does not measure images of the kind.
         ValueError: If the kind is unknown, or no spine can have the given levels.
     """
-    name = None if model is None else os.fspath(model)
-    version = () if name is None else folder_version(name)
-    router = Router(lambda kind: _cached_aligner(name, kind, version), kind, routed=model is None)
+    router = _router(model, kind)
     if is_scan_source(source) or not isinstance(source, Iterable):
         return router.measure(cast(ScanSource, source), lowest=lowest, anchor=anchor, masks=masks)
     found = router.measure_many(cast("Iterable[ScanSource]", source), lowest=lowest, anchor=anchor, masks=masks)
     return list(found)
+
+
+def measure_study(
+    sources: Iterable[ScanSource],
+    model: str | os.PathLike[str] | None = None,
+    *,
+    kind: str | None = None,
+    masks: bool = False,
+) -> list[Alignment | ImageError]:
+    """Measure the series of one examination of one patient, such as T1 and T2, with the same levels in all of them.
+
+    Vertebral bodies at the same place in patient coordinates must have the same level. Series that name one body
+    differently lose their levels, and their bodies are counted from below (`V1`). Where they agree, the smallest
+    probability counts. A series without levels takes them from the others. `notes` say what was taken, and which series
+    could not be compared. That the images are of one patient is not checked, since nothing that identifies the patient
+    is read.
+
+    Args:
+        sources: Sources that `measure` accepts, such as `list_scans` returns.
+        model: See `measure`.
+        kind: See `measure`.
+        masks: See `Aligner.measure`.
+
+    Returns:
+        One item for each source, in order: an alignment, or the `ImageError` of an image that cannot be used.
+
+    Raises:
+        CheckpointError: If the model cannot be used, or does not measure images of the kind.
+        TypeError: If `sources` is one source.
+        ValueError: If the kind is unknown.
+    """
+    return _router(model, kind).measure_study(sources, masks=masks)
+
+
+def _router(model: str | os.PathLike[str] | None, kind: str | None) -> Router:
+    name = None if model is None else os.fspath(model)
+    version = () if name is None else folder_version(name)
+    return Router(lambda kind: _cached_aligner(name, kind, version), kind, routed=model is None)

@@ -90,6 +90,33 @@ class Router:
         check_known((*(options.get("anchor") or {}), *filter(None, [options.get("lowest")])))
         return each_or_error(partial(self.measure, **options), sources)
 
+    def measure_study(self, sources: Iterable[ScanSource], *, masks: bool = False) -> list[Alignment | ImageError]:
+        """Measure series of one examination of one patient, with the levels on which they agree; see `studies.agree`.
+
+        Raises:
+            TypeError: If `sources` is one source.
+        """
+
+        def found(source: ScanSource) -> tuple[Slice | Volume, Alignment]:
+            image = read_scan(source)
+            return image, self.measure(image, masks=masks)
+
+        items = list(each_or_error(found, sources))
+        results = [item if isinstance(item, ImageError) else item[1] for item in items]
+        spines = {
+            place: item
+            for place, item in enumerate(items)
+            if not isinstance(item, ImageError) and item[1].kind == SAGITTAL_MR and item[1].accepted
+        }
+        if spines:
+            from spinealign.alignment.sagittal.studies import agree  # loads SciPy
+
+            measurer = self.load(self.kind or (SAGITTAL_MR if self.routed else None)).measurer
+            measure = partial(measurer.measure, masks=masks, check_kind=False)
+            for place, alignment in zip(spines, agree(list(spines.values()), measure)):
+                results[place] = alignment
+        return results
+
 
 def find_kind(image: Slice | Volume) -> tuple[str, tuple[str, ...]]:
     """Return the kind of an image that can be measured, or `other` with the reasons why it is none.

@@ -56,6 +56,8 @@ def measure(options: Namespace) -> int:
     anchor = dict(options.anchor)
     if len(anchor) < len(options.anchor):
         raise ValueError("A level is given twice by --anchor; give one anchor.")
+    if options.one_study and (anchor or options.lowest):
+        raise ValueError("Levels given by hand need no comparison of series; omit --one_study.")
     scans, passed = expand_scans(options.paths)
     if passed:
         print(passed, file=sys.stderr)
@@ -91,6 +93,8 @@ def measure(options: Namespace) -> int:
     found = (
         each_or_error(lambda scan: measure_masks(name_scan(scan), table=options.masks_from), scans)
         if options.masks_from
+        else router.measure_study(scans, masks=masks is not None)
+        if options.one_study
         else router.measure_many(scans, lowest=options.lowest, anchor=anchor, masks=masks is not None)
     )
     return _show(found, len(scans), as_json=options.json, keep=keep, finish=finish)

@@ -123,7 +123,14 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
     form = measure.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     form.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file with one line per image")
-    measure.add_argument(
+    source = measure.add_mutually_exclusive_group()
+    source.add_argument(
+        "--one_study",
+        action="store_true",
+        help="the images are series of one examination of one patient, such as T1 and T2: vertebrae at the same place "
+        "get the same level, or none where the series disagree",
+    )
+    source.add_argument(
         "--masks_from",
         choices=("totalspineseg", "spineps", "totalsegmentator", "totalsegmentator_mr"),
         help="measure the masks of another segmenter, which the paths name, instead of images",

@@ -86,6 +86,17 @@ class Slice:
         normal = np.cross(self.orientation[:3], self.orientation[3:])
         return ("sagittal", "coronal", "axial")[int(np.abs(normal).argmax())]
 
+    def to_patient(self, points: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return points (x, y) in pixels, shape (..., 2), in patient coordinates in mm, shape (..., 3).
+
+        None if position, orientation or spacing is unknown.
+        """
+        if self.position_mm is None or self.orientation is None or self.spacing_mm is None:
+            return None
+        along, down = np.reshape(np.asarray(self.orientation, dtype=np.float64), (2, 3))
+        rows, columns = self.spacing_mm
+        return np.asarray(self.position_mm) + points[..., :1] * columns * along + points[..., 1:] * rows * down
+
     def with_white(self, white: float) -> Slice:
         """Return the slice with another stored value as white; unchanged if its scale is known."""
         if self.assumed_white is None:

@@ -35,6 +35,7 @@ class Volume:
         modality: DICOM modality such as `MR`; None if unknown.
         description: Sequence, such as `SE T2` or `GR`; empty if unknown.
         instances: Number of each slice in its series; None if unknown.
+        placed: Whether the affine is that of the patient; not if it was assumed, because the source has none.
         origin: Where the volume came from: the path as given, or the kind of object.
         notes: Sentences about what was left out, ignored or assumed while reading.
 
@@ -52,6 +53,7 @@ class Volume:
     modality: str | None = None
     description: str = ""
     instances: tuple[int | None, ...] = ()
+    placed: bool = True
     origin: str = "array"
     notes: tuple[str, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,20 +53,22 @@ def read_nifti(content: bytes, request: Request) -> Volume:
         first = (..., *(0,) * (len(image.shape) - 3)) if len(image.shape) > 3 else ...
         values = np.asarray(image.dataobj[first]).reshape(shape).transpose(2, 1, 0)
         unit = _MILLIMETERS.get(image.header.get_xyzt_units()[0], 1.0)
-        affine, notes = _affine(image.header)
+        affine, notes, placed = _affine(image.header)
         shown = float(image.header["cal_min"]), float(image.header["cal_max"])
         affine = _LPS_FROM_RAS @ np.diag([unit, unit, unit, 1.0]) @ affine
     if repeats > 1:
         notes.append(f"The first of {repeats} volumes (time points or channels).")
-    return scaled(values, affine[:, [2, 1, 0, 3]], request=request, notes=notes, shown=shown, air=_AIR_HU)
+    volume = scaled(values, affine[:, [2, 1, 0, 3]], request=request, notes=notes, shown=shown, air=_AIR_HU)
+    return replace(volume, placed=placed)
 
 
-def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[str]]:
-    """Return the first usable matrix to RAS, and notes on what was assumed or ignored."""
+def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[str], bool]:
+    """Return the first usable matrix to RAS, notes on what was assumed or ignored, and whether the header has it."""
     notes: list[str] = []
     for name, form in (("sform", header.get_sform(coded=True)), ("qform", header.get_qform(coded=True))):
         if form[1]:
             if np.isfinite(form[0]).all() and abs(np.linalg.det(form[0])) > 0:
-                return form[0], notes
+                return form[0], notes, True
             notes.append(f"The {name} is not an invertible matrix and was ignored.")
-    return header.get_base_affine(), [*notes, "The orientation is unknown and was taken from the order of the axes."]
+    notes.append("The orientation is unknown and was taken from the order of the axes.")
+    return header.get_base_affine(), notes, False

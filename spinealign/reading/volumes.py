@@ -137,7 +137,7 @@ def _read_array(array: NDArray[Any], request: Request) -> Volume:
         )
     request.check_volume(array.shape)
     affine, notes = _assumed_place(request)
-    return scaled(array, affine, request=request, notes=notes)
+    return replace(scaled(array, affine, request=request, notes=notes), placed=False)
 
 
 def _read_series(sources: Sequence[Any], request: Request) -> Volume:
@@ -222,6 +222,7 @@ def _stack(slices: Sequence[Slice], request: Request) -> Volume:
         assumed_white=chosen[0].assumed_white,
         modality=modalities.pop() if len(modalities) == 1 else None,
         instances=tuple(item.instance for item in chosen),
+        placed=bool(stack[0].position),
         origin=request.origin,
         notes=tuple(dict.fromkeys([*notes, *(note for item in chosen for note in item.notes)])),
     )

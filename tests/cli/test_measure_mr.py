@@ -72,3 +72,22 @@ def test_csv_and_levels_by_hand(capsys, model, scans, tmp_path) -> None:
     assert "given by a point" in capsys.readouterr().err
     assert main(["measure", scan, "--model", str(model), "--kind", "frontal_xray"]) == 1
     assert "measures images of the kind sagittal_mr" in capsys.readouterr().err
+
+
+def test_series_of_one_study_share_their_levels(capsys, model, scans) -> None:
+    whole = nibabel.load(scans / "a.nii.gz")
+    cut = nibabel.Nifti1Image(np.asarray(whole.dataobj)[:, :190], whole.affine)  # S1 is not in view
+    nibabel.save(cut, scans / "d.nii.gz")
+    words = ["measure", str(scans), "--model", str(model), "--json"]
+    main(words)
+    alone = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert main([*words, "--one_study"]) == 1
+    first, failed, rejected, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+
+    assert alone["numbering"]["from"] == "bottom"
+    assert last["numbering"] == first["numbering"]
+    assert "Levels taken from another series of this patient." in last["notes"]
+    assert ("error" in failed, rejected["accepted"]) == (True, False)
+    jsonschema.validate(last, SCHEMA)
+    assert main([*words, "--one_study", "--lowest", "L5"]) == 1
+    assert "omit --one_study" in capsys.readouterr().err

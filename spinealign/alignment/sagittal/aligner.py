@@ -19,7 +19,7 @@ from spinealign.alignment.sagittal.instances import Structure
 from spinealign.alignment.sagittal.labels import label_slice, label_volume
 from spinealign.alignment.sagittal.locating import SagittalEngine
 from spinealign.alignment.sagittal.measuring import border_reasons, measure_sagittal, sagittal_notes
-from spinealign.alignment.sagittal.naming import s1_doubt
+from spinealign.alignment.sagittal.naming import Numbering, s1_doubt
 from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, turn_upright
 from spinealign.alignment.sagittal.planes import Planes
 from spinealign.alignment.sagittal.preparing import display_gray
@@ -77,9 +77,13 @@ class SagittalMeasurer:
         anchor: Mapping[str, Any] | None = None,
         masks: bool = False,
         check_kind: bool = True,
+        numbering: Numbering | None = None,
     ) -> Alignment:
-        """Measure a slice or a volume; see `Aligner.measure`."""
-        levels = {"lowest": lowest, "anchor": anchor or {}}
+        """Measure a slice or a volume; see `Aligner.measure`.
+
+        With `numbering`, these names replace those that were found for the same image before.
+        """
+        levels = {"lowest": lowest, "anchor": anchor or {}, "numbering": numbering}
         if isinstance(image, Volume):
             return self._measure_volume(image, levels, masks=masks)
         return self._measure_slice(image, levels, masks=masks, check_kind=check_kind)
@@ -97,7 +101,7 @@ class SagittalMeasurer:
             level: _point(found.prepared.from_original(upright.from_original(np.array(point, dtype=np.float64))))
             for level, point in levels["anchor"].items()
         }
-        spine = spine_of_slice(found, lowest=levels["lowest"], anchor=anchor)
+        spine = spine_of_slice(found, **{**levels, "anchor": anchor})
         labeled = label_slice(spine, upright, image=image) if masks else None
         alignment = self._alignment(spine, upright, notes=(*notes, *image.notes))
         gray = upright.turn.inverse.apply(found.prepared.display)
@@ -116,7 +120,7 @@ class SagittalMeasurer:
             level: _point(found.prepared.from_original(np.array(point, dtype=np.float64)))
             for level, point in levels["anchor"].items()
         }
-        spine = spine_of_volume(planes, middle, lowest=levels["lowest"], anchor=anchor)
+        spine = spine_of_volume(planes, middle, **{**levels, "anchor": anchor})
         alignment = self.describe_volume(spine, planes, notes=volume.notes)
         labeled = label_volume(spine, planes, volume=volume) if masks else None
         return replace(alignment, source=volume.origin, masks=labeled)

@@ -13,6 +13,7 @@ from spinealign.alignment.sagittal.instances import PITCHES, Body, Sacrum, pitch
 from spinealign.errors import ImageError
 
 SMALLEST_COUNT = 3  # bodies
+NOT_L5 = "The vertebral body above S1 does not look like L5."
 S1_PROBABILITY = 0.75  # mean in its mask
 S1_AREA = 0.3  # in median areas of a body
 L5_PROBABILITY = 0.5  # mean in the lowest body
@@ -23,7 +24,8 @@ class Numbering:
     """Names of the bodies, and what they follow from.
 
     Attributes:
-        source: `S1` if L5 was found above S1, `user` if a level was given, `bottom` if the bodies are only counted.
+        source: `S1` if L5 was found above S1, here or in another series of the study, `user` if a level was given,
+            `bottom` if the bodies are only counted.
         probability: Estimate in [0, 1] that L5 is right as far as the image tells; 1 for `user`.
         names: Unique names from the top: levels down to L5, or V1 for the lowest body, V2 for the one above.
         certain: Whether the names are levels.
@@ -95,7 +97,7 @@ def _doubts(bodies: Sequence[Body], sacrum: Sacrum | None) -> tuple[str, ...]:
     if pitch(bodies[-1], sacrum) > PITCHES[1]:
         reasons.append("The lowest vertebral body is not next to S1.")
     if max(bodies, key=lambda body: body.l5) is not bodies[-1] or bodies[-1].l5 < L5_PROBABILITY:
-        reasons.append("The vertebral body above S1 does not look like L5.")
+        reasons.append(NOT_L5)
     return tuple(reasons)
 
 

@@ -48,10 +48,16 @@ class SagittalSpine:
     deviation_mm: float | None = None
 
 
-def spine_of_slice(found: FoundSlice, *, lowest: str | None = None, anchor: Anchor | None = None) -> SagittalSpine:
-    """Name and measure the bodies of a slice; `anchor` has points in pixels of `found.prepared.gray`."""
+def spine_of_slice(
+    found: FoundSlice,
+    *,
+    lowest: str | None = None,
+    anchor: Anchor | None = None,
+    numbering: Numbering | None = None,
+) -> SagittalSpine:
+    """Name and measure the bodies of a slice; see `spine_of_volume`."""
     bodies, sacrum = found.location.bodies, found.location.sacrum
-    numbering = number_bodies(bodies, sacrum, lowest=lowest, anchor=anchor)
+    numbering = numbering or number_bodies(bodies, sacrum, lowest=lowest, anchor=anchor)
     return SagittalSpine(found, numbering, _values(found, numbering.names, bodies=bodies))
 
 
@@ -66,7 +72,12 @@ def find_midline(engine: SagittalEngine, volume: Volume) -> tuple[Planes, int]:
 
 
 def spine_of_volume(
-    planes: Planes, middle: int, *, lowest: str | None = None, anchor: Anchor | None = None
+    planes: Planes,
+    middle: int,
+    *,
+    lowest: str | None = None,
+    anchor: Anchor | None = None,
+    numbering: Numbering | None = None,
 ) -> SagittalSpine:
     """Name and measure the bodies in the planes near the midline.
 
@@ -78,6 +89,7 @@ def spine_of_volume(
         middle: Index of the plane at the midline.
         lowest: Level of the lowest body in this plane, given by hand.
         anchor: Points in bodies of this plane by their levels, given by hand, in pixels of its grid.
+        numbering: Names that replace those that were found for the same volume before.
     """
     near = _near(middle, planes)
     found = {index: planes.found(index) for index in near}
@@ -86,7 +98,8 @@ def spine_of_volume(
         bodies, sacrum = found[index].location.bodies, found[index].location.sacrum
         numbering = number_bodies(bodies, sacrum, lowest=lowest, anchor=anchor)
     else:
-        index, numbering = _agreed(found)
+        index, agreed = _agreed(found)
+        numbering = numbering or agreed
     bodies = found[index].location.bodies
     measured = [_values(each, numbering.names, bodies=bodies) for each in found.values()]
     names = measured[near.index(index)]
