@@ -71,6 +71,7 @@ class SagittalRecord:
         left_out: What of the collections was not used, and why.
         notes: The owner's Markdown, which the card includes.
         environment: Versions of Python and packages.
+        test: Evaluation of the slices of the split `test`, if there are any.
     """
 
     evaluations: tuple[SagittalEvaluation, ...] = ()
@@ -81,6 +82,7 @@ class SagittalRecord:
     left_out: tuple[str, ...] = ()
     notes: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    test: SagittalEvaluation | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain data for JSON."""

@@ -61,6 +61,13 @@ def test_a_card_without_a_cross_validation_gives_no_figures(record):
     assert "### Measures" not in card
 
 
+def test_a_card_states_the_split_test_apart(record, slices):
+    card = render_card(replace(record, evaluations=(), test=evaluate_slices(slices)), SagittalSettings())
+    assert "### Split test" in card
+    assert "#### Measures, lumbar_mri, mid slice, split test" in card
+    assert "folds over patients, " not in card.split("## How to use")[0]
+
+
 def test_record_and_settings_of_different_kinds_are_refused(record):
     from spinealign.checkpoint.vertebra_settings import VertebraSettings
 

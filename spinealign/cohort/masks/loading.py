@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,6 +20,7 @@ from spinealign.cohort.masks.tables import TABLE, is_table, read_table
 from spinealign.errors import CohortError
 from spinealign.reading.tally import Tally
 
+TEST = "test"
 Path_ = str | os.PathLike[str]
 Read = Callable[[Path, Tally], Iterator[DrawnSlice | BoxedSlice]]
 _READERS: tuple[tuple[Callable[[Path], bool], Read], ...] = (
@@ -46,6 +47,19 @@ class MaskCohort:
     boxed: tuple[BoxedSlice, ...]
     digest: str
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def test_slices(self) -> tuple[LabeledSlice, ...]:
+        """Slices of the split `test`."""
+        return tuple(item for item in self.slices if item.split == TEST)
+
+    @property
+    def training(self) -> MaskCohort:
+        """The cohort without patients who have a slice of the split `test`."""
+        tested = {item.patient for item in self.test_slices}
+        slices = tuple(item for item in self.slices if item.patient not in tested)
+        boxed = tuple(item for item in self.boxed if item.patient not in tested)
+        return replace(self, slices=slices, boxed=boxed)
 
     def __repr__(self) -> str:
         patients = len({item.patient for item in self.slices} | {item.patient for item in self.boxed})

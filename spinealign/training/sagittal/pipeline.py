@@ -8,6 +8,8 @@ from pathlib import Path
 
 from spinealign.cohort.masks.loading import load_slices
 from spinealign.errors import CohortError
+from spinealign.metrics.value_agreement import SagittalEvaluation
+from spinealign.reporting.slice_tables import format_slices
 from spinealign.training.pipeline import RUN_FOLDER
 from spinealign.training.rehearsal import check_output, refuse_push
 from spinealign.training.resuming import keep_logs
@@ -17,7 +19,6 @@ from spinealign.training.sagittal.fitting import fit_network
 from spinealign.training.sagittal.saving import save_sagittal_checkpoint
 
 logger = logging.getLogger(__name__)
-TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class SagittalTrainingResult:
     Attributes:
         folder: The checkpoint; None if only the cross-validation was requested.
         predictions: Those of the cross-validation; None without one.
+        evaluation: That of the slices of the split `test`; None without them.
         push_summary: A line about the push, if the checkpoint was pushed.
     """
 
     folder: Path | None
     predictions: SagittalFoldPredictions | None
+    evaluation: SagittalEvaluation | None = None
     push_summary: str | None = None
 
     @property
@@ -44,13 +47,14 @@ class SagittalTrainingResult:
         """What to print at the end."""
         if self.folder is None:
             return ["The cross-validation is finished."]
-        return [f"The checkpoint is in {self.folder}"]
+        scores = format_slices(self.evaluation) if self.evaluation else "No slice of a split test was scored."
+        return [scores, f"The checkpoint is in {self.folder}"]
 
 
 def run_sagittal_training(setup: SagittalSetup) -> SagittalTrainingResult:
     """Load the slices, cross-validate, fit the network, and write it with its evaluation.
 
-    Slices of a patient with a slice of the split `test` are not trained on.
+    Slices of a patient with a slice of the split `test` are not trained on; those of this split are scored.
 
     Raises:
         CohortError: If a collection cannot be used, or stored predictions are of other slices.
@@ -64,9 +68,7 @@ def run_sagittal_training(setup: SagittalSetup) -> SagittalTrainingResult:
     cohort = load_slices(setup.data.data_dir)
     for note in cohort.notes:
         logger.info("%s: %s", cohort.name, note)
-    tested = {item.patient for item in cohort.slices if item.split == TEST}
-    slices = [item for item in cohort.slices if item.patient not in tested]
-    boxed = [item for item in cohort.boxed if item.patient not in tested]
+    slices, boxed = cohort.training.slices, cohort.training.boxed
     if not slices:
         raise CohortError(
             "No slice with masks is left to train on; patients with a slice of the split test are left out."
@@ -86,6 +88,8 @@ def run_sagittal_training(setup: SagittalSetup) -> SagittalTrainingResult:
         keep_logs(run, logs)
         return SagittalTrainingResult(None, predictions)
     network, history = fit_network(slices, boxed, setup=setup, folder=run / "network")
-    save_sagittal_checkpoint(output, setup, network=network, history=history, cohort=cohort, predictions=predictions)
+    evaluation = save_sagittal_checkpoint(
+        output, setup, network=network, history=history, cohort=cohort, predictions=predictions
+    )
     keep_logs(run, logs)
-    return SagittalTrainingResult(output, predictions)
+    return SagittalTrainingResult(output, predictions, evaluation)

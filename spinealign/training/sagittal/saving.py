@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from spinealign.checkpoint import files
+from spinealign.checkpoint.checkpoint import Checkpoint
+from spinealign.checkpoint.sagittal_engines import load_sagittal_engine
 from spinealign.checkpoint.sagittal_record import SagittalRecord, SliceCollectionRecord, SliceTrainingRecord
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.cohort.masks.boxed import BoxedSlice
@@ -17,6 +19,7 @@ from spinealign.cohort.masks.labeled import LabeledSlice
 from spinealign.cohort.masks.loading import MaskCohort
 from spinealign.evaluation.compared_values import all_slices, interval_rules, of_volumes
 from spinealign.evaluation.found_spine import FoundSpine
+from spinealign.evaluation.measured_slice import measure_slice
 from spinealign.evaluation.slices import evaluate_slices, whole_series
 from spinealign.metrics.value_agreement import SagittalEvaluation
 from spinealign.reporting.figures import plot_training_loss
@@ -42,13 +45,13 @@ def save_sagittal_checkpoint(
     cohort: MaskCohort,
     predictions: SagittalFoldPredictions | None = None,
 ) -> SagittalEvaluation | None:
-    """Write a checkpoint with the evaluation of its cross-validation, figures and card.
+    """Write a checkpoint, evaluate it on the slices of the split `test`, and add metrics, figures and card.
 
     Old files in the folder are replaced, all together, when everything is written. Intervals and the limit of the
     probability come from the slices of the cross-validation; without one, there are none.
 
     Returns:
-        The evaluation; None without a cross-validation.
+        The evaluation on the split `test`; None without such slices. That of the cross-validation is kept apart.
     """
     settings = fit_settings(setup, cohort, predictions=predictions)
     evaluation = evaluate_predictions(predictions) if predictions else None
@@ -57,6 +60,7 @@ def save_sagittal_checkpoint(
         network.save_pretrained(folder)
         export_sagittal_network(network, folder / files.ONNX_FILE, refiner=folder / files.REFINER_FILE)
         (folder / files.SETTINGS_FILE).write_text(settings.to_json(), encoding="utf-8")
+        test = _evaluate_test(Checkpoint(folder, str(folder)), cohort)
         record = SagittalRecord(
             (evaluation,) if evaluation else (),
             name=output.resolve().name,
@@ -64,6 +68,7 @@ def save_sagittal_checkpoint(
             training=_describe_training(setup, network, cohort=cohort, predictions=predictions),
             digest=cohort.digest,
             left_out=cohort.notes,
+            test=test,
             notes=Path(notes).read_text(encoding="utf-8").strip() if notes else "",
             environment=describe_environment(),
         )
@@ -74,7 +79,16 @@ def save_sagittal_checkpoint(
         (folder / files.CARD_FILE).write_text(render_card(record, settings), encoding="utf-8")
         for path in folder.iterdir():
             path.chmod(0o644)  # safetensors lets only the owner read
-    return evaluation
+    return test
+
+
+def _evaluate_test(checkpoint: Checkpoint, cohort: MaskCohort) -> SagittalEvaluation | None:
+    """Return the evaluation of a checkpoint on the slices of the split `test`; None without such slices."""
+    if not cohort.test_slices:
+        return None
+    engine = load_sagittal_engine(checkpoint)
+    found = evaluate_slices([measure_slice(engine, item) for item in cohort.test_slices])
+    return replace(found, measures=tuple(replace(item, pairs=()) for item in found.measures))
 
 
 def evaluate_predictions(predictions: SagittalFoldPredictions) -> SagittalEvaluation:
@@ -132,8 +146,8 @@ def _describe_training(
     training = setup.training
     return SliceTrainingRecord(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        slices=len(cohort.slices),
-        series=sum(bool(item.discs) for item in cohort.boxed),
+        slices=len(cohort.training.slices),
+        series=sum(bool(item.discs) for item in cohort.training.boxed),
         epochs=float(training.num_train_epochs),
         teacher_share=setup.model.teacher_share,
         learning_rate=training.learning_rate,

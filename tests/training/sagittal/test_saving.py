@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawn_slices import drawn_series, drawn_slice, measured_slice, named_picture
@@ -53,6 +55,15 @@ def test_intervals_and_limits_come_from_held_out_slices(predictions, tmp_path):
     assert (without.intervals, without.min_probability) == ({}, 0.0)
 
 
+def test_patients_with_a_test_slice_are_not_trained_on():
+    first, second, third = (
+        drawn_slice(name=f"vb3_0{patient}_0{number}") for patient, number in ((1, 8), (1, 9), (2, 9))
+    )
+    cohort = replace(COHORT, slices=(first, replace(second, split="test"), third), boxed=())
+    assert [item.name for item in cohort.test_slices] == [second.name]
+    assert [item.name for item in cohort.training.slices] == [third.name]
+
+
 def test_the_command_names_no_folder_of_the_machine(tmp_path):
     command = vertebra_command(make_setup(tmp_path), DEFAULTS)
     assert command.startswith("spinealign train --task vertebrae --kind sagittal_mr --data_dir lumbar_mri spider")
@@ -65,12 +76,13 @@ def test_a_saved_checkpoint_is_complete(predictions, tmp_path):
     from spinealign.networks.sagittal import SagittalConfig, SagittalNetwork
 
     folder = tmp_path / "mri"
-    save_sagittal_checkpoint(
+    tested = [drawn_slice(name=f"vb3_0{number}_09", split="test") for number in (2, 3)]
+    test = save_sagittal_checkpoint(
         folder,
         make_setup(folder),
         network=SagittalNetwork(SagittalConfig(width=0.25)),
         history=HISTORY,
-        cohort=COHORT,
+        cohort=replace(COHORT, slices=(*COHORT.slices, *tested)),
         predictions=predictions,
     )
     assert {path.name for path in folder.iterdir() if path.is_file()} == {
@@ -81,6 +93,9 @@ def test_a_saved_checkpoint_is_complete(predictions, tmp_path):
     assert checkpoint.kind == SAGITTAL_MR
     record, settings = checkpoint.described
     assert record.evaluations[0].figure("l5_certain", "T1").count == 5
+    assert record.test == test
+    assert record.test.figure("bodies_found", "lumbar_mri").patients == 2
+    assert (record.training.slices, record.collections[0].slices) == (1, 3)
     assert (folder / "README.md").read_text() == render_card(record, settings)
     image = np.random.default_rng(0).integers(0, 255, (224, 160)).astype(np.uint8)
     onnx, torch = (
