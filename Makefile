@@ -18,7 +18,7 @@ TRAIN_MRI = $(BIN)/python train.py --task vertebrae --kind sagittal_mr --data_di
 PARALLEL := --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-slow check docs default-model default-card default-figures xray-folds xray-model xray-figures kind-model kind-figures conformance screenshots wheel clean
+.PHONY: help demo app test test-slow check docs default-model default-card default-figures xray-folds xray-model xray-figures kind-model kind-figures mri-folds mri-model mri-figures conformance screenshots wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-24s %s\n", $$1, $$2 }'

@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=60, help="images of each kind to reject (default: %(default)s)")
     parser.add_argument("--plot", type=Path, help="PNG file for the plots of Bland and Altman")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, for docs/lumbar-mri.md")
-    parser.add_argument("--folds-only", action="store_true", help="print what follows from the predictions alone")
+    parser.add_argument("--folds_only", action="store_true", help="print only the figures of the stored predictions")
     options = parser.parse_args()
     folds = SagittalFoldPredictions.load(options.folds)
     evaluation = evaluate_slices(folds.slices, pictures=folds.pictures, transfers=folds.transfers)

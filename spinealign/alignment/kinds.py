@@ -1,4 +1,4 @@
-"""Kind and orientation of an image, from its pixels alone."""
+"""Kind and orientation of an image, from its pixels."""
 
 from __future__ import annotations
 

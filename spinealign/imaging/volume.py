@@ -115,7 +115,7 @@ class Volume:
         """Return the sagittal plane at an index along `sagittal_axis`, as `sagittal` does.
 
         Raises:
-            IndexError: If there is no such plane.
+            IndexError: If the position is outside the volume.
         """
         if not 0 <= index < self.shape[self.sagittal_axis]:
             raise IndexError(f"The volume has {self.shape[self.sagittal_axis]} sagittal planes, got index {index}.")

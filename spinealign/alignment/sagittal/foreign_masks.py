@@ -186,7 +186,7 @@ def _on_grid(source: Source, labels: Volume) -> Volume:
 
 
 def _in_front(mask: Mask, canal: Mask, *, margin: int) -> Mask:
-    """Return the largest part of a vertebra in front of the canal; its largest part where there is no canal."""
+    """Return the largest part of a vertebra in front of the canal, or its largest part if the canal is missing."""
     rows = np.flatnonzero(canal.any(axis=1))
     if len(rows):
         front = np.interp(np.arange(len(mask)), rows, canal.argmax(axis=1)[rows])

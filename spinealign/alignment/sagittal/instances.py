@@ -176,7 +176,7 @@ def _distance(first: Structure, second: Structure) -> float:
 def _chain(bodies: Sequence[Body]) -> tuple[Body, ...]:
     """Return the bodies of the best smooth curve; what is elsewhere, as in the bladder, is left out.
 
-    The best chain has the largest sum of `_gain` over its bodies, less the penalties of its steps and bends. A chain is
+    The best chain has the largest sum of gains of its bodies, less the penalties of its steps and bends. A chain is
     built over its last two bodies.
     """
     if len(bodies) < 2:

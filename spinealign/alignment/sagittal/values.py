@@ -56,8 +56,8 @@ def sagittal_values(
         corners: Corners from the top, shape (N, 4, 2), in pixels of 1 mm. A body without finite corners is not
             measured.
         names: Names of the bodies.
-        middles: Middles of the superior and the inferior endplate on the outline, shape (N, 2, 2); without them there
-            are no middle heights.
+        middles: Middles of the superior and the inferior endplate on the outline, shape (N, 2, 2); without them,
+            middle heights are left out.
         sacrum_endplate: Anterior and posterior end of the superior endplate of S1, below L5.
     """
     bodies = np.asarray(corners, dtype=np.float64).reshape(-1, 4, 2)

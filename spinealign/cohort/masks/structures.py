@@ -19,7 +19,7 @@ from spinealign.reading.tally import Tally
 FEWEST_BODIES = 4
 _LEAST_AREA = 200  # pixels of a body
 _LEAST_DISC = 60  # pixels
-_STRAY = 20  # pixels; smaller parts of discs and the canal are no structures
+_STRAY = 20  # pixels; smaller parts of discs and the canal are removed
 _LEAST_SOLIDITY = 0.82  # area of a body through that of its convex hull
 _LARGEST_STEP = 58.0  # pixels between the centers of neighboring bodies
 TO_DISC = (10.0, 34.0)  # pixels between the centers of L5 and of the disc below it
