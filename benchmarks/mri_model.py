@@ -24,11 +24,12 @@ from xray_model import AT_LEAST, AT_MOST, CORES, FIRST_SEED, met, paths_of, reje
 from spinealign import Aligner
 from spinealign.alignment.drawn_films import write_frontal_spines, write_lateral_spines
 from spinealign.alignment.sagittal.measuring import kind_of
+from spinealign.alignment.sagittal.scaling import FEWEST
 from spinealign.checkpoint.files import SAGITTAL_MR
 from spinealign.cohort.masks.loading import load_slices
 from spinealign.evaluation.compared_values import compared
 from spinealign.evaluation.named_series import NamedPicture
-from spinealign.evaluation.slices import ALL, FEWEST_BODIES, MID_SLICE, evaluate_slices, whole_series
+from spinealign.evaluation.slices import ALL, MID_SLICE, evaluate_slices, whole_series
 from spinealign.metrics.agreement import Estimate
 from spinealign.metrics.value_agreement import SagittalEvaluation
 from spinealign.phantoms.phantom_set import write_phantoms
@@ -228,7 +229,7 @@ def worst_table(folds: SagittalFoldPredictions, count: int = 10) -> Table:
     ]
     rows += [(name_of(item), "L5 named wrongly with confidence") for item in wrongly_named(folds.pictures)]
     for item in whole_series(folds.pictures):
-        if (count := len(item.found.bodies)) < FEWEST_BODIES:
+        if (count := len(item.found.bodies)) < FEWEST:
             rows.append((item.name, f"{count} bodies found, with a height of {item.found.height:.0f} pixels"))
     return Table(("slice or series", "what is wrong"), rows)
 

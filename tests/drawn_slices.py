@@ -68,7 +68,7 @@ class PerfectEngine:
 def found_spine(*, bodies=5, sacrum=True, l5=4) -> FoundSpine:
     """Return what decides the levels in a picture with bodies in a row."""
     rows = tuple((60.0, 30.0 * place, 700.0, 0.95, 0.97 if place == l5 else 0.02, 0.0) for place in range(bodies))
-    return FoundSpine((224, 160), rows, (60.0, 30.0 * bodies, 600.0, 0.95) if sacrum else None, 24.0)
+    return FoundSpine(rows, (60.0, 30.0 * bodies, 600.0, 0.95) if sacrum else None, 24.0)
 
 
 def tilted_corners(tilts_deg):

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from spinealign.alignment.levels import LEVELS
 from spinealign.alignment.sagittal.corners import endplate_middles, mask_corners, outline
-from spinealign.alignment.sagittal.instances import Body
-from spinealign.alignment.sagittal.locating import SagittalEngine, SagittalLocation
+from spinealign.alignment.sagittal.instances import THRESHOLD, Body
+from spinealign.alignment.sagittal.locating import SagittalEngine, SagittalLocation, locate_sagittal
 from spinealign.alignment.sagittal.values import sagittal_values
 from spinealign.cohort.masks.labeled import BODY, DISC, L5, STRUCTURES, LabeledSlice
-from spinealign.evaluation.found_spine import FoundSpine, Points, Row, locate_gray, rounded
+from spinealign.evaluation.found_spine import FoundSpine, Points, Row, rounded
 
 Mask = NDArray[np.bool_]
 SAME_BODY = 0.5  # smallest Dice of a body that is found
@@ -42,7 +42,6 @@ class MeasuredSlice:
         scores: Dice of whole structures by name, `body`, `disc`, `canal` and `s1`, where they are labeled.
         leveled: Whether the lowest body of the reference is L5.
         corners: Corners of the found bodies.
-        first_corners: The same before refinement.
         endplate: Superior endplate of S1: x and y of its ends; None if it was not found.
         middles: Middles of the superior and the inferior endplate of the found bodies.
         reference: Corners of the bodies of the reference, an empty row for one that the border cuts; empty if its
@@ -64,7 +63,6 @@ class MeasuredSlice:
     scores: dict[str, float] = field(default_factory=dict)
     leveled: bool = False
     corners: tuple[Row, ...] = ()
-    first_corners: tuple[Row, ...] = ()
     endplate: Row | None = None
     middles: tuple[Row, ...] = ()
     reference: tuple[Row, ...] = ()
@@ -74,7 +72,7 @@ class MeasuredSlice:
     @property
     def without_corners(self) -> MeasuredSlice:
         """The slice without what its measures follow from, which takes most of the space."""
-        return replace(self, corners=(), first_corners=(), middles=(), reference=(), reference_middles=())
+        return replace(self, corners=(), middles=(), reference=(), reference_middles=())
 
     @property
     def number(self) -> int:
@@ -98,11 +96,6 @@ class MeasuredSlice:
     def values(self) -> dict[str, float]:
         """Measures of the found bodies under the names of the reference."""
         return self._values(self.corners, self.middles, endplate=self.endplate, places=self.matches)
-
-    @cached_property
-    def first_values(self) -> dict[str, float]:
-        """The same before refinement."""
-        return self._values(self.first_corners, self.middles, endplate=self.endplate, places=self.matches)
 
     @cached_property
     def reference_values(self) -> dict[str, float]:
@@ -130,7 +123,7 @@ class MeasuredSlice:
 
 def measure_slice(engine: SagittalEngine, item: LabeledSlice, *, fold: int | None = None) -> MeasuredSlice:
     """Find the bodies of a slice with masks, and compare them with its reference."""
-    location = locate_gray(engine, item.gray, in_mm=item.in_mm)
+    location = locate_sagittal(engine, item.gray)
     masks = item.body_masks()
     matches, dice = _match(location.bodies, masks)
     unknown = (item.ignored & BODY) > 0
@@ -153,7 +146,6 @@ def measure_slice(engine: SagittalEngine, item: LabeledSlice, *, fold: int | Non
         scores=_scores(location, item),
         leveled=leveled,
         corners=_rows(location.corners),
-        first_corners=_rows(location.first_corners, 1),
         endplate=None if location.sacrum_endplate is None else rounded(location.sacrum_endplate.ravel()),
         middles=_rows(location.middles, 1),
         reference=_rows(reference),
@@ -192,7 +184,7 @@ def _scores(location: SagittalLocation, item: LabeledSlice) -> dict[str, float]:
         found = (
             np.any([body.mask for body in location.bodies] or [np.zeros_like(known)], axis=0)
             if bit == BODY
-            else location.probabilities[place] > 0.5
+            else location.probabilities[place] > THRESHOLD
         )
         scores[name] = round(overlap(found & known, item.mask(bit) & known), 4)
     return scores

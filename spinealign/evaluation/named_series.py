@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spinealign.alignment.sagittal.locating import SagittalEngine
+from spinealign.alignment.sagittal.locating import SagittalEngine, locate_sagittal
 from spinealign.alignment.sagittal.preparing import normalize_gray
+from spinealign.alignment.sagittal.scaling import ZOOMS, is_plausible
 from spinealign.cohort.masks.boxed import BoxedSlice
-from spinealign.evaluation.found_spine import FoundSpine, Row, locate_gray
+from spinealign.evaluation.found_spine import FoundSpine, Row
 
-PLAUSIBLE_MM = (20.0, 36.0)  # median height of the bodies
-ZOOMS = (0.75, 0.5, 0.4)  # of an image whose bodies are too high or too low
 NEAR_MIDDLE = 0.35  # of the distance of two discs: farthest center of the body between them
 SMALLEST_PICTURE = 64  # rows
 
@@ -55,15 +54,14 @@ def name_series(engine: SagittalEngine, item: BoxedSlice, *, fold: int | None = 
     """
 
     def _name(gray: NDArray[np.float32], cut: str = "", zoom: float = 1.0) -> NamedPicture:
-        found = FoundSpine.of(locate_gray(engine, gray))
+        found = FoundSpine.of(locate_sagittal(engine, gray))
         known = item.certain and {1, 2} <= item.discs.keys()
         l5 = _body_between(found.bodies, item.discs[2], item.discs[1], zoom=zoom) if known else None
         return NamedPicture(item.name, item.patient, item.sequence, fold, found, cut, zoom, known, l5)
 
     pictures = [_name(item.gray)]
-    low, high = PLAUSIBLE_MM
-    if not low <= pictures[0].found.height <= high:
-        pictures += [_name(_zoomed(item.gray, zoom), zoom=zoom) for zoom in ZOOMS]
+    if not is_plausible(pictures[0].found.height):
+        pictures += [_name(_zoomed(item.gray, zoom), zoom=zoom) for zoom in ZOOMS if zoom != 1]
     for cut, row in cut_rows(item).items():
         if SMALLEST_PICTURE <= row < len(item.gray):
             pictures.append(_name(normalize_gray(item.gray[:row]), cut))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from spinealign.alignment.sagittal.scaling import FEWEST, is_plausible
 from spinealign.evaluation.compared_values import (
     KINDS,
     REACH_MM,
@@ -18,7 +19,7 @@ from spinealign.evaluation.compared_values import (
     of_volumes,
 )
 from spinealign.evaluation.measured_slice import MeasuredSlice
-from spinealign.evaluation.named_series import PLAUSIBLE_MM, NamedPicture
+from spinealign.evaluation.named_series import NamedPicture
 from spinealign.metrics.agreement import Estimate
 from spinealign.metrics.value_agreement import (
     Figure,
@@ -30,7 +31,6 @@ from spinealign.metrics.value_agreement import (
 
 _Item = TypeVar("_Item", MeasuredSlice, NamedPicture)
 MID_SLICE, WITHIN_REACH = "mid slice", f"median of the slices within {REACH_MM} mm"
-FEWEST_BODIES = 3
 ALL = "all"
 
 
@@ -92,7 +92,7 @@ def naming_figures(pictures: Sequence[NamedPicture]) -> list[Figure]:
     found += [
         _share("l5_is_lowest", ALL, known, lambda item: item.l5 == len(item.found.bodies) - 1),
         _share("l5_certain", "also without boxes", whole, lambda item: item.found.named is not None),
-        _share("too_few_bodies", ALL, whole, lambda item: len(item.found.bodies) < FEWEST_BODIES),
+        _share("too_few_bodies", ALL, whole, lambda item: len(item.found.bodies) < FEWEST),
     ]
     cut = [item for item in pictures if item.cut and item.known]
     for part in (ALL, *dict.fromkeys(item.cut for item in cut)):
@@ -121,8 +121,7 @@ def whole_series(pictures: Sequence[NamedPicture]) -> list[NamedPicture]:
     for item in pictures:
         if not item.cut:
             groups[item.name].append(item)
-    low, high = PLAUSIBLE_MM
-    return [next((item for item in items if low <= item.found.height <= high), items[0]) for items in groups.values()]
+    return [next((item for item in items if is_plausible(item.found.height)), items[0]) for items in groups.values()]
 
 
 def _share(name: str, part: str, items: Sequence[_Item], is_hit: Callable[[_Item], bool]) -> Figure | None:

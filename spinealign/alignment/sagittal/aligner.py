@@ -15,7 +15,7 @@ from spinealign.alignment.levels import check_known
 from spinealign.alignment.result import Alignment, Finding, Measure, Outline
 from spinealign.alignment.sagittal.corners import outline
 from spinealign.alignment.sagittal.findings import sagittal_findings
-from spinealign.alignment.sagittal.instances import Structure
+from spinealign.alignment.sagittal.instances import DISC, Structure
 from spinealign.alignment.sagittal.labels import label_slice, label_volume
 from spinealign.alignment.sagittal.locating import SagittalEngine
 from spinealign.alignment.sagittal.measuring import border_reasons, measure_sagittal, sagittal_notes
@@ -24,7 +24,7 @@ from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, t
 from spinealign.alignment.sagittal.planes import Planes
 from spinealign.alignment.sagittal.preparing import display_gray
 from spinealign.alignment.sagittal.scaling import FoundSlice, find_in_slice
-from spinealign.alignment.sagittal.structures import DISC, find_discs
+from spinealign.alignment.sagittal.structures import find_discs
 from spinealign.alignment.sagittal.values import SACRUM
 from spinealign.alignment.sagittal.volumes import SagittalSpine, find_midline, spine_of_slice, spine_of_volume
 from spinealign.alignment.vertebra import Vertebra

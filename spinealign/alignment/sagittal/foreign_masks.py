@@ -15,10 +15,10 @@ from scipy import ndimage
 from spinealign.alignment.levels import LEVELS
 from spinealign.alignment.result import Alignment
 from spinealign.alignment.sagittal.aligner import SagittalMeasurer
-from spinealign.alignment.sagittal.instances import BODY, S1, Array, Mask, find_bodies
+from spinealign.alignment.sagittal.instances import BODY, CANAL, DISC, OUTPUTS, S1, Array, Mask, find_bodies
 from spinealign.alignment.sagittal.measuring import EXPERIMENTAL
-from spinealign.alignment.sagittal.planes import CANAL, Planes
-from spinealign.alignment.sagittal.structures import DISC
+from spinealign.alignment.sagittal.planes import Planes
+from spinealign.alignment.sagittal.scaling import FEWEST
 from spinealign.alignment.sagittal.volumes import spine_of_volume
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.errors import UnsupportedFormatError
@@ -27,10 +27,8 @@ from spinealign.reading.volumes import read_volume
 
 Points = NDArray[np.float64]
 Source: TypeAlias = str | os.PathLike[str] | Volume
-FEWEST = 3  # vertebrae
 SACRAL_REACH = 1.4  # of S1 below the center of L5, in distances of L4 and L5
 TOUCHING = 0.25  # share of a second body in a pixel
-OUTPUTS = 5
 
 
 @dataclass(frozen=True)

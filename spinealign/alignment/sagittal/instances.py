@@ -12,7 +12,8 @@ from scipy import ndimage
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-BODY, L5, S1 = 0, 1, 2  # outputs of the segmenter
+OUTPUTS = 5
+BODY, L5, S1, DISC, CANAL = range(OUTPUTS)  # outputs of the segmenter
 THRESHOLD = 0.5
 SMALLEST_AREA = 80.0  # pixels; a body of 0.6 times the usual size has about 250
 SMALLEST_SHARE = 0.35  # of the median area

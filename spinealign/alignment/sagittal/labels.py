@@ -10,10 +10,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spinealign.alignment.masks import StructureMasks, code_of
-from spinealign.alignment.sagittal.instances import Array, Mask, Structure, above_sacrum, find_bodies, find_sacrum
+from spinealign.alignment.sagittal.instances import (
+    CANAL,
+    DISC,
+    THRESHOLD,
+    Array,
+    Mask,
+    Structure,
+    above_sacrum,
+    find_bodies,
+    find_sacrum,
+)
 from spinealign.alignment.sagittal.orienting import UprightSlice
-from spinealign.alignment.sagittal.planes import CANAL, Planes
-from spinealign.alignment.sagittal.structures import DISC, find_discs
+from spinealign.alignment.sagittal.planes import Planes
+from spinealign.alignment.sagittal.structures import find_discs
 from spinealign.alignment.sagittal.values import SACRUM
 from spinealign.alignment.sagittal.volumes import SagittalSpine, match_bodies
 from spinealign.imaging.slice import Slice
@@ -66,7 +76,7 @@ def _masks(named: Named, probabilities: Array) -> dict[str, Mask]:
     pairs = (f"{upper}-{lower}" for upper, lower in pairwise(named))
     found = {pair: disc for pair, disc in zip(pairs, discs) if disc is not None}
     return {
-        "canal": probabilities[CANAL] > 0.5,
+        "canal": probabilities[CANAL] > THRESHOLD,
         **found,
         **{name: structure.mask for name, structure in reversed(named.items())},
     }

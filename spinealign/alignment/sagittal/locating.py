@@ -22,7 +22,7 @@ from spinealign.alignment.sagittal.instances import (
     find_bodies,
     find_sacrum,
 )
-from spinealign.alignment.sagittal.preparing import PreparedSlice, segmenter_input
+from spinealign.alignment.sagittal.preparing import segmenter_input
 from spinealign.imaging.frames import chain_frames, cut_crops, neighbor_features, standardize
 
 Array = NDArray[np.float32]
@@ -65,9 +65,9 @@ class SagittalLocation:
     sacrum_endplate: Points | None
 
 
-def locate_sagittal(engine: SagittalEngine, prepared: PreparedSlice) -> SagittalLocation:
-    """Locate the vertebral bodies and S1 in a slice, and refine the corners of the bodies."""
-    return locate_structures(engine, prepared.gray, probabilities=structure_probabilities(engine, prepared.gray))
+def locate_sagittal(engine: SagittalEngine, gray: Array) -> SagittalLocation:
+    """Locate the vertebral bodies and S1 in a prepared slice, and refine the corners of the bodies."""
+    return locate_structures(engine, gray, probabilities=structure_probabilities(engine, gray))
 
 
 def structure_probabilities(engine: SagittalEngine, gray: Array) -> Array:

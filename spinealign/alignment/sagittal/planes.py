@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spinealign.alignment.sagittal.instances import BODY, THRESHOLD, Body
+from spinealign.alignment.sagittal.instances import BODY, CANAL, THRESHOLD, Body
 from spinealign.alignment.sagittal.locating import SagittalEngine, locate_structures, structure_probabilities
 from spinealign.alignment.sagittal.preparing import PreparedSlice, prepare_sagittal
 from spinealign.alignment.sagittal.scaling import FoundSlice
@@ -15,7 +15,6 @@ from spinealign.imaging.volume import Volume
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
-CANAL = 4  # output of the segmenter
 FINE_MM, PARTS = 3.0, 8  # the midline is searched in planes of this distance, or in this many parts
 SMALLEST_CANAL = 0.1  # largest area of the canal in a plane, in areas of the bodies
 ENDS = 0.6  # largest share of a structure at the first and last plane, if the planes cover it

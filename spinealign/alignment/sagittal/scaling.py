@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinealign.alignment.sagittal.locating import SagittalEngine, SagittalLocation, locate_sagittal
 from spinealign.alignment.sagittal.preparing import PreparedSlice, prepare_sagittal
@@ -36,8 +37,7 @@ class FoundSlice:
     @property
     def has_plausible_size(self) -> bool:
         """Whether there are enough bodies, of the height of vertebrae."""
-        height = median_height(self.location)
-        return height is not None and HEIGHTS_MM[0] <= height <= HEIGHTS_MM[1]
+        return is_plausible(median_height(self.location.first_corners))
 
     @property
     def in_mm(self) -> bool:
@@ -54,15 +54,19 @@ def find_in_slice(engine: SagittalEngine, image: Slice, *, zooms: Sequence[float
     tried: list[FoundSlice] = []
     for zoom in zooms or (ZOOMS if image.spacing_mm else ZOOMS_WITHOUT_SPACING):
         prepared = prepare_sagittal(image, zoom=zoom)
-        tried.append(FoundSlice(image, prepared, locate_sagittal(engine, prepared), zoom))
+        tried.append(FoundSlice(image, prepared, locate_sagittal(engine, prepared.gray), zoom))
         if tried[-1].has_plausible_size:
             return tried[-1]
     return tried[0]
 
 
-def median_height(location: SagittalLocation) -> float | None:
-    """Return the median height of the bodies in pixels of 1 mm; None if there are too few."""
-    if len(location.bodies) < FEWEST:
-        return None
-    corners = location.first_corners
+def median_height(corners: NDArray[np.float64]) -> float:
+    """Return the median height of bodies with corners of shape (N, 4, 2) in pixels; 0 if there are too few bodies."""
+    if len(corners) < FEWEST:
+        return 0.0
     return float(np.median(np.linalg.norm(corners[:, 2:] - corners[:, :2], axis=2)))
+
+
+def is_plausible(height: float) -> bool:
+    """Return whether a median height in mm is that of lumbar vertebral bodies."""
+    return HEIGHTS_MM[0] <= height <= HEIGHTS_MM[1]

@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from spinealign.alignment.sagittal.instances import THRESHOLD, Array, Mask, Structure
 
-DISC = 3  # output of the segmenter
 NEAR = 0.5  # distance of a disc from the middle between its neighbors, in their distance
 
 

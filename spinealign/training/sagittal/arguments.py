@@ -12,7 +12,13 @@ from transformers.hf_argparser import HfArg
 from spinealign.training.trainer_arguments import checked_arguments
 from spinealign.training.vertebrae.arguments import DEFAULTS as FILM_DEFAULTS
 
-DEFAULTS: dict[str, Any] = {**FILM_DEFAULTS, "num_train_epochs": 90.0, "adam_beta2": 0.999, "weight_decay": 1e-3}
+DEFAULTS: dict[str, Any] = {
+    **FILM_DEFAULTS,
+    "num_train_epochs": 90.0,
+    "per_device_train_batch_size": 4,
+    "adam_beta2": 0.999,
+    "weight_decay": 1e-3,
+}
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ CODE = (
     "alignment/sagittal/instances.py",
     "alignment/sagittal/locating.py",
     "alignment/sagittal/preparing.py",
+    "alignment/sagittal/scaling.py",
     "cohort/masks/boxed.py",
     "cohort/masks/folds.py",
     "cohort/masks/labeled.py",

@@ -37,7 +37,7 @@ def box(count):
 
 def test_corners_and_s1_are_located(drawn, probabilities):
     location = locate_sagittal(
-        ExactEngine(probabilities, lambda number, count: box(count)), prepare_sagittal(drawn.slice)
+        ExactEngine(probabilities, lambda number, count: box(count)), prepare_sagittal(drawn.slice).gray
     )
 
     assert np.abs(location.first_corners - drawn.corners).max() < 0.4
@@ -55,14 +55,14 @@ def test_a_body_whose_corners_run_away_keeps_the_first(drawn, probabilities):
         corners[4] = corners[4, [1, 0, 2, 3]]  # crossed
         return corners
 
-    location = locate_sagittal(ExactEngine(probabilities, refined), prepare_sagittal(drawn.slice))
+    location = locate_sagittal(ExactEngine(probabilities, refined), prepare_sagittal(drawn.slice).gray)
 
     kept = [bool((location.corners[place] == location.first_corners[place]).all()) for place in range(7)]
     assert kept == [False, False, True, False, True, False, False]
 
 
 def test_an_empty_slice_has_no_bodies(drawn, probabilities):
-    location = locate_sagittal(ExactEngine(0 * probabilities, None), prepare_sagittal(drawn.slice))
+    location = locate_sagittal(ExactEngine(0 * probabilities, None), prepare_sagittal(drawn.slice).gray)
 
     assert location.bodies == ()
     assert location.corners.shape == (0, 4, 2)
