@@ -95,7 +95,7 @@ kind-figures: $(VENV)/dev  ## Measure the embedded model of image kinds again (n
 	@$(BIN)/python benchmarks/kind_model.py --data "$(DATA)"
 
 mri-folds: $(VENV)/dev  ## Cross-validate the model for lumbar MR (needs DATA; more than an hour)
-	@$(TRAIN_MRI) --output_dir build/mri/folds --folds 5 --fold_epochs 30 --folds_only
+	@$(TRAIN_MRI) --output_dir build/mri/folds --folds 5 --fold_epochs 24 --folds_only
 
 mri-model: $(VENV)/dev  ## Rebuild the embedded model for lumbar MR (needs DATA; at most an hour on two cores)
 	@$(TRAIN_MRI) --output_dir build/mri/spinealign-mri --card_notes docs/mri_model.md

@@ -14,10 +14,11 @@ from spinealign.training.vertebrae.arguments import DEFAULTS as FILM_DEFAULTS
 
 DEFAULTS: dict[str, Any] = {
     **FILM_DEFAULTS,
-    "num_train_epochs": 90.0,
+    "num_train_epochs": 60.0,
     "per_device_train_batch_size": 4,
     "adam_beta2": 0.999,
     "weight_decay": 1e-3,
+    "dataloader_num_workers": 0,  # a worker slows the two threads of the network more than it helps
 }
 
 

@@ -25,7 +25,7 @@ from spinealign.training.vertebrae.augmentation import chosen_frames, random_cro
 
 SIZE = 160  # pixels of a view
 SLICES_PER_EPOCH = 400
-CROPS_PER_SLICE = 3
+CROPS_PER_SLICE = 2
 MARGIN = 50  # pixels around bodies that their crops may show
 CUT = 0.4  # share of views of slices that are cut below
 SMALLEST_CHAIN = 4  # bodies, for crops
