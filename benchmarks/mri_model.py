@@ -28,12 +28,14 @@ from spinealign.alignment.sagittal.scaling import FEWEST
 from spinealign.checkpoint.files import SAGITTAL_MR
 from spinealign.cohort.masks.loading import load_slices
 from spinealign.evaluation.compared_values import compared
+from spinealign.evaluation.measured_slice import MeasuredSlice
 from spinealign.evaluation.named_series import NamedPicture
 from spinealign.evaluation.slices import ALL, MID_SLICE, evaluate_slices, whole_series
 from spinealign.metrics.agreement import Estimate
 from spinealign.metrics.value_agreement import SagittalEvaluation
 from spinealign.phantoms.phantom_set import write_phantoms
 from spinealign.reporting.slice_figures import plot_values
+from spinealign.reporting.slice_gallery import draw_gallery
 from spinealign.reporting.slice_tables import format_slices
 from spinealign.reporting.tables import Table
 from spinealign.training.sagittal.cross_validation import SagittalFoldPredictions, code_digest
@@ -55,7 +57,7 @@ FIGURES = (  # title, figure, images, relation, at least, goal
     ("L5 right when confident, SPACE", "l5_right_if_certain", "SPACE", AT_LEAST, 0.98, 0.995),
     ("share confident, SPIDER", "l5_certain", ALL, AT_LEAST, 0.90, 0.95),
     ("pictures cut below: falsely named with confidence", "falsely_named", ALL, AT_MOST, 0.01, 0),
-    ("held-out lumbar series rejected", "too_few_bodies", ALL, AT_MOST, 0.04, 0),
+    ("held-out lumbar series rejected", "rejected", ALL, AT_MOST, 0.04, 0),
     ("vb3 to vb2: Dice per body", "dice_per_body", "lumbar_mri/vb3 to lumbar_mri/vb2", "", None, None),
     ("lumbar_mri to t2_space: Dice per body", "dice_per_body", "lumbar_mri to t2_space", "", None, None),
 )
@@ -109,6 +111,7 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, default=Path("models/mri/folds.json"), help="predictions of the folds")
     parser.add_argument("--images", type=int, default=60, help="images of each kind to reject (default: %(default)s)")
     parser.add_argument("--plot", type=Path, help="PNG file for the plots of Bland and Altman")
+    parser.add_argument("--gallery", type=Path, help="PNG file for drawings of the worst slices")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, for docs/lumbar-mri.md")
     parser.add_argument("--folds_only", action="store_true", help="print only the figures of the stored predictions")
     options = parser.parse_args()
@@ -120,6 +123,8 @@ def main() -> None:
     print(f"\nworst\n\n{show(worst_table(folds))}")
     if options.plot:
         plot_values(evaluation, MID, path=options.plot)
+    if options.gallery:
+        draw_gallery(worst_slices(folds.slices), options.gallery)
     seconds = (
         {} if options.folds_only else time_of(options.model, sorted((options.data / "lumbar_mri").glob("*image*")))
     )
@@ -211,22 +216,36 @@ def patients_with(gradings: Path, finding: str, least: int) -> set[str]:
         return {row["Patient"] for row in csv.DictReader(file) if int(row[finding] or 0) >= least}
 
 
+def worst_slices(slices: Sequence[MeasuredSlice], count: int = 5) -> list[tuple[MeasuredSlice, str]]:
+    """Return the slice of each patient with the largest error of lordosis, and that with the worst outline of a body.
+
+    Each list has `count` patients, the worst first.
+    """
+    name, errors, outlines = "lordosis_l1_l5", list[tuple[MeasuredSlice, float]](), list[tuple[MeasuredSlice, float]]()
+    for item in slices:
+        if name in item.values.keys() & item.reference_values.keys():
+            errors.append((item, item.values[name] - item.reference_values[name]))
+        if found := [dice for dice, corners in zip(item.dice, item.reference) if corners]:
+            outlines.append((item, min(found)))
+    lordosis = _of_patients(sorted(errors, key=lambda pair: -abs(pair[1])), count)
+    bodies = _of_patients(sorted(outlines, key=itemgetter(1)), count)
+    return [
+        *((item, f"lordosis off by {error:+.1f}°") for item, error in lordosis),
+        *((item, f"smallest Dice {dice:.2f}") for item, dice in bodies),
+    ]
+
+
+def _of_patients(items: Sequence[tuple[MeasuredSlice, float]], count: int) -> list[tuple[MeasuredSlice, float]]:
+    """Return the first item of each of the first patients."""
+    first: dict[str, tuple[MeasuredSlice, float]] = {}
+    for item, value in items:
+        first.setdefault(item.patient, (item, value))
+    return list(first.values())[:count]
+
+
 def worst_table(folds: SagittalFoldPredictions, count: int = 10) -> Table:
     """Return the slices with the largest errors and the worst outlines, and the series that are named wrongly."""
-    name = "lordosis_l1_l5"
-    errors = [
-        (item.name, item.values[name] - item.reference_values[name])
-        for item in folds.slices
-        if name in item.values.keys() & item.reference_values.keys()
-    ]
-    outlines = [
-        (item.name, dice) for item in folds.slices for dice, corners in zip(item.dice, item.reference) if corners
-    ]
-    worst = sorted(errors, key=lambda pair: -abs(pair[1]))[:count]
-    rows = [(title, f"lordosis off by {error:+.1f} degrees") for title, error in worst]
-    rows += [
-        (title, f"smallest Dice of a body {dice:.2f}") for title, dice in sorted(outlines, key=itemgetter(1))[:count]
-    ]
+    rows = [(item.name, caption) for item, caption in worst_slices(folds.slices, count)]
     rows += [(name_of(item), "L5 named wrongly with confidence") for item in wrongly_named(folds.pictures)]
     for item in whole_series(folds.pictures):
         if (count := len(item.found.bodies)) < FEWEST:

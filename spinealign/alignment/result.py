@@ -284,8 +284,8 @@ class Alignment:
     def save_masks(self, path: str | PathLike[str]) -> Path:
         """Write a NIfTI file with masks of the structures in the geometry of the source, and their names as JSON.
 
-        Codes are those of VerSe and SPINEPS: L1 to L5 are 20 to 24, S1 is 26, the canal 61, a disc 100 more than the
-        vertebra above; without levels, V1 is 201.
+        Codes are those of SPINEPS: L1 to L5 are 20 to 24, S1 is 26, the canal 61, a disc 100 more than the vertebra
+        above. A vertebra without level has a code of this package: V1 is 201.
 
         Raises:
             OSError: If a file cannot be written.

@@ -45,33 +45,14 @@ def measure(options: Namespace) -> int:
     Print the curves of each x-ray, and the lordosis, segments, discs and slips of each MR, with their intervals. An
     image of another kind is not measured, and the reason is printed.
     """
-    from spinealign.alignment.aligner import Aligner, each_or_error
-    from spinealign.alignment.routing import Router
-    from spinealign.reading.scans import expand_scans, name_scan
+    from spinealign.reading.scans import expand_scans
     from spinealign.reporting.alignment_text import alignments_csv, format_alignments
     from spinealign.reporting.picture_folder import PictureFolder
 
-    if options.csv is not None and options.csv.is_dir():
-        raise IsADirectoryError(f"{options.csv} is a folder; name a file for the CSV.")
-    anchor = dict(options.anchor)
-    if len(anchor) < len(options.anchor):
-        raise ValueError("A level is given twice by --anchor; give one anchor.")
-    if options.one_study and (anchor or options.lowest):
-        raise ValueError("Levels given by hand need no comparison of series; omit --one_study.")
+    _check_measure(options)
     scans, passed = expand_scans(options.paths)
     if passed:
         print(passed, file=sys.stderr)
-
-    @lru_cache
-    def load(kind: str | None) -> Aligner:
-        return Aligner.from_pretrained(
-            options.model, kind=kind, revision=options.revision, engine=options.engine, device=options.device
-        )
-
-    if options.masks_from:
-        from spinealign.alignment.sagittal.foreign_masks import measure_masks
-
-    router = Router(load, options.kind, routed=options.model is None)
     overlays = PictureFolder(options.overlay, "overlay.png") if options.overlay else None
     masks = PictureFolder(options.masks, "masks.nii.gz") if options.masks else None
 
@@ -90,14 +71,38 @@ def measure(options: Namespace) -> int:
             staging.write_text(alignments_csv(items), encoding="utf-8", errors="backslashreplace", newline="")
         print(f"Wrote {options.csv}", file=sys.stderr)
 
-    found = (
-        each_or_error(lambda scan: measure_masks(name_scan(scan), table=options.masks_from), scans)
-        if options.masks_from
-        else router.measure_study(scans, masks=masks is not None)
-        if options.one_study
-        else router.measure_many(scans, lowest=options.lowest, anchor=anchor, masks=masks is not None)
-    )
-    return _show(found, len(scans), as_json=options.json, keep=keep, finish=finish)
+    return _show(_measured(scans, options), len(scans), as_json=options.json, keep=keep, finish=finish)
+
+
+def _check_measure(options: Namespace) -> None:
+    """Refuse options of `measure` that contradict each other, before a model is loaded."""
+    if options.csv is not None and options.csv.is_dir():
+        raise IsADirectoryError(f"{options.csv} is a folder; name a file for the CSV.")
+    if len(dict(options.anchor)) < len(options.anchor):
+        raise ValueError("A level is given twice by --anchor; give one anchor.")
+    if options.one_study and (options.anchor or options.lowest):
+        raise ValueError("Levels given by hand need no comparison of series; omit --one_study.")
+
+
+def _measured(scans: list[Any], options: Namespace) -> Iterable[Any]:
+    """Return the alignment of each scan, or its error, by the model or the masks that the options name."""
+    from spinealign.alignment.aligner import Aligner, each_or_error
+    from spinealign.alignment.routing import Router
+    from spinealign.alignment.sagittal.foreign_masks import measure_masks
+    from spinealign.reading.scans import name_scan
+
+    @lru_cache
+    def load(kind: str | None) -> Aligner:
+        return Aligner.from_pretrained(
+            options.model, kind=kind, revision=options.revision, engine=options.engine, device=options.device
+        )
+
+    if options.masks_from:
+        return each_or_error(lambda scan: measure_masks(name_scan(scan), table=options.masks_from), scans)
+    router, masks = Router(load, options.kind, routed=options.model is None), options.masks is not None
+    if options.one_study:
+        return router.measure_study(scans, masks=masks)
+    return router.measure_many(scans, lowest=options.lowest, anchor=dict(options.anchor), masks=masks)
 
 
 def load_predictor(options: Namespace) -> Any:

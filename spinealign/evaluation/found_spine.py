@@ -57,6 +57,11 @@ class FoundSpine:
             round(median_height(location.first_corners), 2),
         )
 
+    @property
+    def probability(self) -> float:
+        """Mean probability of the bodies; 0 without one."""
+        return float(np.mean([probability for *_, probability, _, _ in self.bodies])) if self.bodies else 0.0
+
     @cached_property
     def numbering(self) -> Numbering:
         """The levels, as they are decided at present."""

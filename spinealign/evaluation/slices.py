@@ -32,6 +32,7 @@ from spinealign.metrics.value_agreement import (
 _Item = TypeVar("_Item", MeasuredSlice, NamedPicture)
 MID_SLICE, WITHIN_REACH = "mid slice", f"median of the slices within {REACH_MM} mm"
 ALL = "all"
+REJECTED_SHARE = 0.01  # of the held-out slices and series, by the limit of the probability
 
 
 def outline_figures(slices: Sequence[MeasuredSlice], part: str) -> list[Figure]:
@@ -77,8 +78,11 @@ def _false_bodies(slices: Sequence[MeasuredSlice], part: str) -> Figure | None:
     )
 
 
-def naming_figures(pictures: Sequence[NamedPicture]) -> list[Figure]:
-    """Return how often L5 is named, and right, in whole series by sequence, and how often wrongly in cut ones."""
+def naming_figures(pictures: Sequence[NamedPicture], *, least: float = 0.0) -> list[Figure]:
+    """Return how often L5 is named, and right, in whole series by sequence, and how often wrongly in cut ones.
+
+    `least` is the smallest mean probability of the bodies in an accepted image.
+    """
     whole = whole_series(pictures)
     known = [item for item in whole if item.known]
     found = []
@@ -92,7 +96,7 @@ def naming_figures(pictures: Sequence[NamedPicture]) -> list[Figure]:
     found += [
         _share("l5_is_lowest", ALL, known, lambda item: item.l5 == len(item.found.bodies) - 1),
         _share("l5_certain", "also without boxes", whole, lambda item: item.found.named is not None),
-        _share("too_few_bodies", ALL, whole, lambda item: len(item.found.bodies) < FEWEST),
+        _share("rejected", ALL, whole, lambda item: len(item.found.bodies) < FEWEST or item.found.probability < least),
     ]
     cut = [item for item in pictures if item.cut and item.known]
     for part in (ALL, *dict.fromkeys(item.cut for item in cut)):
@@ -124,6 +128,12 @@ def whole_series(pictures: Sequence[NamedPicture]) -> list[NamedPicture]:
     return [next((item for item in items if is_plausible(item.found.height)), items[0]) for items in groups.values()]
 
 
+def probability_limit(slices: Sequence[MeasuredSlice], pictures: Sequence[NamedPicture]) -> float:
+    """Return the smallest mean probability of the bodies in an accepted image, from held-out ones; 0 without any."""
+    found = [item.found for item in (*slices, *whole_series(pictures)) if len(item.found.bodies) >= FEWEST]
+    return float(np.quantile([item.probability for item in found], REJECTED_SHARE)) if found else 0.0
+
+
 def _share(name: str, part: str, items: Sequence[_Item], is_hit: Callable[[_Item], bool]) -> Figure | None:
     return share_figure(name, part, hits=[is_hit(item) for item in items], patients=[item.patient for item in items])
 
@@ -152,7 +162,7 @@ def evaluate_slices(
             found for part, values in sets.items() for kind in KINDS if (found := agreement(values, kind, part=part))
         ]
     figures += [noise for kind in KINDS if (noise := label_noise(slices, kind))]
-    figures += naming_figures(pictures)
+    figures += naming_figures(pictures, least=probability_limit(slices, pictures))
     for name, items in (transfers or {}).items():
         figures += outline_figures(items, name)
     return SagittalEvaluation(tuple(figures), tuple(measures))

@@ -101,6 +101,10 @@ class Volume:
         slices, rows, columns = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(slices), float(rows), float(columns)
 
+    def has_grid_of(self, other: Volume) -> bool:
+        """Return whether both have the same voxels in the patient, up to 0.1 mm."""
+        return self.shape == other.shape and np.allclose(self.affine, other.affine, atol=0.1)
+
     def sagittal(self, x_mm: float | None = None) -> Slice:
         """Return the sagittal plane nearest to a position: superior up, anterior left.
 

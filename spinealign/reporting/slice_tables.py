@@ -23,7 +23,7 @@ FIGURES: dict[str, tuple[str, float, int, str]] = {  # title, factor, decimals, 
     "l5_is_lowest": ("L5 is the lowest body that was found", 100, 1, " %"),
     "falsely_named": ("cut pictures: falsely named with confidence", 100, 1, " %"),
     "cut_certain": ("cut pictures: named with confidence", 100, 1, " %"),
-    "too_few_bodies": ("series with too few bodies", 100, 1, " %"),
+    "rejected": ("series rejected", 100, 1, " %"),
 }
 KIND_TITLES = {
     "lordosis_l1_l5": "lordosis L1-L5",

@@ -15,7 +15,7 @@ from spinealign.evaluation.compared_values import (
     of_middle_slices,
     of_volumes,
 )
-from spinealign.evaluation.slices import MID_SLICE, WITHIN_REACH, evaluate_slices
+from spinealign.evaluation.slices import ALL, MID_SLICE, WITHIN_REACH, evaluate_slices, probability_limit
 from spinealign.metrics.value_agreement import SagittalEvaluation
 from spinealign.serialization import rebuild, to_plain
 
@@ -135,3 +135,13 @@ def test_an_evaluation_survives_its_file(slices):
     assert rebuild(SagittalEvaluation, json.loads(json.dumps(to_plain(evaluation)))) == evaluation
     assert evaluation.measure("segment", f"lumbar_mri, {MID_SLICE}").patients == PATIENTS
     assert evaluation.measure("segment", f"lumbar_mri, {WITHIN_REACH}")
+
+
+def test_few_or_doubtful_bodies_are_rejected():
+    doubtful = replace(found_spine(), bodies=tuple((*row[:3], 0.6, *row[4:]) for row in found_spine().bodies))
+    pictures = [named_picture(number) for number in range(200)]
+    pictures[0] = named_picture(0, found=doubtful)
+    pictures[1] = named_picture(1, found=found_spine(bodies=2))
+    assert 0.6 < probability_limit([], pictures) <= 0.95
+    rejected = evaluate_slices([], pictures=pictures).figure("rejected", ALL)
+    assert rejected.estimate.value == pytest.approx(2 / 200)

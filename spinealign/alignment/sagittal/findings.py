@@ -1,7 +1,8 @@
 """Findings in a sagittal lumbar spine: listhesis, deformed vertebrae and unusual lordosis.
 
-The norms are those of 55 patients (15 for T12) in supine MRI: outlines drawn by hand in the middle slices of the
-volumes of Zukic et al. (2014), with the corners of `corners.mask_corners`. `benchmarks/sagittal_norms.py` prints them.
+The norms are those of 55 people (15 for T12), most of them healthy volunteers, in supine MRI: outlines in the middle
+slices of the volumes that `cohort.masks.lumbar_mri` reads, with the corners of `corners.mask_corners`.
+`benchmarks/sagittal_norms.py` prints them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any, NamedTuple
 
 from spinealign.alignment.result import Finding, Measure
 
-SLIP_MM, NORMAL_SLIP_MM = 3.0, -1.7  # Vogt et al., Spine 23, 1998, 2640; mean of L1-L2 to L4-L5
+SLIP_MM = 3.0  # Vogt et al., Spine 23, 1998, 2640
+NORMAL_SLIP_MM = -1.7  # mean of L1-L2 to L4-L5 in the norms
 SLIP_PERCENT, NORMAL_SLIP_PERCENT = 9.0, -5.0  # the same on an endplate of 33 mm
-MEYERDING = (25.0, 50.0, 75.0, 100.0)  # percent; Meyerding, Surg. Gynecol. Obstet. 54, 1932, 371
+MEYERDING = (25.0, 50.0, 75.0, 100.0)  # percent; Surg. Gynecol. Obstet. 54, 1932, 371; grade V by later authors
 MEYERDING_GRADES = ("grade I", "grade II", "grade III", "grade IV", "grade V")
 GENANT = (20.0, 25.0, 40.0)  # percent of a height; Genant et al., J. Bone Miner. Res. 8, 1993, 1137
 GENANT_GRADES = ("none", "mild", "moderate", "severe")
@@ -49,10 +51,10 @@ NORMS = {  # mean and standard deviation by type of deformity, measure and level
     "crush": (  # deviations from the other bodies of the patient
         "height_posterior_{}_mm",
         {
-            "T12": (26.4, 1.3),
+            "T12": (26.4, 1.5),  # the mean is scaled to the size of all 55
             "L1": (27.6, 1.4),
             "L2": (27.7, 1.4),
-            "L3": (27.9, 1.3),
+            "L3": (27.9, 1.4),
             "L4": (26.8, 1.4),
             "L5": (24.1, 2.0),
         },
@@ -191,7 +193,7 @@ def _lordosis(measure: Measure | None) -> Finding:
     kind = None
     if not low < judged.value < high:
         place = f"below percentile 5 ({low:.0f}°)" if judged.value <= low else f"above percentile 95 ({high:.0f}°)"
-        kind = f"{place} of 55 patients in supine MRI"
+        kind = f"{place} of 55 people in supine MRI"
     return Finding(
         "unusual_lordosis",
         kind is not None,

@@ -65,7 +65,11 @@ TABLES = {
         canal=(1, 2),
     ),
     "spineps": LabelTable(
-        _numbered(LEVELS, 1), sacrum=(26,), discs=(*range(101, 126),), canal=(60, 61), parts=(49, 50)
+        {**_numbered(LEVELS, 1), 25: "L6", 28: "T13"},
+        sacrum=(26,),
+        discs=(*range(101, 126),),
+        canal=(60, 61),
+        parts=(49, 50),
     ),
     "totalsegmentator": LabelTable(_numbered(LEVELS[::-1], 27), sacrum=(25, 26), canal=(79,), margin_mm=5.0),
     "totalsegmentator_mr": LabelTable(_numbered(LEVELS[::-1], 2), sacrum=(1,)),
@@ -165,6 +169,8 @@ def _reasons(levels: Sequence[str]) -> tuple[str, ...]:
     """Return why a mask is not measured."""
     if len(levels) < FEWEST:
         return (f"too few vertebral bodies in the mask: {len(levels)} in the middle slice (limit {FEWEST})",)
+    if extra := [level for level in levels if level not in LEVELS]:
+        return (f"transitional anatomy in the mask ({', '.join(extra)}), for which there are no norms",)
     numbers = [LEVELS.index(level) for level in levels]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         return (f"the levels in the mask do not follow each other: {', '.join(levels)}",)
@@ -178,7 +184,7 @@ def _read(source: Source) -> Volume:
 def _on_grid(source: Source, labels: Volume) -> Volume:
     """Return a volume on the grid of a mask."""
     volume = source if isinstance(source, Volume) else read_volume(source, whole=True)
-    if volume.shape != labels.shape or not np.allclose(volume.affine, labels.affine, atol=0.1):
+    if not volume.has_grid_of(labels):
         raise UnsupportedFormatError(f"{volume.origin} is not on the grid of {labels.origin}; resample it.")
     return volume
 

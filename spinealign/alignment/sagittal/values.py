@@ -37,7 +37,7 @@ def sagittal_values(
         `segment_l4_l5`: angle in degrees between the superior endplate of the upper and the inferior one of the lower
             body; for L5 and S1, the superior endplate of S1. Positive if lordotic.
         `disc_height_l4_l5_mm`: distance of the centers of the endplates at the disc, across the bisector of their
-            directions (Frobin et al., Clin. Biomech. 12 Suppl. 1, 1997).
+            directions (after Frobin et al., Clin. Biomech. 12 Suppl. 1, 1997).
         `disc_height_index_l4_l5`: disc height by the mean height of the two bodies between the centers of their
             endplates (after Masuda et al., Spine 30, 2005, 5); for L5 and S1, by the height of L5.
         `slip_l4_l5_mm`: distance of the inferior posterior corner of the upper body and the superior posterior corner

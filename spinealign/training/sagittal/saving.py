@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spinealign.checkpoint import files
 from spinealign.checkpoint.checkpoint import Checkpoint
 from spinealign.checkpoint.sagittal_engines import load_sagittal_engine
@@ -18,9 +16,8 @@ from spinealign.cohort.masks.boxed import BoxedSlice
 from spinealign.cohort.masks.labeled import LabeledSlice
 from spinealign.cohort.masks.loading import MaskCohort
 from spinealign.evaluation.compared_values import all_slices, interval_rules, of_volumes
-from spinealign.evaluation.found_spine import FoundSpine
 from spinealign.evaluation.measured_slice import measure_slice
-from spinealign.evaluation.slices import evaluate_slices, whole_series
+from spinealign.evaluation.slices import evaluate_slices, probability_limit
 from spinealign.metrics.value_agreement import SagittalEvaluation
 from spinealign.reporting.figures import plot_training_loss
 from spinealign.reporting.model_card import render_card
@@ -32,8 +29,6 @@ from spinealign.training.sagittal.arguments import DEFAULTS, SagittalSetup
 from spinealign.training.sagittal.cross_validation import SagittalFoldPredictions
 from spinealign.training.saving import describe_environment, write_record
 from spinealign.writing import replaced_together
-
-REJECTED_SHARE = 0.01  # of the held-out series and slices, by the limit of the probability
 
 
 def save_sagittal_checkpoint(
@@ -107,20 +102,12 @@ def fit_settings(
     )
     if predictions is None:
         return settings
-    found = [item.found for item in predictions.slices]
-    found += [item.found for item in whole_series(predictions.pictures)]
-    probabilities = [_mean_probability(item) for item in found if len(item.bodies) >= settings.min_bodies]
-    limit = float(np.quantile(probabilities, REJECTED_SHARE)) if probabilities else 0.0
     return replace(
         settings,
-        min_probability=round(limit, 4),
+        min_probability=round(probability_limit(predictions.slices, predictions.pictures), 4),
         intervals=interval_rules(of_volumes(predictions.slices)),
         slice_intervals=interval_rules(all_slices(predictions.slices)),
     )
-
-
-def _mean_probability(found: FoundSpine) -> float:
-    return float(np.mean([probability for *_, probability, _, _ in found.bodies]))
 
 
 def _describe_collections(cohort: MaskCohort) -> tuple[SliceCollectionRecord, ...]:

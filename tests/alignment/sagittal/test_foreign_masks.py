@@ -68,6 +68,9 @@ def test_masks_that_cannot_be_measured_say_why():
     upper, lower = labels.array == 42, labels.array == 43
     swapped = measure_masks(replace(labels, array=labels.array + upper - lower))
     assert "do not follow each other: T11, T12, L1, L3, L2, L4, L5" in swapped.rejection_reasons[0]
+    sixth = volume_of("spineps")
+    sixth = measure_masks(replace(sixth, array=np.where(sixth.array == 24, 25, sixth.array)), table="spineps")
+    assert "transitional anatomy in the mask (L6)" in sixth.rejection_reasons[0]
     few = measure_masks(volume_of("totalspineseg", names=("L4", "L5")))
     assert "too few vertebral bodies in the mask: 2" in few.rejection_reasons[0]
     with pytest.raises(ValueError, match="Unknown table 'other'"):
