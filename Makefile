@@ -88,14 +88,14 @@ xray-model: build/xray/drawn | $(VENV)/dev  ## Rebuild the embedded x-ray model 
 xray-figures: $(VENV)/dev  ## Measure the embedded x-ray model again, and print the cross-validation (needs DATA)
 	@$(BIN)/python benchmarks/xray_model.py --data "$(DATA)"
 
-kind-model: $(VENV)/dev  ## Rebuild the embedded model of image kinds (needs DATA; about six minutes)
+kind-model: $(VENV)/dev  ## Rebuild the embedded model of image kinds (needs DATA; about ten minutes)
 	@$(BIN)/python benchmarks/kind_model.py --data "$(DATA)" --train build/kind
 
 kind-figures: $(VENV)/dev  ## Measure the embedded model of image kinds again (needs DATA)
 	@$(BIN)/python benchmarks/kind_model.py --data "$(DATA)"
 
 mri-folds: $(VENV)/dev  ## Cross-validate the model for lumbar MR (needs DATA; more than an hour)
-	@$(TRAIN_MRI) --output_dir build/mri/folds --folds 5 --fold_epochs 24 --folds_only
+	@$(TRAIN_MRI) --output_dir build/mri/folds --folds 5 --fold_epochs 20 --folds_only
 
 mri-model: $(VENV)/dev  ## Rebuild the embedded model for lumbar MR (needs DATA; at most an hour on two cores)
 	@$(TRAIN_MRI) --output_dir build/mri/spinealign-mri --card_notes docs/mri_model.md

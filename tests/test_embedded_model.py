@@ -72,6 +72,7 @@ def test_the_cross_validation_fits_the_present_code(name):
 
 
 @pytest.mark.data
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOLDS)
 def test_the_cross_validation_fits_the_present_images(name, data):
     load, _, load_images = CROSS_VALIDATED[name]
