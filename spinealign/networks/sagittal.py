@@ -20,7 +20,7 @@ from spinealign.errors import CheckpointError
 from spinealign.networks.vertebrae import Refiner
 
 FOLD = 2  # the input is computed on a grid that is this much coarser
-WIDTHS = (24, 40, 64, 96, 128)
+WIDTHS = (16, 32, 48, 64, 96)
 OUTPUTS = 5
 RARE = -2.0  # first logit: most pixels show none of the structures
 
@@ -71,7 +71,7 @@ class Segmenter(nn.Module):
         widths = [max(8, round(each * width / 8) * 8) for each in WIDTHS]
         self.downs = nn.ModuleList(_block(*each) for each in pairwise([FOLD**2, *widths]))
         self.laterals = nn.ModuleList(nn.Conv2d(below, above, 1) for above, below in pairwise(widths))
-        self.ups = nn.ModuleList(_block(2 * each, each) for each in widths[:-1])
+        self.ups = nn.ModuleList(_block(each, each) for each in widths[:-1])
         self.head = nn.Conv2d(widths[0], OUTPUTS * FOLD**2, 1)
         nn.init.constant_(self.head.get_parameter("bias"), RARE)
 
@@ -83,12 +83,12 @@ class Segmenter(nn.Module):
             skipped.append(features)
         for lateral, up, skip in zip(reversed(self.laterals), reversed(self.ups), skipped[-2::-1]):
             larger = functional.interpolate(lateral(features), scale_factor=2.0, mode="nearest")
-            features = up(torch.cat([skip, larger], dim=1))
+            features = up(skip + larger)
         return functional.pixel_shuffle(self.head(features), FOLD).float()
 
 
 class SagittalNetwork(PreTrainedModel):
-    """A segmenter and a refiner that are trained together."""
+    """A segmenter and a refiner, which are trained one after the other."""
 
     config_class = SagittalConfig
     main_input_name = "pixel_values"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 from spinealign.alignment.sagittal.preparing import BRIGHTEST
@@ -15,6 +16,7 @@ from spinealign.imaging.sampling import sample_bilinear
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
 Random = np.random.Generator
+Affine = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -44,29 +46,33 @@ class SliceAugmentation:
     noise: float = 0.1
 
 
-def random_places(center: Points, size: int, *, config: SliceAugmentation, rng: Random) -> tuple[Array, Array]:
-    """Return the places x and y in a slice, each of shape (size, size), of the pixels of a random view."""
+def random_affine(center: Points, size: int, *, config: SliceAugmentation, rng: Random) -> Affine:
+    """Return the affine map from the pixels of a random view to a slice, as `PIL.Image.transform` takes it.
+
+    Args:
+        center: Place (x, y) in the slice near which the view has its middle.
+        size: Height and width of the view.
+        config: Largest changes.
+        rng: Source of all random choices.
+    """
     angle = np.deg2rad(rng.uniform(-config.rotation_deg, config.rotation_deg))
     zoom = np.exp(rng.uniform(*np.log(config.zoom)))
     stretch = np.exp(rng.uniform(-config.stretch, config.stretch))
-    x, y = center + rng.uniform(-1, 1, 2) * config.shift
-    across, down = np.meshgrid(*[np.arange(size) - (size - 1) / 2] * 2)
-    across, down = across / zoom / stretch, down / zoom * stretch
+    middle = center + rng.uniform(-1, 1, 2) * config.shift + 0.5  # PIL counts from the corner of the first pixel
     cos, sin = np.cos(angle), np.sin(angle)
-    return (x + cos * across - sin * down).astype(np.float32), (y + sin * across + cos * down).astype(np.float32)
+    matrix = np.array([[cos, -sin], [sin, cos]]) / zoom * [1 / stretch, stretch]
+    rows = np.column_stack([matrix, middle - matrix @ [size / 2, size / 2]])
+    return tuple(rows.ravel().tolist())
 
 
-def view_slice(
-    gray: Array, masks: NDArray[np.uint8], *, places: tuple[Array, Array]
-) -> tuple[Array, NDArray[np.uint8]]:
-    """Return gray levels and masks of shape (..., H, W) at places; both are 0 outside of the slice."""
-    x, y = places
-    height, width = gray.shape
-    columns, rows = np.rint(x).astype(int), np.rint(y).astype(int)
-    outside = (columns < 0) | (columns >= width) | (rows < 0) | (rows >= height)
-    seen = sample_bilinear(gray, x, y=y)
-    found = masks[..., np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
-    return np.where(outside, np.float32(0), seen), np.where(outside, np.uint8(0), found)
+def view_slice(gray: Array, masks: NDArray[np.uint8], *, affine: Affine, size: int) -> tuple[Array, NDArray[np.uint8]]:
+    """Return gray levels (size, size) and masks (K, size, size) of a view; both are 0 outside of the slice."""
+
+    def view(image: NDArray[Any], how: Image.Resampling) -> NDArray[Any]:
+        return np.asarray(Image.fromarray(image).transform((size, size), Image.Transform.AFFINE, affine, resample=how))
+
+    seen = [view(mask, Image.Resampling.NEAREST) for mask in masks]
+    return view(gray, Image.Resampling.BILINEAR), np.stack(seen)
 
 
 def vary_gray(gray: NDArray[Any], config: SliceAugmentation, *, rng: Random) -> Array:
@@ -86,8 +92,9 @@ def vary_gray(gray: NDArray[Any], config: SliceAugmentation, *, rng: Random) -> 
     if rng.random() < config.inverted:
         gray = (gray.max() - gray) * (shown if rng.random() < 0.7 else 1)
     if rng.random() < 0.6:
-        knots = rng.normal(scale=rng.uniform(0.1, config.shading), size=(3, 3))
-        gray = gray * np.exp(ndimage.zoom(knots, np.array(gray.shape) / 3, order=2, grid_mode=True, mode="nearest"))
+        knots = rng.normal(scale=rng.uniform(0.1, config.shading), size=(3, 3)).astype(np.float32)
+        field = Image.fromarray(knots).resize(gray.shape[::-1], Image.Resampling.BICUBIC)
+        gray = gray * np.exp(np.asarray(field))
     if rng.random() < 0.6:
         gray = gray + rng.normal(scale=rng.uniform(0, config.noise), size=gray.shape)
     return np.asarray(gray, np.float32)
@@ -96,9 +103,9 @@ def vary_gray(gray: NDArray[Any], config: SliceAugmentation, *, rng: Random) -> 
 def _coarser(gray: Array, rng: Random) -> Array:
     """Return a picture with the resolution of larger pixels, along one or both axes."""
     factors = np.where(rng.random(2) < 0.7, rng.uniform(1, 3, 2), 1)
-    size = np.maximum((np.array(gray.shape) / factors).astype(int), 1)
-    small = ndimage.zoom(ndimage.uniform_filter(gray, factors.round().astype(int)), size / gray.shape, order=1)
-    return np.asarray(ndimage.zoom(small, np.array(gray.shape) / size, order=1), np.float32)
+    height, width = np.maximum((np.array(gray.shape) / factors).astype(int), 1).tolist()
+    small = Image.fromarray(gray).resize((width, height), Image.Resampling.BOX)
+    return np.asarray(small.resize(gray.shape[::-1], Image.Resampling.BILINEAR))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,11 @@ from torch.utils.data import Dataset
 from spinealign.alignment.sagittal.corners import mask_corners
 from spinealign.alignment.sagittal.preparing import BRIGHTEST
 from spinealign.cohort.masks.labeled import L5, S1, STRUCTURES, LabeledSlice
-from spinealign.imaging.frames import CROP_SHAPE, NEIGHBOR_FEATURES, neighbor_features
+from spinealign.imaging.frames import neighbor_features
 from spinealign.training.sagittal.augmentation import (
     SliceAugmentation,
     Warp,
-    random_places,
+    random_affine,
     vary_gray,
     view_slice,
 )
@@ -25,7 +25,7 @@ from spinealign.training.vertebrae.augmentation import chosen_frames, random_cro
 
 SIZE = 160  # pixels of a view
 SLICES_PER_EPOCH = 400
-CROPS_PER_SLICE = 2
+CROPS_PER_SLICE = 4
 MARGIN = 50  # pixels around bodies that their crops may show
 CUT = 0.4  # share of views of slices that are cut below
 SMALLEST_CHAIN = 4  # bodies, for crops
@@ -63,13 +63,16 @@ class StoredSlice:
 
 
 class SliceDataset(Dataset[dict[str, torch.Tensor]]):
-    """Random views of slices; each depends only on the seed, the epoch and the index.
+    """Random views of slices for the segmenter, or crops of their bodies for the refiner.
+
+    Each item depends only on the seed, the epoch and the index.
 
     Args:
-        groups: Slices by source.
+        groups: Slices by source; for crops, those with corners are used.
         weights: How often each source is drawn, in relation to the others.
         seed: Seed of all random choices.
-        augmentation: Strength of the augmentation.
+        crops: Whether the items are crops.
+        augmentation: Strength of the augmentation of views.
     """
 
     def __init__(
@@ -78,17 +81,19 @@ class SliceDataset(Dataset[dict[str, torch.Tensor]]):
         weights: Mapping[str, float],
         *,
         seed: int,
+        crops: bool = False,
         augmentation: SliceAugmentation | None = None,
     ) -> None:
-        self._groups = [groups[name] for name in sorted(groups)]
-        shares = np.array([weights[name] for name in sorted(groups)])
+        usable = {name: [item for item in groups[name] if len(item.corners) or not crops] for name in sorted(groups)}
+        self._groups = [items for items in usable.values() if items]
+        shares = np.array([weights[name] for name, items in usable.items() if items])
         self._shares = shares / shares.sum()
-        self._seed, self._augmentation = seed, augmentation or SliceAugmentation()
+        self._seed, self._crops, self._augmentation = seed, crops, augmentation or SliceAugmentation()
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # running workers of the data loader read it
 
     def __len__(self) -> int:
-        return SLICES_PER_EPOCH
+        return SLICES_PER_EPOCH if self._groups else 0
 
     def set_epoch(self, epoch: int) -> None:
         """Set the number of the epoch, also for workers that are already running."""
@@ -99,15 +104,18 @@ class SliceDataset(Dataset[dict[str, torch.Tensor]]):
         group = self._groups[int(rng.choice(len(self._groups), p=self._shares))]
         item = group[int(rng.integers(len(group)))]
         gray = item.gray.astype(np.float32) * np.float32(BRIGHTEST / 255)
-        crops, neighbors, crop_corners = self._crops(gray, item, rng)
+        return _crops(gray, item, rng) if self._crops else self._view(gray, item, rng)
+
+    def _view(self, gray: NDArray[np.float32], item: StoredSlice, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """Return a view with its masks."""
         masks, center = item.masks, item.center
         if item.sacrum is not None and rng.random() < 0.55:
             center = (center + item.sacrum) / 2 if rng.random() < 0.6 else np.array(item.sacrum) - [0, 15]
         if rng.random() < CUT:
             gray, masks = cut_below(gray, masks, sacrum=item.sacrum, rng=rng)
             center = np.array([center[0], min(center[1], len(gray) - 50)])
-        places = random_places(center, SIZE, config=self._augmentation, rng=rng)
-        seen, (structures, ignored) = view_slice(gray, masks, places=places)
+        affine = random_affine(center, SIZE, config=self._augmentation, rng=rng)
+        seen, (structures, ignored) = view_slice(gray, masks, affine=affine, size=SIZE)
         seen = vary_gray(seen, self._augmentation, rng=rng)
         seen = (seen - seen.mean()) / (seen.std() + np.float32(1e-5))
         if rng.random() < 0.3:
@@ -117,35 +125,27 @@ class SliceDataset(Dataset[dict[str, torch.Tensor]]):
             "pixel_values": torch.from_numpy(seen[None].astype(np.float32)),
             "wanted": torch.from_numpy(((structures & bits) > 0).astype(np.uint8)),
             "ignored": torch.from_numpy(((ignored & bits) > 0).astype(np.uint8)),
-            "crops": crops,
-            "neighbors": neighbors,
-            "crop_corners": crop_corners,
         }
 
-    def _crops(
-        self, gray: NDArray[np.float32], item: StoredSlice, rng: np.random.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return crops of some bodies, the geometry of their neighbors, and their corners."""
-        if not len(item.corners):
-            return torch.zeros(0, 1, *CROP_SHAPE), torch.zeros(0, NEIGHBOR_FEATURES), torch.zeros(0, 4, 2)
-        warp = Warp.random(rng)
-        corners = warp.move(item.corners)
-        first = int(rng.integers(0, len(corners) - SMALLEST_CHAIN + 1)) if rng.random() < 0.5 else 0
-        corners = corners[first:]  # chains differ in how many bodies they show
-        frames = vary_frames(corners, rng)
-        chosen = int(rng.integers(0, len(corners) - CROPS_PER_SLICE + 1)) + np.arange(CROPS_PER_SLICE)
-        low = np.maximum(corners[chosen].min(axis=(0, 1)).astype(int) - MARGIN, 0)
-        high = corners[chosen].max(axis=(0, 1)).astype(int) + MARGIN
-        near = warp.apply(gray[low[1] : high[1], low[0] : high[0]], low)
-        own = chosen_frames(frames, chosen)
-        crops, wanted = random_crops(
-            near, corners[chosen] - low, frames=replace(own, centers=own.centers - low), rng=rng
-        )
-        return (
-            torch.from_numpy(crops),
-            torch.from_numpy(neighbor_features(frames)[chosen]),
-            torch.from_numpy(wanted.astype(np.float32)),
-        )
+
+def _crops(gray: NDArray[np.float32], item: StoredSlice, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    """Return crops of some bodies, the geometry of their neighbors, and their corners."""
+    warp = Warp.random(rng)
+    corners = warp.move(item.corners)
+    first = int(rng.integers(0, len(corners) - SMALLEST_CHAIN + 1)) if rng.random() < 0.5 else 0
+    corners = corners[first:]  # chains differ in how many bodies they show
+    frames = vary_frames(corners, rng)
+    chosen = int(rng.integers(0, len(corners) - CROPS_PER_SLICE + 1)) + np.arange(CROPS_PER_SLICE)
+    low = np.maximum(corners[chosen].min(axis=(0, 1)).astype(int) - MARGIN, 0)
+    high = corners[chosen].max(axis=(0, 1)).astype(int) + MARGIN
+    near = warp.apply(gray[low[1] : high[1], low[0] : high[0]], low)
+    own = chosen_frames(frames, chosen)
+    crops, wanted = random_crops(near, corners[chosen] - low, frames=replace(own, centers=own.centers - low), rng=rng)
+    return {
+        "crops": torch.from_numpy(crops),
+        "neighbors": torch.from_numpy(neighbor_features(frames)[chosen]),
+        "crop_corners": torch.from_numpy(wanted.astype(np.float32)),
+    }
 
 
 def cut_below(
@@ -182,6 +182,6 @@ def cut_below(
 
 
 def collate(items: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Stack the views of slices, and chain their crops."""
-    chained = ("crops", "neighbors", "crop_corners")
-    return {name: (torch.cat if name in chained else torch.stack)([item[name] for item in items]) for name in items[0]}
+    """Stack views, or chain crops."""
+    join = torch.cat if "crops" in items[0] else torch.stack
+    return {name: join([item[name] for item in items]) for name in items[0]}

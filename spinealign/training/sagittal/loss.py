@@ -11,15 +11,13 @@ from spinealign.networks.sagittal import SagittalOutput
 from spinealign.training.vertebrae.loss import refiner_loss
 
 WEIGHTS = (1.0, 0.7, 0.7, 0.7, 0.5)  # of body, L5, S1, disc and canal
-REFINER_WEIGHT = 2.0
 
 
 def sagittal_loss(output: SagittalOutput, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return the loss of segmenter and refiner, for a batch of `dataset.SliceDataset`."""
-    maps, corners, log_maps = output.to_tuple()
-    loss = segmenter_loss(maps, wanted=batch["wanted"], ignored=batch["ignored"])
-    if len(corners):
-        loss = loss + REFINER_WEIGHT * refiner_loss(corners, log_maps, wanted=batch["crop_corners"])
+    """Return the loss of the segmenter or the refiner, for a batch of views or crops of `dataset.SliceDataset`."""
+    if output.maps is not None:
+        return segmenter_loss(output.maps, wanted=batch["wanted"], ignored=batch["ignored"])
+    loss: torch.Tensor = refiner_loss(output.corners, output.log_maps, wanted=batch["crop_corners"])
     return loss
 
 

@@ -35,16 +35,20 @@ class SagittalTrainer(StrictTrainer):
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Return the loss of the segmenter and the refiner."""
-        output = model(pixel_values=inputs["pixel_values"], crops=inputs["crops"], neighbors=inputs["neighbors"])
+        """Return the loss of the network whose inputs are given."""
+        output = model(**{name: inputs[name] for name in ("pixel_values", "crops", "neighbors") if name in inputs})
         loss = sagittal_loss(output, inputs)
         return (loss, output) if return_outputs else loss
 
 
 def build_sagittal_trainer(
-    network: SagittalNetwork, groups: Mapping[str, Sequence[StoredSlice]], *, arguments: TrainingArguments
+    network: SagittalNetwork,
+    groups: Mapping[str, Sequence[StoredSlice]],
+    *,
+    arguments: TrainingArguments,
+    refiner: bool = False,
 ) -> SagittalTrainer:
-    """Return a Trainer that is ready to run; `groups` are the slices by source."""
+    """Return a Trainer of the segmenter or the refiner that is ready to run; `groups` are the slices by source."""
     weights = {name: SOURCE_WEIGHTS.get(name, OTHER_WEIGHT) for name in groups}
-    dataset = SliceDataset(groups, weights, seed=arguments.seed)
+    dataset = SliceDataset(groups, weights, seed=arguments.seed, crops=refiner)
     return SagittalTrainer(dataset, model=network, args=arguments)

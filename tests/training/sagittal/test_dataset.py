@@ -6,8 +6,8 @@ import torch
 from drawn_slices import drawn_slice
 
 from spinealign.cohort.masks.labeled import BODY, L5, S1
-from spinealign.training.sagittal.augmentation import SliceAugmentation, Warp, random_places, vary_gray, view_slice
-from spinealign.training.sagittal.dataset import SIZE, SliceDataset, StoredSlice, collate, cut_below
+from spinealign.training.sagittal.augmentation import SliceAugmentation, Warp, random_affine, vary_gray, view_slice
+from spinealign.training.sagittal.dataset import CROPS_PER_SLICE, SIZE, SliceDataset, StoredSlice, collate, cut_below
 
 STILL = SliceAugmentation(rotation_deg=0, zoom=(1, 1), stretch=0, shift=(0, 0))
 L5_TOP, L5_END = 175, 199  # rows of the lowest body of the drawn slice
@@ -67,8 +67,8 @@ def test_a_slice_without_l5_is_not_cut(stored):
 def test_a_view_without_changes_shows_the_slice(stored):
     gray = stored.gray.astype(np.float32)
     center = np.array([(gray.shape[1] - 1) / 2, (gray.shape[0] - 1) / 2])
-    places = random_places(center, 64, config=STILL, rng=np.random.default_rng(0))
-    seen, masks = view_slice(gray, stored.masks, places=places)
+    affine = random_affine(center, 64, config=STILL, rng=np.random.default_rng(0))
+    seen, masks = view_slice(gray, stored.masks, affine=affine, size=64)
     rows, columns = (slice(size // 2 - 32, size // 2 + 32) for size in gray.shape)
     assert seen == pytest.approx(gray[rows, columns])
     assert (masks == stored.masks[:, rows, columns]).all()
@@ -103,14 +103,29 @@ def test_views_depend_only_on_seed_epoch_and_index(stored):
     assert not torch.equal(first[7]["pixel_values"], second[7]["pixel_values"])
 
 
-def test_a_batch_has_views_and_the_crops_of_exact_slices(stored):
+def test_a_batch_has_views(stored):
+    dataset = SliceDataset({"a": [stored]}, {"a": 1.0}, seed=0)
+    batch = collate([dataset[index] for index in range(3)])
+    assert batch["pixel_values"].shape == (3, 1, SIZE, SIZE)
+    assert batch["wanted"].shape == batch["ignored"].shape == (3, 5, SIZE, SIZE)
+
+
+def test_a_view_turns_masks_and_gray_levels_alike(stored):
+    gray = np.where(stored.masks[0] & BODY, 1, 0).astype(np.float32)
+    center = np.array([gray.shape[1] / 2, gray.shape[0] / 2])
+    for seed in range(5):
+        affine = random_affine(center, SIZE, config=SliceAugmentation(), rng=np.random.default_rng(seed))
+        seen, (structures, _) = view_slice(gray, stored.masks, affine=affine, size=SIZE)
+        bodies = (structures & BODY) > 0
+        assert bodies.sum() > 500
+        assert (bodies != (seen > 0.5)).mean() < 0.003
+
+
+def test_a_batch_has_the_crops_of_exact_slices(stored):
     outline = StoredSlice.store(drawn_slice(exact=False))
-    dataset = SliceDataset({"a": [stored], "b": [outline]}, {"a": 1.0, "b": 1.0}, seed=0)
-    items = [dataset[index] for index in range(12)]
-    batch = collate(items)
-    assert batch["pixel_values"].shape == (12, 1, SIZE, SIZE)
-    assert batch["wanted"].shape == batch["ignored"].shape == (12, 5, SIZE, SIZE)
-    assert 0 < len(batch["crops"]) < 12
-    assert len(batch["crop_corners"]) == len(batch["neighbors"]) == len(batch["crops"])
+    dataset = SliceDataset({"a": [stored], "b": [outline]}, {"a": 1.0, "b": 1.0}, seed=0, crops=True)
+    batch = collate([dataset[index] for index in range(12)])
+    assert len(batch["crop_corners"]) == len(batch["neighbors"]) == len(batch["crops"]) == 12 * CROPS_PER_SLICE
+    assert not len(SliceDataset({"b": [outline]}, {"b": 1.0}, seed=0, crops=True))
     typical = batch["crop_corners"].mean(dim=0)
     assert typical[:, 0].numpy() == pytest.approx([-0.5, 0.5, -0.5, 0.5], abs=0.15)
