@@ -23,7 +23,7 @@ PARALLEL := --numprocesses 2 --dist worksteal
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-24s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/base  ## Install, then predict three images with the embedded model
+demo: $(VENV)/base  ## Install, then predict three images and measure one with the embedded models
 	@$(BIN)/spinealign demo
 
 app: $(VENV)/app  ## Install, then open the page
@@ -95,7 +95,7 @@ kind-figures: $(VENV)/dev  ## Measure the embedded model of image kinds again (n
 	@$(BIN)/python benchmarks/kind_model.py --data "$(DATA)"
 
 mri-folds: $(VENV)/dev  ## Cross-validate the model for lumbar MR (needs DATA; more than an hour)
-	@$(TRAIN_MRI) --output_dir build/mri/folds --folds 5 --fold_epochs 20 --folds_only
+	@$(TRAIN_MRI) --output_dir build/mri/folds --folds 5 --fold_epochs 60 --folds_only
 
 mri-model: $(VENV)/dev  ## Rebuild the embedded model for lumbar MR (needs DATA; at most an hour on two cores)
 	@$(TRAIN_MRI) --output_dir build/mri/spinealign-mri --card_notes docs/mri_model.md

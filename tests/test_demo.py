@@ -1,23 +1,94 @@
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from spinealign.alignment.measuring import measure_frontal
+from spinealign.alignment.vertebra import spine
 from spinealign.cli import main
+from spinealign.demo import SIDE, TILTS_DEG, run_demo
+from spinealign.imaging.drawing import Tile, draw_sheet
+from spinealign.phantoms.frontal_spine import draw_frontal_spine
+
+SEED = 1_000_007
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What the command prints, and its picture."""
+    picture, out = tmp_path_factory.mktemp("demo") / "new" / "demo.png", StringIO()
+    with redirect_stdout(out):
+        assert main(["demo", "--output", str(picture)]) == 0
+    return out.getvalue(), picture
+
+
+@pytest.fixture(scope="module")
+def returned(tmp_path_factory):
+    """The predictions and the alignment of the demo, and its picture."""
+    picture = tmp_path_factory.mktemp("demo") / "demo.png"
+    return *run_demo(picture, seed=SEED), picture
+
+
+def tiles_of(picture):
+    """Return the four tiles of the picture."""
+    pixels = np.asarray(Image.open(picture).convert("RGB"))
+    lefts, tops = (16, 32 + SIDE), (16 + 51, 16 + 51 + SIDE + 69 + 16)
+    return [pixels[top : top + SIDE, left : left + SIDE] for top in tops for left in lefts]
 
 
 @pytest.mark.slow
-def test_the_demo_predicts_three_images_and_draws_heat_maps(tmp_path, capsys):
-    picture = tmp_path / "new" / "demo.png"
-    assert main(["demo", "--output", str(picture)]) == 0
-    out = capsys.readouterr().out
+def test_the_command_prints_predictions_and_measures(printed):
+    out, picture = printed
     rows = [line for line in out.splitlines() if line.startswith(("phantom", "drawing"))]
     assert [row.split("  ")[0] for row in rows] == ["phantom, intact", "phantom, fractured", "drawing, not CT"]
     assert " normal " in rows[0]
     assert " fracture " in rows[1]
-    assert "not a medical device" in out
-    pixels = np.asarray(Image.open(picture).convert("RGB")).astype(int)
-    assert min(pixels.shape[:2]) > 500
-    assert np.ptp(pixels, axis=-1).max() > 100, "heat is colored"
+    assert " no: " in rows[2]
+    for name in ("cobb_main", str(picture), "not a medical device"):
+        assert name in out
     assert list(picture.parent.iterdir()) == [picture]
+
+
+@pytest.mark.slow
+def test_the_drawn_curve_is_measured_within_its_interval(returned):
+    _, frontal, _ = returned
+    assert (frontal.kind, frontal.accepted, frontal.model) == ("frontal_xray", True, "spinealign/xray")
+    main_curve = frontal["cobb_main"]
+    assert main_curve.low <= np.ptp(TILTS_DEG) <= main_curve.high
+    assert abs(main_curve.value - np.ptp(TILTS_DEG)) < 3
+    assert len(frontal.vertebrae) == 17
+
+
+def test_the_caption_of_the_drawn_x_ray_is_its_true_curve():
+    drawn = draw_frontal_spine(TILTS_DEG, seed=SEED + 2)
+    assert measure_frontal(spine(drawn.corners)).measures[0].value == pytest.approx(np.ptp(TILTS_DEG), abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_picture_has_four_colored_tiles(returned):
+    predictions, _, picture = returned
+    assert len(predictions) == 3
+    tiles = tiles_of(picture)
+    assert {tile.shape for tile in tiles} == {(SIDE, SIDE, 3)}
+    for tile in tiles:
+        assert np.ptp(tile.astype(int), axis=-1).max() > 100, "heat and lines are colored"
+        assert not (tile.min(axis=(1, 2)) == 255).any(), "the image fills its tile"
+
+
+@pytest.mark.slow
+def test_the_picture_is_the_same_each_time(printed, returned):
+    assert printed[1].read_bytes() == returned[2].read_bytes()
+
+
+def test_a_row_with_fewer_tiles_has_larger_ones():
+    dark = np.zeros((8, 8), np.uint8)
+    sheet = np.asarray(draw_sheet([[Tile(dark)] * 3, [Tile(dark)] * 2], side=64, footer="one\ntwo", zoom=1.5))
+    assert (sheet[16:80, 16:80] == 0).all()
+    second = 80 + 69 + 16
+    assert (sheet[second : second + 104, 16:120] == 0).all()
+    assert (sheet[second : second + 104, 136:240] == 0).all()
+    assert sheet.shape == (second + 104 + 69 + 16 + 64, 256, 3)

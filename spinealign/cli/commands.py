@@ -17,12 +17,14 @@ LEAKS_FOUND = 3
 
 
 def demo(options: Namespace) -> int:
-    """Predict two phantoms, one with a fracture, and an image that is not CT, and write a picture with heat maps."""
+    """Predict two phantoms and an image that is not CT, measure a drawn x-ray, and draw the results."""
     from spinealign.demo import run_demo
+    from spinealign.reporting.alignment_text import format_alignments
     from spinealign.reporting.prediction_text import format_predictions
 
-    print(format_predictions(run_demo(Path(options.output), seed=options.seed)))
-    print(f"\nHeat maps: {options.output}\n{DISCLAIMER}")
+    predictions, alignment = run_demo(Path(options.output), seed=options.seed)
+    print(f"{format_predictions(predictions)}\n\n{format_alignments([alignment])}")
+    print(f"\nHeat maps and overlay: {options.output}\n{DISCLAIMER}")
     return 0
 
 

@@ -50,29 +50,43 @@ def _heat_color(heat: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.stack([np.interp(heat, stops, _HEAT_STOPS[:, channel]) for channel in range(3)], axis=-1)
 
 
-def draw_sheet(rows: Sequence[Sequence[Tile]], *, side: int = 320, heading: str = "", footer: str = "") -> Image.Image:
-    """Arrange rows of tiles, all of the same length, in an RGB image; each tile shows side x side pixels."""
-    margin, caption = 16, 46
-    top = margin + (34 if heading else 0)
+def draw_sheet(
+    rows: Sequence[Sequence[Tile]], *, side: int = 320, heading: str = "", footer: str = "", zoom: float = 1.0
+) -> Image.Image:
+    """Arrange rows of tiles in an RGB image; each tile of the first row shows side x side pixels.
+
+    Rows have the same width, so the tiles of a row with fewer of them are larger. `zoom` enlarges the text.
+    """
+    margin, caption = 16, round(46 * zoom)
+    top = margin + (round(34 * zoom) if heading else 0)
     width = margin + len(rows[0]) * (side + margin)
-    height = top + len(rows) * (side + caption + margin) + (24 if footer else 0)
-    sheet = Image.new("RGB", (width, height), _BACKGROUND)
+    sides = [(width - margin) // len(tiles) - margin for tiles in rows]
+    lines, pitch = footer.splitlines(), round(19 * zoom)
+    bottom = round(24 * zoom) + pitch * (len(lines) - 1) if lines else 0
+    sheet = Image.new("RGB", (width, top + sum(sides) + len(rows) * (caption + margin) + bottom), _BACKGROUND)
     canvas = ImageDraw.Draw(sheet)
-    canvas.text((margin, margin), heading, fill=_TEXT, font=ImageFont.load_default(20))
-    for row, tiles in enumerate(rows):
+    canvas.text((margin, margin), heading, fill=_TEXT, font=ImageFont.load_default(20 * zoom))
+    for tiles, size in zip(rows, sides):
         for column, tile in enumerate(tiles):
-            left, upper = margin + column * (side + margin), top + row * (side + caption + margin)
-            image = Image.fromarray(tile.image).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-            sheet.paste(image, (left, upper))
-            if tile.ring:
-                y, x, radius = (value * side for value in tile.ring)
-                box = (left + x - radius, upper + y - radius, left + x + radius, upper + y + radius)
-                canvas.ellipse(box, outline=(90, 200, 250), width=2)
-            for text, size, color, y in ((tile.title, 16, _TEXT, 6), (tile.note, 13, _NOTE, 26)):
-                font = ImageFont.load_default(size)
-                canvas.text((left, upper + side + y), _fitted(text, font, side), fill=color, font=font)
-    canvas.text((margin, height - 30), footer, fill=_NOTE, font=ImageFont.load_default(13))
+            _draw_tile(sheet, tile, at=(margin + column * (size + margin), top), side=size, zoom=zoom)
+        top += size + caption + margin
+    for number, line in enumerate(lines):
+        canvas.text((margin, top + pitch * number - 6), line, fill=_NOTE, font=ImageFont.load_default(13 * zoom))
     return sheet
+
+
+def _draw_tile(sheet: Image.Image, tile: Tile, *, at: tuple[int, int], side: int, zoom: float) -> None:
+    """Draw a tile, whose image is resized to side x side pixels, with its ring and its caption."""
+    canvas, (left, upper) = ImageDraw.Draw(sheet), at
+    image = Image.fromarray(tile.image).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+    sheet.paste(image, at)
+    if tile.ring:
+        y, x, radius = (value * side for value in tile.ring)
+        box = (left + x - radius, upper + y - radius, left + x + radius, upper + y + radius)
+        canvas.ellipse(box, outline=(90, 200, 250), width=round(2 * zoom))
+    for text, size, color, y in ((tile.title, 16, _TEXT, 6), (tile.note, 13, _NOTE, 26)):
+        font = ImageFont.load_default(size * zoom)
+        canvas.text((left, upper + side + y * zoom), _fitted(text, font, side), fill=color, font=font)
 
 
 def _fitted(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:

@@ -14,11 +14,10 @@ from spinealign.training.vertebrae.arguments import DEFAULTS as FILM_DEFAULTS
 
 DEFAULTS: dict[str, Any] = {
     **FILM_DEFAULTS,
-    "num_train_epochs": 60.0,
-    "per_device_train_batch_size": 4,
+    "num_train_epochs": 150.0,
     "adam_beta2": 0.999,
     "weight_decay": 1e-3,
-    "dataloader_num_workers": 0,  # a worker slows the two threads of the network more than it helps
+    "dataloader_num_workers": 0,  # on two cores, a worker slows the network more than it helps
 }
 
 
