@@ -32,7 +32,18 @@ def slices(tmp_path_factory):
 @pytest.mark.slow
 def test_a_small_model_measures_drawn_spines(slices, tmp_path):
     output, folds = tmp_path / "model", tmp_path / "folds.json"
-    options = ("--num_train_epochs", "4", "--folds", "2", "--fold_epochs", "1", "--fold_predictions", str(folds))
+    options = (
+        "--num_train_epochs",
+        "6",
+        "--per_device_train_batch_size",
+        "4",
+        "--folds",
+        "2",
+        "--fold_epochs",
+        "1",
+        "--fold_predictions",
+        str(folds),
+    )
     run = subprocess.run(
         [sys.executable, "train.py", *words(slices, output, *options)], capture_output=True, text=True, cwd=ROOT
     )
