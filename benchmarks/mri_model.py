@@ -35,7 +35,7 @@ from spinealign.metrics.agreement import Estimate
 from spinealign.metrics.value_agreement import SagittalEvaluation
 from spinealign.phantoms.phantom_set import write_phantoms
 from spinealign.reporting.slice_figures import plot_values
-from spinealign.reporting.slice_gallery import draw_gallery
+from spinealign.reporting.slice_gallery import GalleryItem, draw_gallery
 from spinealign.reporting.slice_tables import format_slices
 from spinealign.reporting.tables import Table
 from spinealign.training.sagittal.cross_validation import SagittalFoldPredictions, code_digest
@@ -124,7 +124,11 @@ def main() -> None:
     if options.plot:
         plot_values(evaluation, MID, path=options.plot)
     if options.gallery:
-        draw_gallery(worst_slices(folds.slices), options.gallery)
+        worst = worst_slices(folds.slices)
+        items = [
+            GalleryItem(f"{item.name}\n{caption}", item.names, item.reference, item.corners) for item, caption in worst
+        ]
+        draw_gallery(items, options.gallery)
     seconds = (
         {} if options.folds_only else time_of(options.model, sorted((options.data / "lumbar_mri").glob("*image*")))
     )

@@ -11,7 +11,6 @@ from spinealign.alignment.measuring import measure_frontal
 from spinealign.alignment.vertebra import spine
 from spinealign.cli import main
 from spinealign.demo import SIDE, TILTS_DEG, run_demo
-from spinealign.imaging.drawing import Tile, draw_sheet
 from spinealign.phantoms.frontal_spine import draw_frontal_spine
 
 SEED = 1_000_007
@@ -82,13 +81,3 @@ def test_the_picture_has_four_colored_tiles(returned):
 @pytest.mark.slow
 def test_the_picture_is_the_same_each_time(printed, returned):
     assert printed[1].read_bytes() == returned[2].read_bytes()
-
-
-def test_a_row_with_fewer_tiles_has_larger_ones():
-    dark = np.zeros((8, 8), np.uint8)
-    sheet = np.asarray(draw_sheet([[Tile(dark)] * 3, [Tile(dark)] * 2], side=64, footer="one\ntwo", zoom=1.5))
-    assert (sheet[16:80, 16:80] == 0).all()
-    second = 80 + 69 + 16
-    assert (sheet[second : second + 104, 16:120] == 0).all()
-    assert (sheet[second : second + 104, 136:240] == 0).all()
-    assert sheet.shape == (second + 104 + 69 + 16 + 64, 256, 3)

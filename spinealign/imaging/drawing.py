@@ -53,23 +53,19 @@ def _heat_color(heat: NDArray[np.floating]) -> NDArray[np.float64]:
 def draw_sheet(
     rows: Sequence[Sequence[Tile]], *, side: int = 320, heading: str = "", footer: str = "", zoom: float = 1.0
 ) -> Image.Image:
-    """Arrange rows of tiles in an RGB image; each tile of the first row shows side x side pixels.
-
-    Rows have the same width, so the tiles of a row with fewer of them are larger. `zoom` enlarges the text.
-    """
+    """Arrange rows of tiles in an RGB image; each tile shows side x side pixels, and `zoom` enlarges the text."""
     margin, caption = 16, round(46 * zoom)
     top = margin + (round(34 * zoom) if heading else 0)
     width = margin + len(rows[0]) * (side + margin)
-    sides = [(width - margin) // len(tiles) - margin for tiles in rows]
     lines, pitch = footer.splitlines(), round(19 * zoom)
     bottom = round(24 * zoom) + pitch * (len(lines) - 1) if lines else 0
-    sheet = Image.new("RGB", (width, top + sum(sides) + len(rows) * (caption + margin) + bottom), _BACKGROUND)
+    sheet = Image.new("RGB", (width, top + len(rows) * (side + caption + margin) + bottom), _BACKGROUND)
     canvas = ImageDraw.Draw(sheet)
     canvas.text((margin, margin), heading, fill=_TEXT, font=ImageFont.load_default(20 * zoom))
-    for tiles, size in zip(rows, sides):
+    for tiles in rows:
         for column, tile in enumerate(tiles):
-            _draw_tile(sheet, tile, at=(margin + column * (size + margin), top), side=size, zoom=zoom)
-        top += size + caption + margin
+            _draw_tile(sheet, tile, at=(margin + column * (side + margin), top), side=side, zoom=zoom)
+        top += side + caption + margin
     for number, line in enumerate(lines):
         canvas.text((margin, top + pitch * number - 6), line, fill=_NOTE, font=ImageFont.load_default(13 * zoom))
     return sheet

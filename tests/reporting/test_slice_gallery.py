@@ -3,13 +3,16 @@ from __future__ import annotations
 from drawn_slices import measured_slice
 from PIL import Image
 
-from spinealign.reporting.slice_gallery import draw_gallery
+from spinealign.reporting.slice_gallery import GalleryItem, draw_gallery
 
 
 def test_the_gallery_shows_reference_and_found_bodies(tmp_path):
-    right, wrong = measured_slice(1, 5), measured_slice(2, 5, error=20.0)
+    right, wrong = (
+        GalleryItem("off", item.names, item.reference, item.corners)
+        for item in (measured_slice(1, 5), measured_slice(2, 5, error=20.0))
+    )
     pictures = []
-    for name, items in (("right", [(right, "")]), ("wrong", [(wrong, "")]), ("both", [(right, ""), (wrong, "off")])):
+    for name, items in (("right", [right]), ("wrong", [wrong]), ("both", [right, wrong])):
         draw_gallery(items, tmp_path / f"{name}.png")
         pictures.append(Image.open(tmp_path / f"{name}.png").convert("RGB"))
     sizes = {picture.size for picture in pictures}
