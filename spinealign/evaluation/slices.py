@@ -130,8 +130,9 @@ def whole_series(pictures: Sequence[NamedPicture]) -> list[NamedPicture]:
 
 def probability_limit(slices: Sequence[MeasuredSlice], pictures: Sequence[NamedPicture]) -> float:
     """Return the smallest mean probability of the bodies in an accepted image, from held-out ones; 0 without any."""
-    found = [item.found for item in (*slices, *whole_series(pictures)) if len(item.found.bodies) >= FEWEST]
-    return float(np.quantile([item.probability for item in found], REJECTED_SHARE)) if found else 0.0
+    found = [item.found for item in slices] + [item.found for item in whole_series(pictures)]
+    probabilities = [item.probability for item in found if len(item.bodies) >= FEWEST]
+    return float(np.quantile(probabilities, REJECTED_SHARE)) if probabilities else 0.0
 
 
 def _share(name: str, part: str, items: Sequence[_Item], is_hit: Callable[[_Item], bool]) -> Figure | None:

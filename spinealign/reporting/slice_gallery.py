@@ -46,7 +46,7 @@ def draw_gallery(items: Sequence[GalleryItem], path: Path) -> None:
         _draw(axes, item)
         set_title(axes, item.title)
     handles = [Patch(color=REFERENCE, label="reference, by its corners"), Line2D([], [], color=FOUND, label="found")]
-    figure.legend(handles=handles, loc="lower center", ncols=2, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     save_figure(figure, path)
 
 

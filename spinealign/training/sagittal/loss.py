@@ -17,8 +17,8 @@ def sagittal_loss(output: SagittalOutput, batch: Mapping[str, torch.Tensor]) -> 
     """Return the loss of the segmenter or the refiner, for a batch of views or crops of `dataset.SliceDataset`."""
     if output.maps is not None:
         return segmenter_loss(output.maps, wanted=batch["wanted"], ignored=batch["ignored"])
-    loss: torch.Tensor = refiner_loss(output.corners, output.log_maps, wanted=batch["crop_corners"])
-    return loss
+    corners, log_maps = output.to_tuple()
+    return refiner_loss(corners, log_maps, wanted=batch["crop_corners"])
 
 
 def segmenter_loss(maps: torch.Tensor, *, wanted: torch.Tensor, ignored: torch.Tensor) -> torch.Tensor:
