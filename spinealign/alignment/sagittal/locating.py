@@ -16,6 +16,7 @@ from spinealign.alignment.sagittal.instances import (
     S1,
     THRESHOLD,
     Body,
+    Mask,
     Sacrum,
     Structure,
     above_sacrum,
@@ -123,10 +124,21 @@ def _are_convex(corners: Points) -> NDArray[np.bool_]:
 def _fields(probability: Array, structures: Sequence[Structure]) -> list[Array]:
     """Return the probability around each structure; each pixel counts for one of them."""
     masks = [item.mask for item in structures]
+    every = np.any([*masks, np.zeros(probability.shape, bool)], axis=0)
     fields = []
     for mask in masks:
-        others = np.any([other for other in masks if other is not mask] or [np.zeros_like(mask)], axis=0)
-        near = ndimage.binary_dilation(mask, iterations=MARGIN) & ~others
-        filled = np.where(mask & (probability <= THRESHOLD), 1, probability)  # a hole of the mask
-        fields.append(np.where(near, filled, 0).astype(np.float32))
+        window = _window(mask)
+        own, seen = mask[window], probability[window]
+        near = ndimage.binary_dilation(own, iterations=MARGIN) & (own | ~every[window])
+        filled = np.where(own & (seen <= THRESHOLD), 1, seen)  # a hole of the mask
+        field = np.zeros_like(probability)
+        field[window] = np.where(near, filled, 0)
+        fields.append(field)
     return fields
+
+
+def _window(mask: Mask) -> tuple[slice, slice]:
+    """Return the rows and columns of a mask and of its margin."""
+    places = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (slice(max(int(each[0]) - MARGIN, 0), int(each[-1]) + MARGIN + 1) for each in places)
+    return rows, columns
