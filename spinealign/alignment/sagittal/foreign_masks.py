@@ -170,7 +170,7 @@ def _reasons(levels: Sequence[str]) -> tuple[str, ...]:
     if len(levels) < FEWEST:
         return (f"too few vertebral bodies in the mask: {len(levels)} in the middle slice (limit {FEWEST})",)
     if extra := [level for level in levels if level not in LEVELS]:
-        return (f"transitional anatomy in the mask ({', '.join(extra)}), for which there are no norms",)
+        return (f"transitional anatomy in the mask ({', '.join(extra)}) is not supported",)
     numbers = [LEVELS.index(level) for level in levels]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         return (f"the levels in the mask do not follow each other: {', '.join(levels)}",)
