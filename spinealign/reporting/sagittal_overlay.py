@@ -28,7 +28,8 @@ BODY, FLAG, DISC, LORDOSIS = (86, 180, 233), (255, 110, 70), (72, 209, 148), (25
 REACH = 200.0  # how far lines may leave the image
 DOUBTFUL = 0.8  # confidence below which an outline is dashed
 FOOTER = (
-    "±: half of the 90 % interval. Slip: positive forwards. Dashed: S1, and what is not certain. Anterior is left.",
+    "Large number: height of the disc in mm or, without a scale, relative to the bodies. Slip: positive forwards.",
+    "±: half of the 90 % interval. Dashed: S1, and what is not certain. Anterior is left.",
     "Research software, not a medical device.",
 )
 

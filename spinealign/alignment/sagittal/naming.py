@@ -13,10 +13,11 @@ from spinealign.alignment.sagittal.instances import PITCHES, Body, Sacrum, pitch
 from spinealign.errors import ImageError
 
 SMALLEST_COUNT = 3  # bodies
-NOT_L5 = "The vertebral body above S1 does not look like L5."
+NOT_L5 = "It is not certain which vertebral body is L5."
 S1_PROBABILITY = 0.75  # mean in its mask
 S1_AREA = 0.3  # in median areas of a body
-L5_PROBABILITY = 0.5  # mean in the lowest body
+L5_PROBABILITY = 0.5  # mean in the lowest body, and that it is the one among all bodies
+EXTREME = 0.001  # probabilities of L5 nearer to 0 or 1 than this are not told apart
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def number_bodies(
 ) -> Numbering:
     """Name the bodies of a slice.
 
-    The lowest body is L5 if S1 is certain and next to it, if no other body is more probably L5, and if there are at
-    least three bodies. Otherwise, the bodies are counted from below.
+    The lowest body is L5 if S1 is certain and next to it, if it is more probably L5 than all others together, and if
+    there are at least three bodies. Otherwise, the bodies are counted from below.
 
     Args:
         bodies: The bodies above S1, from the top.
@@ -96,17 +97,24 @@ def _doubts(bodies: Sequence[Body], sacrum: Sacrum | None) -> tuple[str, ...]:
         return tuple(reasons)
     if pitch(bodies[-1], sacrum) > PITCHES[1]:
         reasons.append("The lowest vertebral body is not next to S1.")
-    if max(bodies, key=lambda body: body.l5) is not bodies[-1] or bodies[-1].l5 < L5_PROBABILITY:
+    if min(bodies[-1].l5, _l5_share(bodies)) < L5_PROBABILITY:
         reasons.append(NOT_L5)
     return tuple(reasons)
 
 
 def _probability(bodies: Sequence[Body], sacrum: Sacrum | None) -> float:
-    """Return the product of the probabilities of S1, of L5 in the lowest body, and of no L5 elsewhere."""
-    if sacrum is None or not bodies:
-        return 0.0
-    others = max((body.l5 for body in bodies[:-1]), default=0.0)
-    return sacrum.probability * bodies[-1].l5 * (1 - others)
+    """Return the product of the probabilities of S1 and of L5 in the lowest body."""
+    return sacrum.probability * _l5_share(bodies) if sacrum is not None and bodies else 0.0
+
+
+def _l5_share(bodies: Sequence[Body]) -> float:
+    """Return the probability that the lowest body is L5, provided that one of the bodies is.
+
+    The mean probabilities of L5 are taken as independent, so this is the share of the odds.
+    """
+    probabilities = np.clip([body.l5 for body in bodies], EXTREME, 1 - EXTREME)
+    odds = probabilities / (1 - probabilities)
+    return float(odds[-1] / odds.sum())
 
 
 def _levels(count: int, *, lowest: int) -> tuple[str, ...]:

@@ -32,11 +32,15 @@ def test_doubts_leave_the_bodies_counted_from_below(found):
     weak = replace(sacrum, probability=0.6)
     small = replace(sacrum, area=0.2 * bodies[-1].area)
     other = [*bodies[:-2], replace(bodies[-2], l5=0.99), replace(bodies[-1], l5=0.7)]
+    several = [*bodies[:-3], *(replace(body, l5=0.97) for body in bodies[-3:-1]), replace(bodies[-1], l5=0.98)]
+    unlikely = [*bodies[:-1], replace(bodies[-1], l5=0.4)]
     for given, below, reason in (
         (bodies, None, "S1 is not in view."),
         (bodies, weak, "S1 is not certain."),
         (bodies, small, "S1 is not certain."),
-        (other, sacrum, "does not look like L5"),
+        (other, sacrum, "not certain which vertebral body is L5"),
+        (several, sacrum, "not certain which vertebral body is L5"),
+        (unlikely, sacrum, "not certain which vertebral body is L5"),
         (bodies[-2:], sacrum, "Fewer than 3"),
         (bodies[:-1], sacrum, "not next to S1"),
     ):
@@ -46,6 +50,14 @@ def test_doubts_leave_the_bodies_counted_from_below(found):
         assert any(reason in each for each in numbering.reasons), reason
         assert numbering.names == tuple(f"V{number}" for number in range(len(given), 0, -1))
     assert number_bodies((), None).names == ()
+
+
+def test_the_probability_falls_with_a_second_likely_body(found):
+    bodies, sacrum = found
+    numbering = number_bodies([*bodies[:-2], replace(bodies[-2], l5=0.9), replace(bodies[-1], l5=0.98)], sacrum)
+
+    assert (numbering.names, numbering.certain) == (NAMES, True)
+    assert numbering.probability == pytest.approx(sacrum.probability * 49 / (49 + 9), abs=0.02)
 
 
 def test_levels_are_given_by_hand(found):
