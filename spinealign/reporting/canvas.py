@@ -104,18 +104,28 @@ def fit_image(shape: tuple[int, ...], spacing_mm: tuple[float, float] | None) ->
 
 
 def frame_image(
-    gray: NDArray[np.uint8], size: Points, *, sides: tuple[float, float], heading: Sequence[str], footer: Sequence[str]
+    gray: NDArray[np.uint8],
+    size: Points,
+    *,
+    sides: tuple[float, float],
+    heading: Sequence[str],
+    footer: Sequence[str],
+    room: float = 0.0,
 ) -> Canvas:
-    """Return a canvas with an image of a size, room of two widths beside it, and text above and below."""
+    """Return a canvas with an image of a size, room of two widths beside it, and text above and below.
+
+    The room beside the image is as high as the image, or `room` if that is more.
+    """
     width = int(sides[0] + size[0] + sides[1])
     heading = wrap_lines(heading, font(20), width=width - 2 * PADDING)
     footer = wrap_lines(footer, font(14), width=width - 2 * PADDING)
     top, bottom = 2 * PADDING + 28 * len(heading), 3 * PADDING + 20 * len(footer)
-    canvas = Canvas((width, int(size[1]) + top + bottom), origin=np.array([int(sides[0]), top]))
+    below = top + max(int(size[1]), int(room))
+    canvas = Canvas((width, below + bottom), origin=np.array([int(sides[0]), top]))
     for number, line in enumerate(heading):
         canvas.text((PADDING, PADDING + 28 * number), line, size=20)
     for number, line in enumerate(footer):
-        canvas.text((PADDING, top + size[1] + PADDING + 20 * number), line, size=14, color=NOTE)
+        canvas.text((PADDING, below + PADDING + 20 * number), line, size=14, color=NOTE)
     canvas.paste(Image.fromarray(gray), size)
     return canvas
 
@@ -150,10 +160,15 @@ def draw_arc(canvas: Canvas, vertex: Points, *, rays: Points, color: Color) -> N
     canvas.line(vertex + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), color, width=2)
 
 
+def label_height(lines: int) -> int:
+    """Return the height of a label with a number of lines."""
+    return 50 + 19 * (lines - 2) + PADDING
+
+
 def draw_labels(canvas: Canvas, labels: Sequence[Label], *, limit: float) -> None:
     """Draw the labels of one side below each other, each as near to its anchor as the others and the limit allow."""
     labels = sorted(labels, key=lambda label: label.height)
-    heights = [50 + 19 * (len(label.lines) - 2) + PADDING for label in labels]
+    heights = [label_height(len(label.lines)) for label in labels]
     starts: list[float] = []
     for label, height in zip(labels, heights):
         free = starts[-1] + heights[len(starts) - 1] if starts else 0.0

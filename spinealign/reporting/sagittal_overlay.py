@@ -22,10 +22,12 @@ from spinealign.reporting.canvas import (
     draw_labels,
     fit_image,
     frame_image,
+    label_height,
 )
 
 BODY, FLAG, DISC, LORDOSIS = (86, 180, 233), (255, 110, 70), (72, 209, 148), (255, 176, 0)
 REACH = 200.0  # how far lines may leave the image
+DISC_LINES = 4  # of the label of a disc: its name, height, slip and angle
 DOUBTFUL = 0.8  # confidence below which an outline is dashed
 FOOTER = (
     "Large number: height of the disc in mm or, without a scale, relative to the bodies. Slip: positive forwards.",
@@ -52,13 +54,14 @@ def draw_sagittal(alignment: Alignment) -> Image.Image:
     angle = _lordosis(alignment, corners, low=low, high=high)
     reach = max(float(size[0]), 0.0 if angle is None else float(angle.points[:, 0].max()))
     sides = (LABELS + 30.0, LABELS + 30 + reach - float(size[0]))
-    canvas = frame_image(upright, size, sides=sides, heading=_heading(alignment), footer=FOOTER)
+    room = max(float(size[1]), float(len(alignment.vertebrae) * label_height(DISC_LINES)))
+    canvas = frame_image(upright, size, sides=sides, heading=_heading(alignment), footer=FOOTER, room=room)
     labels = _draw_discs(canvas, alignment, place)
     labels += _draw_vertebrae(canvas, alignment, place)
     if angle is not None:
         labels += _draw_lordosis(canvas, alignment, angle)
     for on_left in (True, False):
-        draw_labels(canvas, [label for label in labels if label.on_left == on_left], limit=float(size[1]))
+        draw_labels(canvas, [label for label in labels if label.on_left == on_left], limit=room)
     return canvas.reduced()
 
 

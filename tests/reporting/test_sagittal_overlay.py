@@ -16,8 +16,8 @@ from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.imaging.slice import Slice
 from spinealign.reporting.alignment_overlay import draw_overlay
 from spinealign.reporting.alignment_text import format_alignments
-from spinealign.reporting.canvas import GROUND, OUTLINE
-from spinealign.reporting.sagittal_overlay import BODY, DISC, FLAG, LORDOSIS
+from spinealign.reporting.canvas import GROUND, OUTLINE, PADDING, label_height
+from spinealign.reporting.sagittal_overlay import BODY, DISC, DISC_LINES, FLAG, LORDOSIS
 
 COLORS = {"body": BODY, "disc": DISC, "flag": FLAG, "lordosis": LORDOSIS, "sacrum": OUTLINE}
 
@@ -67,3 +67,12 @@ def test_the_table_has_a_line_for_each_pair(alignment):
     assert any(line.split()[0] == "L4-L5" and " mm" in line for line in rest)
     assert any("not accepted: colored" in line for line in rest)
     assert "transitional" in lines
+
+
+def test_labels_beside_a_wide_image_leave_the_heading_free(alignment):
+    wide = np.pad(alignment.gray, ((0, 0), (0, 3 * alignment.gray.shape[1])))
+    pixels = np.asarray(draw_overlay(replace(alignment, gray=wide))).astype(int)
+    colored = np.flatnonzero((np.abs(pixels - DISC).max(axis=-1) < 12).any(axis=1))
+    heading = 2 * PADDING + 2 * 28
+    assert colored[0] >= heading
+    assert len(pixels) > heading + 6 * label_height(DISC_LINES)
