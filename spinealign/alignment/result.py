@@ -51,8 +51,9 @@ class Measure:
             return f"not measured: {self.reason}"
         places = {"degree": 0, "percent": 0, "ratio": 2}.get(self.unit, 1)
         unit = {"degree": "°", "percent": " %", "ratio": ""}.get(self.unit, f" {self.unit}")
-        interval = "" if self.low is None else f" ({self.low:.{places}f} to {self.high:.{places}f})"
-        return f"{self.value:.{places}f}{unit}{interval}"
+        ends = (self.value, self.low, self.high)  # adding 0 removes the sign of -0
+        value, low, high = (None if end is None else f"{round(end, places) + 0:.{places}f}" for end in ends)
+        return f"{value}{unit}{'' if low is None else f' ({low} to {high})'}"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Alignment:
         numbering: In MR, what the names of the vertebrae follow from, and how certain they are.
         outlines: In MR, the outline of each vertebra: points (x, y) in pixels of the original image, shape (P, 2).
         structures: In MR, the outlines of S1 and of the discs.
-        slice_index: Index of the plane of a volume, along its axis from right to left, to which all points belong.
+        slice_index: Index of the plane of a volume to which all points belong, as in `Volume.sagittal_at`.
         turn: Change that brings an MR image upright, anterior to the left; None if it is so.
         masks: Masks of the structures, if they were requested; not part of the JSON.
     """
@@ -197,8 +198,9 @@ class Alignment:
         if not self.accepted:
             return f"{self.source}: not accepted: {'; '.join(self.rejection_reasons)}"
         shown = [item for item in self.measures if self.kind != SAGITTAL_MR or item.name.startswith("lordosis")]
-        measured = (f"{item.name} {item}" for item in shown if item.value is not None)
-        return f"{self.source}: {', '.join(measured)}; {', '.join(item.summary for item in self.findings)}"
+        measured = ", ".join(f"{item.name} {item}" for item in shown if item.value is not None)
+        findings = ", ".join(item.summary for item in self.findings)
+        return f"{self.source}: {'; '.join(filter(None, (measured, findings)))}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the alignment as plain data for JSON, which `docs/alignment.schema.json` describes."""

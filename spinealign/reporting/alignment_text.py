@@ -51,7 +51,7 @@ def _sagittal_rows(item: Alignment) -> Iterator[tuple[str, ...]]:
         yield item.source, f"not accepted: {'; '.join(item.rejection_reasons)}"
         return
     measured = {measure.name: measure for measure in item.measures if measure.value is not None}
-    findings = ", ".join(found.type or found.summary for found in item.findings if found.present) or "none"
+    findings = _sagittal_findings(item)
     source = item.source
     for name, levels in (("lordosis_l1_l5", "L1 to L5"), ("lordosis_l1_s1", "L1 to S1")):
         if name in measured:
@@ -66,6 +66,18 @@ def _sagittal_rows(item: Alignment) -> Iterator[tuple[str, ...]]:
         levels = f"{each.name}-{lower}" if disc or slip else each.name
         yield source, levels, _first(measured, f"segment_{pair}"), disc, slip, ratio, findings
         source = findings = ""
+
+
+def _sagittal_findings(item: Alignment) -> str:
+    """Return the findings that are present with their grades, and the names of those that were not judged."""
+    graded = ("none", "present", None)
+    shown = [
+        f"{found.type or found.summary}{'' if found.severity in graded else f' ({found.severity})'}"
+        for found in item.findings
+        if found.present
+    ] or ["none"]
+    missing = dict.fromkeys(found.name.replace("_", " ") for found in item.findings if found.present is None)
+    return "; ".join([", ".join(shown), *([f"not judged: {', '.join(missing)}"] if missing else [])])
 
 
 def _first(measured: dict[str, Measure], *names: str) -> str:

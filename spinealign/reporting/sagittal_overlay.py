@@ -71,7 +71,7 @@ def _heading(alignment: Alignment) -> list[str]:
         return [f"Not measured: {'; '.join(alignment.rejection_reasons)}"]
     source = {
         "S1": f"Levels counted from S1, with a probability of {numbering.probability:.2f}",
-        "user": "Levels given by hand",
+        "user": "Levels as given",
         "bottom": f"Levels not certain, counted from below: {' '.join(numbering.reasons)}",
     }[numbering.source]
     present = [": ".join(filter(None, (item.summary, item.type))) for item in alignment.findings if item.present]
@@ -190,4 +190,4 @@ def _short(measure: Measure) -> str:
     unit = {"degree": "°", "percent": " %", "ratio": ""}.get(measure.unit, f" {measure.unit}")
     ends = measure.low, measure.high
     half = "" if ends[0] is None or ends[1] is None else f" ± {(ends[1] - ends[0]) / 2:.{places}f}"
-    return f"{measure.value:.{places}f}{half}{unit}"
+    return f"{round(measure.value, places) + 0:.{places}f}{half}{unit}"

@@ -18,14 +18,14 @@ from spinealign.alignment.sagittal.findings import sagittal_findings
 from spinealign.alignment.sagittal.instances import DISC, Structure
 from spinealign.alignment.sagittal.labels import label_slice, label_volume
 from spinealign.alignment.sagittal.locating import SagittalEngine
-from spinealign.alignment.sagittal.measuring import border_reasons, measure_sagittal, sagittal_notes
+from spinealign.alignment.sagittal.measuring import EXPERIMENTAL, border_reasons, measure_sagittal, sagittal_notes
 from spinealign.alignment.sagittal.naming import Numbering, s1_doubt
 from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, turn_upright
 from spinealign.alignment.sagittal.planes import Planes
 from spinealign.alignment.sagittal.preparing import display_gray
 from spinealign.alignment.sagittal.scaling import FoundSlice, find_in_slice
 from spinealign.alignment.sagittal.structures import find_discs
-from spinealign.alignment.sagittal.values import SACRUM
+from spinealign.alignment.sagittal.values import LUMBAR, SACRUM
 from spinealign.alignment.sagittal.volumes import SagittalSpine, find_midline, spine_of_slice, spine_of_volume
 from spinealign.alignment.vertebra import Vertebra
 from spinealign.checkpoint.files import SAGITTAL_MR
@@ -35,7 +35,12 @@ from spinealign.imaging.slice import Slice
 from spinealign.imaging.volume import Volume
 
 Points = NDArray[np.float64]
-LARGEST_SPACING_MM = 2.0  # of the pixels of a sagittal plane
+LARGEST_SPACING_MM = 2.0  # of the pixels of a plane across the slices of a volume
+LARGEST_WRONG_MM = 4.0  # of the pixels of sagittal slices, at which vertebrae can still be found
+NARROW = 8  # length of a plane across the slices by its width, from which on it has too few slices
+ASPECTS = (0.9, 1.7)  # median depth of the bodies by their height
+NO_LEVELS = "the spacing does not fit the size of vertebrae, and their levels are not certain at other scales either"
+NO_DEVIATION = "This needs a reliable spacing, four vertebral bodies, and slices on both sides of them."
 SUSPECTED_MM = 5.0  # deviation to the side; that of an even curve of L1 to L5 of about 15 degrees
 DEVIATION = "coronal_deviation_mm"
 ANOTHER_SCALE = "The spacing does not fit the size of vertebrae, so it was not used."
@@ -102,6 +107,8 @@ class SagittalMeasurer:
             for level, point in levels["anchor"].items()
         }
         spine = spine_of_slice(found, **{**levels, "anchor": anchor})
+        if reasons := _scale_reasons(spine):
+            return self.reject(reasons, image, notes=notes)
         labeled = label_slice(spine, upright, image=image) if masks else None
         alignment = self._alignment(spine, upright, notes=(*notes, *image.notes))
         gray = upright.turn.inverse.apply(found.prepared.display)
@@ -115,20 +122,23 @@ class SagittalMeasurer:
         found = planes.found(middle)
         reasons = self._reasons(found)
         if reasons:
-            return replace(self.reject(reasons, found.image, notes=volume.notes), slice_index=middle)
+            return self._reject_plane(reasons, found.image, volume=volume, index=middle)
         anchor = {
             level: _point(found.prepared.from_original(np.array(point, dtype=np.float64)))
             for level, point in levels["anchor"].items()
         }
         spine = spine_of_volume(planes, middle, **{**levels, "anchor": anchor})
+        if reasons := _scale_reasons(spine):
+            return self._reject_plane(reasons, spine.found.image, volume=volume, index=middle)
         alignment = self.describe_volume(spine, planes, notes=volume.notes)
         labeled = label_volume(spine, planes, volume=volume) if masks else None
         return replace(alignment, source=volume.origin, masks=labeled)
 
     def describe_volume(self, spine: SagittalSpine, planes: Planes, *, notes: tuple[str, ...]) -> Alignment:
         """Return the alignment of a spine in a volume, without its source and masks."""
-        thick = () if spine.slices > 1 else (f"The slices are {planes.step_mm:.1f} mm apart, so one was measured.",)
-        alignment = self._alignment(spine, UprightSlice(spine.found.image), notes=(*thick, *notes))
+        thick = (f"The slices are {planes.step_mm:.1f} mm apart, so one was measured.",)
+        few = ("The volume has one sagittal slice.",) if planes.count == 1 else thick if spine.slices == 1 else ()
+        alignment = self._alignment(spine, UprightSlice(spine.found.image), notes=(*few, *notes))
         return _with_deviation(alignment, spine)
 
     def _orient(self, image: Slice, *, check_kind: bool) -> tuple[UprightSlice, tuple[str, ...], tuple[str, ...]]:
@@ -138,15 +148,17 @@ class SagittalMeasurer:
         if image.orientation is not None:  # of another plane, which is refused
             return UprightSlice(image), (), ()
         shown = classify_kind(image)
-        if check_kind and image.modality is None and shown.kind != SAGITTAL_MR:
+        doubtful = image.modality is None and shown.kind != SAGITTAL_MR
+        if check_kind and doubtful:
             return UprightSlice(image), (), (f"{shown} (expects {SAGITTAL_MR}); if it is one, name its kind",)
+        notes = (f"By its pixels, the image is {shown}; it was measured as its kind was given.",) if doubtful else ()
         if shown.turn is None:
             upright = not check_kind or (shown.likeliest == TURNS[0] and shown.turn_probability >= LIKELY)
-            return UprightSlice(image), *(((TAKEN,), ()) if upright else ((), (UNCLEAR,)))
+            return UprightSlice(image), *(((*notes, TAKEN), ()) if upright else ((), (UNCLEAR,)))
         if shown.turn == TURNS[0]:
-            return UprightSlice(image), (), ()
+            return UprightSlice(image), notes, ()
         note = f"The orientation is unknown; the image was {shown.turn}, by what it shows."
-        return turn_upright(image, shown.turn), (note,), ()
+        return turn_upright(image, shown.turn), (*notes, note), ()
 
     def _kind_reasons(self, image: Slice) -> tuple[str, ...]:
         """Return why a slice is not of the kind that the model measures, by its header."""
@@ -158,10 +170,12 @@ class SagittalMeasurer:
         """Return why a volume is not measured, by its header and its voxels."""
         plane = volume.sagittal()
         reasons = self._kind_reasons(replace(plane, modality=volume.modality))
-        spacing = max(plane.spacing_mm or (0.0,))
-        if not reasons and spacing > LARGEST_SPACING_MM:
-            kind = volume[0].plane
-            reasons = (f"wrong plane: {kind} slices, {spacing:.1f} mm apart (expects sagittal slices)",)
+        spacing, kind = max(plane.spacing_mm or (0.0,)), volume[0].plane
+        if kind == "sagittal":
+            wide = () if spacing <= LARGEST_WRONG_MM else (f"implausible spacing: pixels of {spacing:.1f} mm",)
+            return reasons or wide
+        if spacing > LARGEST_SPACING_MM or min(plane.shape) < max(plane.shape) / NARROW:
+            reasons = (f"wrong plane: {kind} slices, {spacing:.1f} mm apart (expects sagittal slices)", *reasons)
         return reasons
 
     def _reasons(self, found: FoundSlice, *, color: float = 0.0) -> tuple[str, ...]:
@@ -181,12 +195,14 @@ class SagittalMeasurer:
     def reject(self, reasons: tuple[str, ...], image: Slice | Volume, *, notes: tuple[str, ...]) -> Alignment:
         """Return the alignment of an image that is not accepted."""
         reason = f"The image was not accepted: {'; '.join(reasons)}"
-        measures = tuple(replace(item, reason=reason) for item in measure_sagittal({}, ()))
+        measures = [replace(item, reason=reason) for item in measure_sagittal({}, ())]
+        if isinstance(image, Volume):
+            measures.append(Measure(DEVIATION, unit="mm", reason=reason))
         findings = sagittal_findings({}, measures=())
         return Alignment(
             SAGITTAL_MR,
             (),
-            measures,
+            tuple(measures),
             findings,
             accepted=False,
             rejection_reasons=reasons,
@@ -196,6 +212,11 @@ class SagittalMeasurer:
             spacing_mm=image.spacing_mm if isinstance(image, Slice) else None,
             gray=display_gray(image),
         )
+
+    def _reject_plane(self, reasons: tuple[str, ...], image: Slice, *, volume: Volume, index: int) -> Alignment:
+        """Return the alignment of a volume that is not accepted for what a plane shows."""
+        rejected = self.reject(reasons, image, notes=volume.notes)
+        return replace(rejected, source=volume.origin, slice_index=index)
 
     def _alignment(self, spine: SagittalSpine, upright: UprightSlice, *, notes: tuple[str, ...]) -> Alignment:
         """Return the alignment of a spine; points are in pixels of the original of `upright`."""
@@ -213,18 +234,23 @@ class SagittalMeasurer:
         reasons = border_reasons(location.bodies, names)
         if doubt := s1_doubt(location.bodies, location.sacrum):
             reasons[SACRUM] = doubt
+        values, stretched = spine.values, _stretch(found)
+        if stretched:
+            values, reasons = {}, dict.fromkeys((*names, *LUMBAR, SACRUM), stretched)
         measures = measure_sagittal(
-            spine.values, names, in_mm=found.in_mm, rules=rules, spreads=spine.spreads, reasons=reasons
+            values, names, in_mm=found.in_mm, rules=rules, spreads=spine.spreads, reasons=reasons
         )
+        of_sacrum = any(item.value is not None and SACRUM in item.levels for item in measures)
+        beside = (*((stretched,) if stretched else ()), *((EXPERIMENTAL,) if of_sacrum else ()))
         another = (ANOTHER_SCALE,) if found.prepared.in_mm != (found.image.spacing_mm is not None) else ()
         limits = sagittal_notes(spine.numbering, slices=spine.slices, in_mm=found.in_mm)
         return Alignment(
             SAGITTAL_MR,
             vertebrae,
             measures,
-            sagittal_findings(spine.values, measures=measures),
+            sagittal_findings(values, measures=measures),
             model=self.model,
-            notes=(*notes, *another, *limits),
+            notes=(*notes, *another, *limits, *beside, *_doubts(spine)),
             spacing_mm=found.image.spacing_mm,
             gray=found.prepared.display,
             numbering=spine.numbering,
@@ -233,6 +259,33 @@ class SagittalMeasurer:
             slice_index=spine.index,
             turn=None if upright.turn == TURNS[0] else upright.turn,
         )
+
+
+def _scale_reasons(spine: SagittalSpine) -> tuple[str, ...]:
+    """Return why a spine is not measured whose spacing is wrong."""
+    found = spine.found
+    fits = found.image.spacing_mm is None or (found.zoom == 1 and found.has_plausible_size)
+    return () if fits or spine.numbering.certain else (NO_LEVELS,)
+
+
+def _stretch(found: FoundSlice) -> str:
+    """Return why nothing is measured in an image whose pixels are not square, and empty text otherwise."""
+    superior, inferior, anterior, posterior = (
+        np.linalg.norm(found.location.corners[:, one] - found.location.corners[:, other], axis=1)
+        for one, other in ((0, 1), (2, 3), (0, 2), (1, 3))
+    )
+    aspect = float(np.median((superior + inferior) / (anterior + posterior)))
+    if found.image.spacing_mm is not None or ASPECTS[0] <= aspect <= ASPECTS[1]:
+        return ""
+    return f"The pixels do not seem to be square: the vertebral bodies are {aspect:.2f} times as deep as high."
+
+
+def _doubts(spine: SagittalSpine) -> tuple[str, ...]:
+    """Return a note if levels given by hand contradict S1."""
+    location, lowest = spine.found.location, spine.numbering.names[-1]
+    if spine.numbering.source != "user" or lowest == "L5" or s1_doubt(location.bodies, location.sacrum):
+        return ()
+    return (f"{lowest} was given, but S1 seems to be below it.",)
 
 
 def _structures(spine: SagittalSpine, to_original: Callable[[Points], Points]) -> tuple[Outline, ...]:
@@ -255,7 +308,7 @@ def _structures(spine: SagittalSpine, to_original: Callable[[Points], Points]) -
 def _with_deviation(alignment: Alignment, spine: SagittalSpine) -> Alignment:
     """Return the alignment of a volume with the deviation to the side, and the finding that follows from it."""
     deviation = spine.deviation_mm
-    reason = None if deviation is not None else "The slices do not cover the vertebral bodies on both sides."
+    reason = None if deviation is not None else NO_DEVIATION
     levels = (spine.numbering.names[0], spine.numbering.names[-1])
     measure = Measure(DEVIATION, deviation, unit="mm", levels=levels, reason=reason)
     finding = Finding(

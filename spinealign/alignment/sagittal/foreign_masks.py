@@ -10,7 +10,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from spinealign.alignment.levels import LEVELS
 from spinealign.alignment.result import Alignment
@@ -19,6 +18,7 @@ from spinealign.alignment.sagittal.instances import BODY, CANAL, DISC, OUTPUTS, 
 from spinealign.alignment.sagittal.measuring import EXPERIMENTAL
 from spinealign.alignment.sagittal.planes import Planes
 from spinealign.alignment.sagittal.scaling import FEWEST
+from spinealign.alignment.sagittal.structures import largest_part
 from spinealign.alignment.sagittal.volumes import spine_of_volume
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.errors import UnsupportedFormatError
@@ -111,7 +111,9 @@ def measure_masks(
     lowest = planes.found(middle).location.bodies[-1]
     spine = spine_of_volume(planes, middle, anchor={levels[-1]: lowest.center})
     alignment = measurer.describe_volume(spine, planes, notes=(f"Levels and outlines are those of {table}.",))
-    notes = tuple(note for note in alignment.notes if note != EXPERIMENTAL)
+    left_out = [level for level in planes.labeled(middle) if level not in levels]
+    lacking = (f"Not measured, since their outlines are not in the chain: {', '.join(left_out)}.",) if left_out else ()
+    notes = tuple(note for note in (*lacking, *alignment.notes) if note != EXPERIMENTAL)
     return replace(alignment, source=labels.origin, notes=notes)
 
 
@@ -131,6 +133,11 @@ class MaskPlanes(Planes):
             max(large, key=lambda level: float(large[level][body.mask].sum()))
             for body in self.found(index).location.bodies
         ]
+
+    def labeled(self, index: int) -> list[str]:
+        """Return the levels that have pixels in a plane."""
+        present = set(np.unique(self._labels.sagittal_at(index).pixels.round().astype(int)).tolist())
+        return [level for code, level in self._table.vertebrae.items() if code in present]
 
     def _bodies(self, index: int) -> dict[str, Mask]:
         """Return the masks of the bodies of a plane in its own pixels, by their levels."""
@@ -191,12 +198,12 @@ def _on_grid(source: Source, labels: Volume) -> Volume:
 
 def _in_front(mask: Mask, canal: Mask, *, margin: int) -> Mask:
     """Return the largest part of a vertebra in front of the canal, or its largest part if the canal is missing."""
+    canal = largest_part(canal)
     rows = np.flatnonzero(canal.any(axis=1))
     if len(rows):
         front = np.interp(np.arange(len(mask)), rows, canal.argmax(axis=1)[rows])
         mask = mask & (np.arange(mask.shape[1]) < front[:, None] - margin)
-    parts, count = ndimage.label(mask)
-    return parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:])) if count else mask
+    return largest_part(mask)
 
 
 def _share(mask: Mask, shape: tuple[int, int]) -> Array:

@@ -26,7 +26,7 @@ OF_BODY = (
     "middle_ratio_{}",
     "depth_{}_mm",
 )
-NO_SPACING = "No spacing, so no value in mm."
+NO_SPACING = "No reliable spacing, so no value in mm."
 UNCERTAIN = "The levels are not certain."
 TRANSITIONAL = "Whether a vertebra is transitional cannot be settled from these slices."
 EXPERIMENTAL = (
@@ -72,16 +72,17 @@ def measure_sagittal(
 def expected_measures(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the levels of each measure of a spine, by its name.
 
-    With levels, all of L1 to S1 are expected; without, what is between the bodies.
+    All of L1 to S1 are expected; without levels, also what is between the bodies.
     """
-    named = are_levels(names)
-    bodies = [*(name for name in names if name not in LUMBAR), *LUMBAR] if named else list(names)
-    pairs = list(pairwise([*bodies, SACRUM] if named else bodies))
+    lumbar = [*LUMBAR, SACRUM]
+    chains = [[*(name for name in names if name not in LUMBAR), *lumbar]] if are_levels(names) else [[*names], lumbar]
     expected = dict(OF_SPINE)
-    for upper, lower in pairs:
-        expected |= {pattern.format(f"{upper}_{lower}".lower()): (upper, lower) for pattern in OF_PAIR}
-    for name in bodies:
-        expected |= {pattern.format(name.lower()): (name,) for pattern in OF_BODY}
+    for chain in chains:
+        for upper, lower in pairwise(chain):
+            expected |= {pattern.format(f"{upper}_{lower}".lower()): (upper, lower) for pattern in OF_PAIR}
+        for name in chain:
+            if name != SACRUM:
+                expected |= {pattern.format(name.lower()): (name,) for pattern in OF_BODY}
     return expected
 
 
@@ -111,7 +112,7 @@ def sagittal_notes(numbering: Numbering, *, slices: int, in_mm: bool) -> tuple[s
     """Return sentences on what limits the measures of a slice, or of a number of slices."""
     notes = [] if in_mm else [NO_SPACING]
     if numbering.certain:
-        notes += [TRANSITIONAL, EXPERIMENTAL]
+        notes.append(TRANSITIONAL)
     else:
         notes.append(f"The vertebrae are counted from below, V1 is the lowest. {' '.join(numbering.reasons)}")
     return (*notes, *([ONE_SLICE] if slices == 1 else []))
@@ -127,7 +128,7 @@ def _reason(name: str, levels: Sequence[str], *, names: Sequence[str], reasons: 
     """Return the reason why a measure is missing."""
     if no_mm:
         return NO_SPACING
-    if not are_levels(names) and name in OF_SPINE:
+    if not are_levels(names) and not set(levels) <= set(names):
         return UNCERTAIN
     for level in levels:
         if level in reasons:

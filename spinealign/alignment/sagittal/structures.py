@@ -13,6 +13,13 @@ from spinealign.alignment.sagittal.instances import THRESHOLD, Array, Mask, Stru
 NEAR = 0.5  # distance of a disc from the middle between its neighbors, in their distance
 
 
+def largest_part(mask: Mask) -> Mask:
+    """Return the largest connected part of a mask."""
+    labels, count = ndimage.label(mask)
+    largest: Mask = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:])) if count else mask
+    return largest
+
+
 def find_discs(probability: Array, structures: Sequence[Structure]) -> list[Mask | None]:
     """Return the mask of the disc below each structure but the lowest; None where there is none.
 

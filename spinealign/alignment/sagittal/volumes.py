@@ -128,9 +128,9 @@ def match_bodies(bodies: Sequence[Structure], others: Sequence[Structure]) -> li
 def _near(middle: int, planes: Planes) -> list[int]:
     """Return the planes within reach of the midline, the nearest first."""
     reach = int(REACH_MM / planes.step_mm + 1e-6)
-    offsets = np.unique(np.linspace(-reach, reach, min(2 * reach + 1, MEASURED)).round().astype(int))
-    near = [middle + int(offset) for offset in sorted(offsets, key=abs)]
-    return [index for index in near if 0 <= index < planes.count]
+    first, last = max(middle - reach, 0), min(middle + reach, planes.count - 1)
+    chosen = np.linspace(first, last, min(last - first + 1, MEASURED)).round().astype(int)
+    return sorted({middle, *chosen.tolist()}, key=lambda index: (abs(index - middle), index))
 
 
 def _agreed(found: Mapping[int, FoundSlice]) -> tuple[int, Numbering]:

@@ -12,6 +12,7 @@ from drawn_slices import HEIGHT, LEFT, PITCH, RIGHT, PerfectEngine, drawn_slice
 
 from spinealign.alignment.kinds import TURNS
 from spinealign.alignment.sagittal.aligner import SagittalMeasurer
+from spinealign.alignment.sagittal.measuring import EXPERIMENTAL
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.cohort.masks.labeled import S1
 from spinealign.errors import ImageError
@@ -85,7 +86,7 @@ def test_points_follow_the_orientation_of_the_header(alignment, turn):
 def test_without_spacing_there_are_no_values_in_mm():
     found = measurer().measure(replace(MR, spacing_mm=None))
     assert found["slip_l4_l5_mm"].value is None
-    assert "No spacing" in found["slip_l4_l5_mm"].reason
+    assert "No reliable spacing" in found["slip_l4_l5_mm"].reason
     assert found["slip_l4_l5_percent"].value is not None
 
 
@@ -142,7 +143,44 @@ def test_an_image_without_header_must_look_like_mr():
     assert "if it is one, name its kind" in rejected.rejection_reasons[0]
     taken = measurer().measure(plain, check_kind=False)
     assert taken.accepted
-    assert "taken as upright" in taken.notes[0]
+    assert "measured as its kind was given" in taken.notes[0]
+    assert "taken as upright" in taken.notes[1]
+
+
+def test_pixels_that_are_not_square_give_names_but_no_measures():
+    item = drawn_slice()
+    item.structures[:, LEFT + 14 :] = 0  # bodies of 14 x 24 pixels
+    found = measurer(PerfectEngine(item, zoomed=True)).measure(replace(MR, spacing_mm=None), lowest="L5")
+    assert (found.accepted, found.vertebrae[-1].name) == (True, "L5")
+    assert {measure.value for measure in found.measures} == {None}
+    assert "not seem to be square" in found["lordosis_l1_l5"].reason
+    assert any("not seem to be square" in note for note in found.notes)
+    assert {finding.present for finding in found.findings} == {None}
+
+
+def test_a_wrong_spacing_without_levels_is_refused():
+    item = drawn_slice()
+    item.structures[item.structures == S1] = 0
+    found = measurer(PerfectEngine(item, zoomed=True)).measure(replace(MR, spacing_mm=(2.0, 2.0)))
+    assert not found.accepted
+    assert "levels are not certain at other scales" in found.rejection_reasons[0]
+
+
+def test_a_level_above_s1_other_than_l5_is_doubted():
+    assert any("S1 seems to be below" in note for note in measurer().measure(MR, lowest="L4").notes)
+    assert not any("S1 seems to be below" in note for note in measurer().measure(MR, lowest="L5").notes)
+
+
+def test_measures_of_s1_are_marked_only_where_they_exist(alignment):
+    assert EXPERIMENTAL in alignment.notes
+    assert EXPERIMENTAL not in measurer().measure(MR, lowest="L4").notes
+
+
+def test_every_lumbar_measure_has_a_value_or_a_reason(alignment):
+    names = {item.name for item in alignment.measures if "t12" not in item.name}
+    for found in (measurer().measure(replace(MR, pixels=GRAY[:190])), measurer().measure(replace(MR, modality="CT"))):
+        assert names <= {item.name for item in found.measures}
+        assert all((item.value is None) == bool(item.reason) for item in found.measures)
 
 
 def test_few_or_doubtful_bodies_are_not_measured():

@@ -67,9 +67,18 @@ def test_a_posterior_lip_is_no_retrolisthesis():
 
 
 def test_slips_are_judged_in_percent_without_spacing():
-    (found,) = findings(slipped("L5", 5.0), in_mm=False)["listhesis"]
+    (found,) = findings(slipped("L4", 5.0), in_mm=False)["listhesis"]
+
+    assert (found.present, found.level) == (True, "L4-L5")
+
+
+@pytest.mark.parametrize("in_mm", [True, False])
+def test_a_slip_on_s1_must_be_larger_and_is_experimental(in_mm):
+    assert not findings(slipped("L5", 5.0), in_mm=in_mm)["listhesis"][0].present
+    (found,) = findings(slipped("L5", 9.0), in_mm=in_mm)["listhesis"]
 
     assert (found.present, found.level) == (True, "L5-S1")
+    assert found.type == "anterolisthesis of L5 on S1, experimental"
 
 
 def test_the_greatest_of_several_slips_is_first():

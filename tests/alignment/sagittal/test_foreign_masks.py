@@ -85,3 +85,27 @@ def test_the_command_measures_masks(capsys, tmp_path):
     nibabel.save(nibabel.Nifti1Image(volume.array.T.astype(np.uint8), affine), tmp_path / "mask.nii.gz")
     assert main(["measure", str(tmp_path / "mask.nii.gz"), "--masks_from", "totalspineseg"]) == 0
     assert "L1 to L5" in capsys.readouterr().out
+
+
+def test_a_speck_of_the_canal_hides_no_vertebra():
+    labels = volume_of("totalspineseg")
+    array = labels.array.copy()
+    array[:, 40:44, 2:5] = TABLES["totalspineseg"].canal[-1]
+    assert [each.name for each in measure_masks(replace(labels, array=array)).vertebrae] == list(NAMES)
+
+
+def test_vertebrae_of_the_mask_that_are_not_measured_are_named():
+    labels = volume_of("totalspineseg")
+    codes = {level: code for code, level in TABLES["totalspineseg"].vertebrae.items()}
+    array = labels.array.copy()
+    array[:, 2:14, -20:-4] = codes["T5"]
+    found = measure_masks(replace(labels, array=array))
+    assert [each.name for each in found.vertebrae] == list(NAMES)
+    assert any("Not measured" in note and "T5" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("words", [("--lowest", "L3"), ("--anchor", "L4=1,2"), ("--model", "x"), ("--masks", "m")])
+def test_options_without_effect_on_masks_are_refused(words, capsys, tmp_path):
+    (tmp_path / "mask.nii.gz").touch()
+    assert main(["measure", str(tmp_path / "mask.nii.gz"), "--masks_from", "spineps", *words]) == 1
+    assert f"omit {words[0]}" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -11,6 +12,7 @@ from drawn_slices import BODIES, HEIGHT, LEFT, PITCH, RIGHT, SHAPE, PerfectEngin
 
 from spinealign.alignment.sagittal.aligner import SagittalMeasurer
 from spinealign.alignment.sagittal.preparing import prepare_sagittal, segmenter_input
+from spinealign.alignment.sagittal.volumes import find_midline, spine_of_volume
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.cohort.masks.labeled import BODY, CANAL, L5, S1, LabeledSlice
 from spinealign.imaging.volume import Volume
@@ -110,7 +112,7 @@ def test_slices_that_disagree_take_the_levels_away():
     assert [each.name for each in alignment.vertebrae][-1] == "V1"
     assert alignment["segment_v2_v1"].value is not None
     assert alignment["lordosis_l1_l5"].reason == "The levels are not certain."
-    assert "do not cover the vertebral bodies" in alignment["coronal_deviation_mm"].reason
+    assert "slices on both sides" in alignment["coronal_deviation_mm"].reason
 
 
 def curved(offset: float) -> dict[int, LabeledSlice]:
@@ -140,3 +142,27 @@ def test_axial_slices_are_refused():
     volume = Volume(np.ones((20, 64, 64), np.float32), affine, unit="display", modality="MR")
     found = scan({0: plane()})[1].measure(volume)
     assert found.rejection_reasons == ("wrong plane: axial slices, 4.0 mm apart (expects sagittal slices)",)
+
+
+def test_all_slices_of_a_small_volume_count():
+    volume, measurer, _ = scan({index: plane(slip=index) for index in range(3)})
+    alignment = measurer.measure(volume)
+    middle = SagittalMeasurer(SagittalSettings(), PerfectEngine(plane(slip=1))).measure(volume[1])
+    assert alignment["slip_l4_l5_mm"].value == pytest.approx(middle["slip_l4_l5_mm"].value, abs=1e-6)
+    assert not any("one was measured" in note or "one sagittal slice" in note for note in alignment.notes)
+    single, measurer, _ = scan({0: plane()})
+    assert "The volume has one sagittal slice." in measurer.measure(single).notes
+
+
+@pytest.mark.parametrize(("step", "count"), [(1.0, 5), (0.5, 5), (2.0, 3), (4.0, 1)])
+def test_slices_within_3_mm_are_measured(step, count):
+    volume, measurer, _ = scan({index: plane() for index in range(9)}, step=step)
+    planes, middle = find_midline(measurer.engine, volume)
+    assert spine_of_volume(planes, middle).slices == count
+
+
+def test_spacings_that_are_far_too_large_are_refused():
+    volume, measurer, _ = scan({index: plane() for index in range(3)})
+    found = measurer.measure(replace(volume, affine=volume.affine @ np.diag([1.0, 5, 5, 1])))
+    assert found.rejection_reasons == ("implausible spacing: pixels of 5.0 mm",)
+    assert found["coronal_deviation_mm"].value is None
