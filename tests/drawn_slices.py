@@ -24,7 +24,7 @@ def drawn_slice(*, top: int = 10, shift: int = 0, name: str = "vb3_01_09", **val
         structures[row + HEIGHT : row + PITCH, LEFT + 2 : RIGHT - 2] |= DISC
     structures[bodies > 0] |= BODY
     structures[bodies == 1] |= L5
-    structures[top + BODIES * PITCH :, LEFT + 2 : RIGHT - 2] |= S1
+    structures[top + BODIES * PITCH :, LEFT - 6 : RIGHT + 4] |= S1
     gray = np.random.default_rng(0).random(SHAPE).astype(np.float32)
     values = {"patient": f"lumbar_mri/{name[:6]}", "source": "lumbar_mri", **values}
     return LabeledSlice(name, gray=gray, bodies=bodies, structures=structures, ignored=np.zeros_like(bodies), **values)

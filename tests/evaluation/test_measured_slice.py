@@ -89,7 +89,7 @@ def test_a_series_is_named_whole_and_cut():
     pictures = name_series(PerfectEngine(drawn_slice()), series, fold=1)
     assert [picture.cut for picture in pictures] == ["", "S1", "L5-S1", "L5", "L4-L5"]
     assert [picture.l5 for picture in pictures] == [5, 5, 5, 5, None]
-    assert [picture.found.named for picture in pictures] == [5, 5, None, None, None]
+    assert [picture.found.named for picture in pictures] == [5, None, None, None, None]
     assert all(picture.known and picture.fold == 1 for picture in pictures)
     assert rebuild(NamedPicture, json.loads(json.dumps(to_plain(pictures[0])))) == pictures[0]
 

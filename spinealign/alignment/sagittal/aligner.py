@@ -18,7 +18,7 @@ from spinealign.alignment.sagittal.findings import sagittal_findings
 from spinealign.alignment.sagittal.instances import DISC, Structure
 from spinealign.alignment.sagittal.labels import label_slice, label_volume
 from spinealign.alignment.sagittal.locating import SagittalEngine
-from spinealign.alignment.sagittal.measuring import EXPERIMENTAL, border_reasons, measure_sagittal, sagittal_notes
+from spinealign.alignment.sagittal.measuring import EXPERIMENTAL, body_reasons, measure_sagittal, sagittal_notes
 from spinealign.alignment.sagittal.naming import Numbering, s1_doubt
 from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, turn_upright
 from spinealign.alignment.sagittal.planes import Planes
@@ -231,7 +231,7 @@ class SagittalMeasurer:
             for number, (corners, name, body) in enumerate(zip(location.corners, names, location.bodies), start=1)
         )
         rules = self.settings.intervals if spine.slices > 1 else self.settings.slice_intervals
-        reasons = border_reasons(location.bodies, names)
+        reasons = body_reasons(location.bodies, names)
         if doubt := s1_doubt(location.bodies, location.sacrum):
             reasons[SACRUM] = doubt
         values, stretched = spine.values, _stretch(found)

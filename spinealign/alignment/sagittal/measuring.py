@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from spinealign.alignment.result import Measure
 from spinealign.alignment.sagittal.instances import Body
-from spinealign.alignment.sagittal.naming import Numbering
+from spinealign.alignment.sagittal.naming import MISSED, Numbering, find_gaps
 from spinealign.alignment.sagittal.values import LUMBAR, SACRUM
 from spinealign.metrics.conformal import IntervalRule
 
@@ -53,12 +53,12 @@ def measure_sagittal(
         rules: Rules of the intervals by the name of a measure, or by its `kind_of`. A measure without rule has no
             interval.
         spreads: Spread of the value over slices by the name of the measure, 0 where missing; it widens the interval.
-        reasons: Reasons by the name of a body, or `S1`, why it was not measured; None for "not in view".
+        reasons: Reasons by the name of a body, of `S1`, or of a pair such as `L4-L5`, why it was not measured.
     """
     measures = []
     for name, levels in expected_measures(names).items():
         unit = unit_of(name)
-        if name in values and (in_mm or unit != "mm"):
+        if name in values and (in_mm or unit != "mm") and "-".join(levels) not in (reasons or {}):
             value, rule = values[name], (rules or {}).get(name) or (rules or {}).get(kind_of(name))
             half = rule.half_width((spreads or {}).get(name, 0.0)) if rule else None
             low, high = (None, None) if half is None else (value - half, value + half)
@@ -118,14 +118,17 @@ def sagittal_notes(numbering: Numbering, *, slices: int, in_mm: bool) -> tuple[s
     return (*notes, *([ONE_SLICE] if slices == 1 else []))
 
 
-def border_reasons(bodies: Sequence[Body], names: Sequence[str]) -> dict[str, str]:
-    """Return the reasons why bodies that the border of the slice cuts are not measured, by their names."""
+def body_reasons(bodies: Sequence[Body], names: Sequence[str]) -> dict[str, str]:
+    """Return why bodies that the border of the slice cuts and pairs with a gap are not measured, by their names."""
     cut = (name for name, body in zip(names, bodies) if body.touches_border)
-    return {name: f"{name} is cut off by the border of the image." for name in cut}
+    apart = {f"{names[place]}-{names[place + 1]}": MISSED for place in find_gaps(bodies)}
+    return {name: f"{name} is cut off by the border of the image." for name in cut} | apart
 
 
 def _reason(name: str, levels: Sequence[str], *, names: Sequence[str], reasons: Mapping[str, str], no_mm: bool) -> str:
     """Return the reason why a measure is missing."""
+    if (pair := "-".join(levels)) in reasons:
+        return reasons[pair]
     if no_mm:
         return NO_SPACING
     if not are_levels(names) and not set(levels) <= set(names):

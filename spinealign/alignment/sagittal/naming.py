@@ -15,7 +15,9 @@ from spinealign.errors import ImageError
 SMALLEST_COUNT = 3  # bodies
 NOT_L5 = "It is not certain which vertebral body is L5."
 S1_PROBABILITY = 0.75  # mean in its mask
-S1_AREA = 0.3  # in median areas of a body
+S1_AREA = 0.7  # in median areas of a body; rests of a cut vertebra that were taken for S1 had at most 0.66
+GAP = 1.4  # distance of two neighboring bodies, in medians, from which on one between them may have been missed
+MISSED = "A vertebral body may have been missed between others."
 L5_PROBABILITY = 0.5  # mean in the lowest body, and that it is the one among all bodies
 EXTREME = 0.001  # probabilities of L5 nearer to 0 or 1 than this are not told apart
 
@@ -49,8 +51,8 @@ def number_bodies(
 ) -> Numbering:
     """Name the bodies of a slice.
 
-    The lowest body is L5 if S1 is certain and next to it, if it is more probably L5 than all others together, and if
-    there are at least three bodies. Otherwise, the bodies are counted from below.
+    The lowest body is L5 if S1 is certain and next to it, if it is more probably L5 than all others together, if there
+    are at least three bodies, and if they are about equally far apart. Otherwise, the bodies are counted from below.
 
     Args:
         bodies: The bodies above S1, from the top.
@@ -77,12 +79,22 @@ def count_from_below(count: int, *, probability: float, reasons: tuple[str, ...]
     return Numbering("bottom", probability, names, False, reasons)
 
 
+def find_gaps(bodies: Sequence[Body]) -> list[int]:
+    """Return the places of bodies below which another one may have been missed."""
+    if len(bodies) < SMALLEST_COUNT:
+        return []
+    steps = np.linalg.norm(np.diff([body.center for body in bodies], axis=0), axis=1)
+    return np.flatnonzero(steps > GAP * np.median(steps)).tolist()
+
+
 def s1_doubt(bodies: Sequence[Body], sacrum: Sacrum | None) -> str | None:
     """Return the reason why S1 is not certain, as a sentence, or None."""
     if sacrum is None:
         return "S1 is not in view."
+    if sacrum.probability < S1_PROBABILITY:
+        return "S1 is not certain."
     share = sacrum.area / float(np.median([body.area for body in bodies]))
-    return "S1 is not certain." if sacrum.probability < S1_PROBABILITY or share < S1_AREA else None
+    return "Too little of S1 is in view." if share < S1_AREA else None
 
 
 def _doubts(bodies: Sequence[Body], sacrum: Sacrum | None) -> tuple[str, ...]:
@@ -93,6 +105,8 @@ def _doubts(bodies: Sequence[Body], sacrum: Sacrum | None) -> tuple[str, ...]:
     doubt = s1_doubt(bodies, sacrum) if bodies else None
     if doubt is not None:
         reasons.append(doubt)
+    if find_gaps(bodies):
+        reasons.append(MISSED)
     if sacrum is None or not bodies:
         return tuple(reasons)
     if pitch(bodies[-1], sacrum) > PITCHES[1]:

@@ -133,7 +133,7 @@ def test_a_doubtful_s1_is_not_measured():
     item.structures[:, columns.min() + 18 :] &= ~np.uint8(S1)
     found = measurer(PerfectEngine(item)).measure(MR, lowest="L5")
     assert found["lordosis_l1_l5"].value is not None
-    assert found["lordosis_l1_s1"].reason == found["slip_l5_s1_mm"].reason == "S1 is not certain."
+    assert found["lordosis_l1_s1"].reason == found["slip_l5_s1_mm"].reason == "Too little of S1 is in view."
 
 
 def test_an_image_without_header_must_look_like_mr():

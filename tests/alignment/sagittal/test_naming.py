@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from spinealign.alignment.sagittal.instances import find_bodies, find_sacrum
-from spinealign.alignment.sagittal.naming import number_bodies
+from spinealign.alignment.sagittal.measuring import body_reasons, measure_sagittal
+from spinealign.alignment.sagittal.naming import MISSED, number_bodies
 from spinealign.errors import ImageError
 from spinealign.phantoms.sagittal_spine import NAMES
 
@@ -30,14 +31,14 @@ def test_l5_is_the_body_above_s1(found):
 def test_doubts_leave_the_bodies_counted_from_below(found):
     bodies, sacrum = found
     weak = replace(sacrum, probability=0.6)
-    small = replace(sacrum, area=0.2 * bodies[-1].area)
+    small = replace(sacrum, area=0.6 * bodies[-1].area)
     other = [*bodies[:-2], replace(bodies[-2], l5=0.99), replace(bodies[-1], l5=0.7)]
     several = [*bodies[:-3], *(replace(body, l5=0.97) for body in bodies[-3:-1]), replace(bodies[-1], l5=0.98)]
     unlikely = [*bodies[:-1], replace(bodies[-1], l5=0.4)]
     for given, below, reason in (
         (bodies, None, "S1 is not in view."),
         (bodies, weak, "S1 is not certain."),
-        (bodies, small, "S1 is not certain."),
+        (bodies, small, "Too little of S1"),
         (other, sacrum, "not certain which vertebral body is L5"),
         (several, sacrum, "not certain which vertebral body is L5"),
         (unlikely, sacrum, "not certain which vertebral body is L5"),
@@ -58,6 +59,21 @@ def test_the_probability_falls_with_a_second_likely_body(found):
 
     assert (numbering.names, numbering.certain) == (NAMES, True)
     assert numbering.probability == pytest.approx(sacrum.probability * 49 / (49 + 9), abs=0.02)
+
+
+def test_a_missed_body_takes_the_levels_and_its_gap_is_not_measured(found):
+    bodies, sacrum = found
+    apart = [*(replace(body, center=(body.center[0], body.center[1] - 20)) for body in bodies[:3]), *bodies[3:]]
+    numbering = number_bodies(apart, sacrum)
+
+    assert (numbering.certain, numbering.reasons) == (False, (MISSED,))
+    pair = "-".join(numbering.names[2:4])
+    assert body_reasons(apart, numbering.names) == {pair: MISSED}
+    name = f"slip_{pair.lower().replace('-', '_')}_mm"
+    measures = {
+        item.name: item for item in measure_sagittal({name: 9.0}, numbering.names, reasons={pair: MISSED}, in_mm=True)
+    }
+    assert (measures[name].value, measures[name].reason) == (None, MISSED)
 
 
 def test_levels_are_given_by_hand(found):
