@@ -77,6 +77,8 @@ def _heading(alignment: Alignment) -> list[str]:
     present = [": ".join(filter(None, (item.summary, item.type))) for item in alignment.findings if item.present]
     absent = [item.name.replace("_", " ") for item in alignment.findings if item.present is False]
     none = [f"No {', no '.join(dict.fromkeys(absent))}"] if absent else []
+    if all(item.value is None for item in alignment.measures):
+        return [source, f"Not measured: {alignment.measures[0].reason}"]
     return [source, *(text[0].upper() + text[1:] for text in present), *none]
 
 
@@ -190,4 +192,4 @@ def _short(measure: Measure) -> str:
     unit = {"degree": "°", "percent": " %", "ratio": ""}.get(measure.unit, f" {measure.unit}")
     ends = measure.low, measure.high
     half = "" if ends[0] is None or ends[1] is None else f" ± {(ends[1] - ends[0]) / 2:.{places}f}"
-    return f"{round(measure.value, places) + 0:.{places}f}{half}{unit}"
+    return f"{round(measure.value or 0, places) + 0:.{places}f}{half}{unit}"
