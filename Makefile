@@ -23,7 +23,7 @@ PARALLEL := --numprocesses 2 --dist worksteal
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-24s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/base  ## Install, then predict three images and measure one with the embedded models
+demo: $(VENV)/base  ## Install, then predict three images and measure two with the embedded models
 	@$(BIN)/spinealign demo
 
 app: $(VENV)/app  ## Install, then open the page

@@ -1,4 +1,4 @@
-"""The demo: three images with predictions, one with measures, and a picture of them."""
+"""The demo: three images with predictions, two with measures, and a picture of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from spinealign.alignment.aligner import Aligner
 from spinealign.alignment.result import Alignment
-from spinealign.checkpoint.files import FRONTAL_XRAY
+from spinealign.checkpoint.files import FRONTAL_XRAY, SAGITTAL_MR
 from spinealign.imaging.drawing import Tile, draw_sheet, overlay_heat, save_picture
 from spinealign.imaging.slice import Slice
 from spinealign.inference.prediction import Prediction
@@ -19,34 +19,39 @@ from spinealign.inference.predictor import Predictor
 from spinealign.phantoms.axial_neck import draw_phantom
 from spinealign.phantoms.frontal_spine import draw_frontal_spine
 from spinealign.phantoms.scene import draw_scene
+from spinealign.reading.slices import read_slice
 from spinealign.reporting.alignment_overlay import draw_overlay
 from spinealign.reporting.canvas import GROUND
 
 TILTS_DEG = (-12, 20, -6)  # of the drawn spine: a main curve of 32 degrees and a lower one of 26
-SIDE, ZOOM = 640, 1.5
+EXAMPLE = Path(__file__).parent / "assets" / "examples" / "lumbar_t2.jpg"
+SIDE, ZOOM = 560, 1.3
 OPACITY = 0.6  # of the heat, so that the break remains visible
 FOOTER = "\n".join(
     [
         "Bright: regions that support the prediction. In parentheses: 90 % interval. Phantoms and x-ray are drawn.",
+        "Lumbar MR: a slice of SPIDER (van der Graaf et al., Sci Data 11, 264, 2024; CC BY 4.0), cropped, stored as JPEG with "
+        "8 bits. The model was trained on it.",
         "Research software, not a medical device.",
     ]
 )
 
 
-def run_demo(output: Path, *, seed: int = 1_000_007) -> tuple[list[Prediction], Alignment]:
+def run_demo(output: Path, *, seed: int = 1_000_007) -> tuple[list[Prediction], list[Alignment]]:
     """Predict and measure example images with the embedded models, and write a PNG of the results to `output`.
 
     Returns:
-        The predictions of an intact phantom, a fractured one and an image that is not CT, and the alignment in a drawn
-        frontal x-ray. Their sources are short descriptions.
+        The predictions of an intact phantom, a fractured one and an image that is not CT, and the alignments in a drawn
+        frontal x-ray and a slice of a lumbar MR. Their sources are short descriptions.
     """
     predictions, maps = _predict(seed)
-    alignment, overlay = _measure(seed + 2)
-    models = dict.fromkeys([*(item.model for item in predictions), alignment.model])
+    film, film_overlay = _measure_film(seed + 2)
+    mr, mr_tiles = _measure_mr()
+    models = dict.fromkeys([*(item.model for item in predictions), film.model, mr.model])
     heading = f"spinealign demo: {', '.join(models)}"
-    sheet = draw_sheet([maps[:2], [maps[2], overlay]], side=SIDE, heading=heading, footer=FOOTER, zoom=ZOOM)
+    sheet = draw_sheet([maps, [film_overlay, *mr_tiles]], side=SIDE, heading=heading, footer=FOOTER, zoom=ZOOM)
     save_picture(sheet, output)
-    return predictions, alignment
+    return predictions, [film, mr]
 
 
 def _predict(seed: int) -> tuple[list[Prediction], list[Tile]]:
@@ -79,12 +84,24 @@ def _predict(seed: int) -> tuple[list[Prediction], list[Tile]]:
     return predictions, tiles
 
 
-def _measure(seed: int) -> tuple[Alignment, Tile]:
+def _measure_film(seed: int) -> tuple[Alignment, Tile]:
     """Measure a drawn x-ray, and return the alignment with a tile of its overlay."""
     film = replace(draw_frontal_spine(TILTS_DEG, seed=seed).slice, origin="drawn x-ray")
     alignment = Aligner.from_pretrained(kind=FRONTAL_XRAY).measure(film)
     note = f"Frontal x-ray, drawn with a curve of {np.ptp(TILTS_DEG)}°"
     return alignment, Tile(_squared(draw_overlay(alignment)), _title(alignment, "cobb_main", "Main curve"), note)
+
+
+def _measure_mr() -> tuple[Alignment, list[Tile]]:
+    """Measure a slice of a lumbar MR, and return the alignment with tiles of the slice and its overlay."""
+    image = replace(read_slice(EXAMPLE), origin="lumbar MR")
+    alignment = Aligner.from_pretrained(kind=SAGITTAL_MR).measure(image)
+    plain = _squared(Image.open(EXAMPLE).convert("RGB"))
+    note = "Without a scale in the file: no mm"
+    return alignment, [
+        Tile(plain, "Lumbar MR, T2", "The slice as it was read"),
+        Tile(_squared(draw_overlay(alignment)), _title(alignment, "lordosis_l1_l5", "Lordosis, L1 to L5"), note),
+    ]
 
 
 def _title(alignment: Alignment, measure: str, name: str) -> str:

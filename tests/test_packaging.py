@@ -29,11 +29,13 @@ def test_the_wheel_is_small_and_has_what_predicts(wheel, root):
     assert wheel.stat().st_size <= 45_000_000
     names = set(zipfile.ZipFile(wheel).namelist())
     assert not [name for name in names if name.endswith("/model.safetensors")]
-    embedded = [folder.relative_to(root) for folder in (root / "spinealign" / "assets").iterdir()]
-    assert embedded
+    folders = [folder.relative_to(root) for folder in (root / "spinealign" / "assets").iterdir()]
+    embedded = [folder for folder in folders if folder.name != "examples"]
+    assert len(embedded) < len(folders)
     for name in (
         "spinealign/py.typed",
         *(f"{folder}/{file}" for folder in embedded for file in ("model.onnx", "README.md")),
+        *(f"spinealign/assets/examples/{file}" for file in ("lumbar_t2.jpg", "README.md")),
         "spinealign/reporting/model_card.md.jinja",
     ):
         assert name in names
@@ -122,6 +124,8 @@ def runs_the_demo(programs: Path, folder: Path) -> None:
     lines = run(programs / "spinealign", "demo", cwd=folder).splitlines()
     assert [line.split()[2] for line in lines[1:4]] == ["normal", "fracture", "CT"], lines
     assert "no: " in lines[3]
+    for name in ("cobb_main", "L1 to L5"):
+        assert any(name in line for line in lines), name
     assert (folder / "spinealign-demo.png").stat().st_size > 10_000
 
 

@@ -17,13 +17,13 @@ LEAKS_FOUND = 3
 
 
 def demo(options: Namespace) -> int:
-    """Predict two phantoms and an image that is not CT, measure a drawn x-ray, and draw the results."""
+    """Predict two phantoms and an image that is not CT, measure an x-ray and an MR slice, and draw the results."""
     from spinealign.demo import run_demo
     from spinealign.reporting.alignment_text import format_alignments
     from spinealign.reporting.prediction_text import format_predictions
 
-    predictions, alignment = run_demo(Path(options.output), seed=options.seed)
-    print(f"{format_predictions(predictions)}\n\n{format_alignments([alignment])}")
+    predictions, alignments = run_demo(Path(options.output), seed=options.seed)
+    print(f"{format_predictions(predictions)}\n\n{format_alignments(alignments)}")
     print(f"\nHeat maps and overlay: {options.output}\n{DISCLAIMER}")
     return 0
 

@@ -140,7 +140,7 @@ def _add_models(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--masks", type=Path, metavar="DIR", help="write the masks of each MR as NIfTI into this folder, with a table"
     )
 
-    demo = add(commands.demo, "predict three images and measure one")
+    demo = add(commands.demo, "predict three images and measure two")
     demo.add_argument(
         "--output", default="spinealign-demo.png", metavar="PNG", help="the picture (default: %(default)s)"
     )

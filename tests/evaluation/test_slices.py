@@ -130,6 +130,14 @@ def test_lost_and_false_bodies_are_counted_over_patients(slices):
     assert evaluation.figure("dice_per_body", "vb3 to vb2").estimate.value == pytest.approx(0.95)
 
 
+def test_structures_that_a_source_has_no_labels_of_are_left_out_of_its_transfer(slices):
+    blind = [replace(item, scores={"body": 0.9, "disc": 0.0}) for item in slices]
+    evaluation = evaluate_slices(blind, transfers={"vb3 to t2_space": blind})
+    assert evaluation.figure("dice_disc", "lumbar_mri").estimate.value == 0
+    assert evaluation.figure("dice_disc", "vb3 to t2_space") is None
+    assert evaluation.figure("dice_body", "vb3 to t2_space").estimate.value == pytest.approx(0.9)
+
+
 def test_an_evaluation_survives_its_file(slices):
     evaluation = evaluate_slices(slices, pictures=[named_picture(number) for number in range(5)])
     assert rebuild(SagittalEvaluation, json.loads(json.dumps(to_plain(evaluation)))) == evaluation
