@@ -30,8 +30,8 @@ OPACITY = 0.6  # of the heat, so that the break remains visible
 FOOTER = "\n".join(
     [
         "Bright: regions that support the prediction. In parentheses: 90 % interval. Phantoms and x-ray are drawn.",
-        "Lumbar MR: a slice of SPIDER (van der Graaf et al., Sci Data 11, 264, 2024; CC BY 4.0), cropped, stored as JPEG with "
-        "8 bits. The model was trained on it.",
+        "Lumbar MR: a slice of SPIDER (van der Graaf et al., Sci Data 11, 264, 2024; CC BY 4.0), cropped, stored as "
+        "JPEG with 8 bits. The model was trained on it.",
         "Research software, not a medical device.",
     ]
 )
