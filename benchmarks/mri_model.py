@@ -47,17 +47,18 @@ FIGURES = (  # title, figure, images, relation, at least, goal
     ("body Dice, t2_space", "dice_body", "t2_space", AT_LEAST, 0.94, 0.95),
     ("disc Dice, t2_space", "dice_disc", "t2_space", AT_LEAST, 0.85, 0.88),
     ("canal Dice, t2_space", "dice_canal", "t2_space", AT_LEAST, 0.90, 0.92),
-    ("bodies found, lumbar_mri", "bodies_found", "lumbar_mri", AT_LEAST, 0.995, 1),
-    ("bodies found, t2_space", "bodies_found", "t2_space", AT_LEAST, 0.995, 1),
-    ("false bodies, lumbar_mri", "false_bodies", "lumbar_mri", AT_MOST, 0.005, 0),
-    ("false bodies, t2_space", "false_bodies", "t2_space", AT_MOST, 0.005, 0),
+    ("bodies found, lumbar_mri", "bodies_found", "lumbar_mri", AT_LEAST, 0.995, None),
+    ("bodies found, t2_space", "bodies_found", "t2_space", AT_LEAST, 0.995, None),
+    ("false bodies, lumbar_mri", "false_bodies", "lumbar_mri", AT_MOST, 0.005, None),
+    ("false bodies, t2_space", "false_bodies", "t2_space", AT_MOST, 0.005, None),
     ("L5 right when confident, SPIDER", "l5_right_if_certain", ALL, AT_LEAST, 0.98, 0.995),
     ("L5 right when confident, T1", "l5_right_if_certain", "T1", AT_LEAST, 0.98, 0.995),
     ("L5 right when confident, T2", "l5_right_if_certain", "T2", AT_LEAST, 0.98, 0.995),
     ("L5 right when confident, SPACE", "l5_right_if_certain", "SPACE", AT_LEAST, 0.98, 0.995),
-    ("share confident, SPIDER", "l5_certain", ALL, AT_LEAST, 0.90, 0.95),
+    ("share confident, SPIDER series with boxes", "l5_certain", ALL, AT_LEAST, 0.90, 0.95),
+    ("share confident, all SPIDER series", "l5_certain", "also without boxes", AT_LEAST, 0.90, 0.95),
     ("pictures cut below: falsely named with confidence", "falsely_named", ALL, AT_MOST, 0.01, 0),
-    ("held-out lumbar series rejected", "rejected", ALL, AT_MOST, 0.04, 0),
+    ("held-out lumbar series rejected", "rejected", ALL, AT_MOST, 0.04, None),
     ("vb3 to vb2: Dice per body", "dice_per_body", "lumbar_mri/vb3 to lumbar_mri/vb2", "", None, None),
     ("lumbar_mri to t2_space: Dice per body", "dice_per_body", "lumbar_mri to t2_space", "", None, None),
 )
@@ -76,7 +77,7 @@ VALUES = (  # title, kind of measure, score, relation, at least, goal
     ("disc height: r", "disc_height_mm", "correlation", "", None, None),
     ("height ratio: mean error", "height_ratio", "mean_error", AT_MOST, 0.055, 0.045),
     ("height ratio: r", "height_ratio", "correlation", "", None, None),
-    ("90 % interval of segmental angles: coverage", "segment", "coverage", AT_LEAST, 0.88, 0.90),
+    ("90 % interval of segmental angles: coverage", "segment", "coverage", "", None, None),
 )
 TIMES = (("cold", "s", 5.0, 3.0), ("warm", "s", 1.2, 0.8), ("memory", "GiB", 1.0, None))
 TIMED = """
@@ -175,7 +176,7 @@ def _row(
     limits = ["" if limit is None else f"{relation} {limit:g}" for limit in (required, goal)]
     if estimate is None:
         return (title, *limits, "not measured", "", "")
-    value = f"{estimate.value:.3g}"
+    value = f"{estimate.value:.{4 if 0.99 <= estimate.value < 1 else 3}g}"
     if estimate.low < estimate.high:
         value += f" ({estimate.low:.3g} to {estimate.high:.3g})"
     reached = ["" if limit is None else met(_meets(estimate.value, relation, limit)) for limit in (required, goal)]
@@ -210,7 +211,8 @@ def abstention_table(folds: SagittalFoldPredictions, gradings: Path) -> Table:
             items = [item for item in series if item.found.numbering.certain == certain]
             hits = sum(item.patient.rsplit("/", 1)[-1] in graded for item in items)
             shares.append(f"{hits / len(items):.1%} ({hits} of {len(items)} series)" if items else "-")
-        rows.append((f"series of patients with {finding.lower()} >= {least}", *shares))
+        name = finding.lower().replace("pfirrman ", "Pfirrmann ")
+        rows.append((f"series of patients with {name} >= {least}", *shares))
     return Table(("", "levels certain", "not certain"), rows, numbers=(1, 2))
 
 

@@ -24,7 +24,7 @@ def demo(options: Namespace) -> int:
 
     predictions, alignments = run_demo(Path(options.output), seed=options.seed)
     print(f"{format_predictions(predictions)}\n\n{format_alignments(alignments)}")
-    print(f"\nHeat maps and overlay: {options.output}\n{DISCLAIMER}")
+    print(f"\nHeat maps and overlays: {options.output}\n{DISCLAIMER}")
     return 0
 
 

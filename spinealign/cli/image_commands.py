@@ -81,16 +81,16 @@ def _check_measure(options: Namespace) -> None:
         raise IsADirectoryError(f"{options.csv} is a folder; name a file for the CSV.")
     if len(dict(options.anchor)) < len(options.anchor):
         raise ValueError("A level is given twice by --anchor; give one anchor.")
-    if options.csv is not None:
-        options.csv.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(options.csv.parent, os.W_OK):
-            raise PermissionError(f"{options.csv.parent} is not writable; name another file for the CSV.")
     if options.masks_from:
         names = ("anchor", "lowest", "kind", "masks", "model")
         if ignored := [f"--{name}" for name in names if getattr(options, name)]:
             raise ValueError(f"Masks have their levels and need no model; omit {', '.join(ignored)}.")
     if options.one_study and (options.anchor or options.lowest):
         raise ValueError("Levels given by hand need no comparison of series; omit --one_study.")
+    if options.csv is not None:
+        options.csv.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(options.csv.parent, os.W_OK):
+            raise PermissionError(f"{options.csv.parent} is not writable; name another file for the CSV.")
 
 
 def _measured(scans: list[Any], options: Namespace) -> Iterable[Any]:

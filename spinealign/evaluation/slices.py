@@ -166,5 +166,5 @@ def evaluate_slices(
     figures += naming_figures(pictures, least=probability_limit(slices, pictures))
     for name, items in (transfers or {}).items():
         found = outline_figures(items, name)  # without what the source of the training has no labels of
-        figures += [figure for figure in found if figure.estimate.high > 0 or not figure.name.startswith("dice")]
+        figures += [item for item in found if item.estimate.high > 0 or item.name not in ("dice_disc", "dice_canal")]
     return SagittalEvaluation(tuple(figures), tuple(measures))

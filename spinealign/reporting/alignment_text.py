@@ -75,9 +75,11 @@ def _sagittal_findings(item: Alignment) -> str:
         f"{found.type or found.summary}{'' if found.severity in graded else f' ({found.severity})'}"
         for found in item.findings
         if found.present
-    ] or ["none"]
+    ]
+    if not shown and any(found.present is False for found in item.findings):
+        shown = ["none"]
     missing = dict.fromkeys(found.name.replace("_", " ") for found in item.findings if found.present is None)
-    return "; ".join([", ".join(shown), *([f"not judged: {', '.join(missing)}"] if missing else [])])
+    return "; ".join([*filter(None, [", ".join(shown)]), *([f"not judged: {', '.join(missing)}"] if missing else [])])
 
 
 def _first(measured: dict[str, Measure], *names: str) -> str:

@@ -15,11 +15,11 @@ from spinealign.alignment.levels import check_known
 from spinealign.alignment.result import Alignment, Finding, Measure, Outline
 from spinealign.alignment.sagittal.corners import outline
 from spinealign.alignment.sagittal.findings import sagittal_findings
-from spinealign.alignment.sagittal.instances import DISC, Structure
+from spinealign.alignment.sagittal.instances import DISC, PITCHES, Structure, pitch
 from spinealign.alignment.sagittal.labels import label_slice, label_volume
 from spinealign.alignment.sagittal.locating import SagittalEngine
 from spinealign.alignment.sagittal.measuring import EXPERIMENTAL, body_reasons, measure_sagittal, sagittal_notes
-from spinealign.alignment.sagittal.naming import Numbering, s1_doubt
+from spinealign.alignment.sagittal.naming import MISSED, Numbering, find_gaps, s1_doubt
 from spinealign.alignment.sagittal.orienting import UprightSlice, header_turn, turn_upright
 from spinealign.alignment.sagittal.planes import Planes
 from spinealign.alignment.sagittal.preparing import display_gray
@@ -129,7 +129,7 @@ class SagittalMeasurer:
         }
         spine = spine_of_volume(planes, middle, **{**levels, "anchor": anchor})
         if reasons := _scale_reasons(spine):
-            return self._reject_plane(reasons, spine.found.image, volume=volume, index=middle)
+            return self._reject_plane(reasons, spine.found.image, volume=volume, index=spine.index)
         alignment = self.describe_volume(spine, planes, notes=volume.notes)
         labeled = label_volume(spine, planes, volume=volume) if masks else None
         return replace(alignment, source=volume.origin, masks=labeled)
@@ -151,7 +151,7 @@ class SagittalMeasurer:
         doubtful = image.modality is None and shown.kind != SAGITTAL_MR
         if check_kind and doubtful:
             return UprightSlice(image), (), (f"{shown} (expects {SAGITTAL_MR}); if it is one, name its kind",)
-        notes = (f"By its pixels, the image is {shown}; it was measured as its kind was given.",) if doubtful else ()
+        notes = (f"Measured because its kind was given, but {shown}.",) if doubtful else ()
         if shown.turn is None:
             upright = not check_kind or (shown.likeliest == TURNS[0] and shown.turn_probability >= LIKELY)
             return UprightSlice(image), *(((*notes, TAKEN), ()) if upright else ((), (UNCLEAR,)))
@@ -196,14 +196,15 @@ class SagittalMeasurer:
         """Return the alignment of an image that is not accepted."""
         reason = f"The image was not accepted: {'; '.join(reasons)}"
         measures = [replace(item, reason=reason) for item in measure_sagittal({}, ())]
+        findings = [*sagittal_findings({}, measures=())]
         if isinstance(image, Volume):
             measures.append(Measure(DEVIATION, unit="mm", reason=reason))
-        findings = sagittal_findings({}, measures=())
+            findings.append(Finding("scoliosis", measure=DEVIATION, unit="mm"))
         return Alignment(
             SAGITTAL_MR,
             (),
             tuple(measures),
-            findings,
+            tuple(findings),
             accepted=False,
             rejection_reasons=reasons,
             model=self.model,
@@ -213,10 +214,10 @@ class SagittalMeasurer:
             gray=display_gray(image),
         )
 
-    def _reject_plane(self, reasons: tuple[str, ...], image: Slice, *, volume: Volume, index: int) -> Alignment:
+    def _reject_plane(self, reasons: tuple[str, ...], image: Slice, *, volume: Volume, index: int | None) -> Alignment:
         """Return the alignment of a volume that is not accepted for what a plane shows."""
-        rejected = self.reject(reasons, image, notes=volume.notes)
-        return replace(rejected, source=volume.origin, slice_index=index)
+        of_volume, of_plane = (self.reject(reasons, shown, notes=volume.notes) for shown in (volume, image))
+        return replace(of_volume, gray=of_plane.gray, spacing_mm=of_plane.spacing_mm, slice_index=index)
 
     def _alignment(self, spine: SagittalSpine, upright: UprightSlice, *, notes: tuple[str, ...]) -> Alignment:
         """Return the alignment of a spine; points are in pixels of the original of `upright`."""
@@ -281,11 +282,14 @@ def _stretch(found: FoundSlice) -> str:
 
 
 def _doubts(spine: SagittalSpine) -> tuple[str, ...]:
-    """Return a note if levels given by hand contradict S1."""
-    location, lowest = spine.found.location, spine.numbering.names[-1]
-    if spine.numbering.source != "user" or lowest == "L5" or s1_doubt(location.bodies, location.sacrum):
+    """Return notes on levels given by hand that the bodies contradict."""
+    bodies, sacrum, lowest = spine.found.location.bodies, spine.found.location.sacrum, spine.numbering.names[-1]
+    if spine.numbering.source != "user":
         return ()
-    return (f"{lowest} was given, but S1 seems to be below it.",)
+    missed = (MISSED,) if find_gaps(bodies) else ()
+    if lowest == "L5" or sacrum is None or s1_doubt(bodies, sacrum) or pitch(bodies[-1], sacrum) > PITCHES[1]:
+        return missed
+    return (*missed, f"{lowest} was given, but S1 seems to be below it.")
 
 
 def _structures(spine: SagittalSpine, to_original: Callable[[Points], Points]) -> tuple[Outline, ...]:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from spinealign.alignment.levels import LEVELS
 from spinealign.alignment.result import Alignment
@@ -18,7 +19,7 @@ from spinealign.alignment.sagittal.instances import BODY, CANAL, DISC, OUTPUTS, 
 from spinealign.alignment.sagittal.measuring import EXPERIMENTAL
 from spinealign.alignment.sagittal.planes import Planes
 from spinealign.alignment.sagittal.scaling import FEWEST
-from spinealign.alignment.sagittal.structures import largest_part
+from spinealign.alignment.sagittal.structures import without_specks
 from spinealign.alignment.sagittal.volumes import spine_of_volume
 from spinealign.checkpoint.sagittal_settings import SagittalSettings
 from spinealign.errors import UnsupportedFormatError
@@ -198,12 +199,13 @@ def _on_grid(source: Source, labels: Volume) -> Volume:
 
 def _in_front(mask: Mask, canal: Mask, *, margin: int) -> Mask:
     """Return the largest part of a vertebra in front of the canal, or its largest part if the canal is missing."""
-    canal = largest_part(canal)
+    canal = without_specks(canal)
     rows = np.flatnonzero(canal.any(axis=1))
     if len(rows):
         front = np.interp(np.arange(len(mask)), rows, canal.argmax(axis=1)[rows])
         mask = mask & (np.arange(mask.shape[1]) < front[:, None] - margin)
-    return largest_part(mask)
+    parts, count = ndimage.label(mask)
+    return parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:])) if count else mask
 
 
 def _share(mask: Mask, shape: tuple[int, int]) -> Array:

@@ -23,7 +23,7 @@ from spinealign.alignment.sagittal.instances import (
 )
 from spinealign.alignment.sagittal.orienting import UprightSlice
 from spinealign.alignment.sagittal.planes import Planes
-from spinealign.alignment.sagittal.structures import find_discs, largest_part
+from spinealign.alignment.sagittal.structures import find_discs, without_specks
 from spinealign.alignment.sagittal.values import SACRUM
 from spinealign.alignment.sagittal.volumes import SagittalSpine, match_bodies
 from spinealign.imaging.slice import Slice
@@ -76,7 +76,7 @@ def _masks(named: Named, probabilities: Array) -> dict[str, Mask]:
     pairs = (f"{upper}-{lower}" for upper, lower in pairwise(named))
     found = {pair: disc for pair, disc in zip(pairs, discs) if disc is not None}
     return {
-        "canal": largest_part(probabilities[CANAL] > THRESHOLD),
+        "canal": without_specks(probabilities[CANAL] > THRESHOLD),
         **found,
         **{name: structure.mask for name, structure in reversed(named.items())},
     }

@@ -50,8 +50,8 @@ def measure_sagittal(
         values: Values by the name of the measure, as from `sagittal_values`.
         names: Names of the bodies from the top: levels, or V1, V2, ... from below.
         in_mm: Whether the spacing is known.
-        rules: Rules of the intervals by the name of a measure, or by its `kind_of`. A measure without rule has no
-            interval.
+        rules: Rules of the intervals by the name of a measure, or by its `kind_of`, which does not hold for
+            those with S1. A measure without rule has no interval.
         spreads: Spread of the value over slices by the name of the measure, 0 where missing; it widens the interval.
         reasons: Reasons by the name of a body, of `S1`, or of a pair such as `L4-L5`, why it was not measured.
     """
@@ -59,7 +59,9 @@ def measure_sagittal(
     for name, levels in expected_measures(names).items():
         unit = unit_of(name)
         if name in values and (in_mm or unit != "mm") and "-".join(levels) not in (reasons or {}):
-            value, rule = values[name], (rules or {}).get(name) or (rules or {}).get(kind_of(name))
+            value, rule = values[name], (rules or {}).get(name)
+            if rule is None and SACRUM not in levels:  # what holds for bodies does not hold for S1
+                rule = (rules or {}).get(kind_of(name))
             half = rule.half_width((spreads or {}).get(name, 0.0)) if rule else None
             low, high = (None, None) if half is None else (value - half, value + half)
             measures.append(Measure(name, value, low, high, unit, levels))
@@ -131,7 +133,7 @@ def _reason(name: str, levels: Sequence[str], *, names: Sequence[str], reasons: 
         return reasons[pair]
     if no_mm:
         return NO_SPACING
-    if not are_levels(names) and not set(levels) <= set(names):
+    if not are_levels(names) and not set(levels) <= {*names, *reasons}:
         return UNCERTAIN
     for level in levels:
         if level in reasons:

@@ -11,13 +11,16 @@ from scipy import ndimage
 from spinealign.alignment.sagittal.instances import THRESHOLD, Array, Mask, Structure
 
 NEAR = 0.5  # distance of a disc from the middle between its neighbors, in their distance
+SPECK = 0.1  # of the largest part of a structure; smaller parts are none of it
 
 
-def largest_part(mask: Mask) -> Mask:
-    """Return the largest connected part of a mask."""
-    labels, count = ndimage.label(mask)
-    largest: Mask = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:])) if count else mask
-    return largest
+def without_specks(mask: Mask) -> Mask:
+    """Return the connected parts of a mask that are not small beside the largest one."""
+    labels, _ = ndimage.label(mask)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    kept: Mask = (areas > SPECK * areas.max())[labels]
+    return kept
 
 
 def find_discs(probability: Array, structures: Sequence[Structure]) -> list[Mask | None]:

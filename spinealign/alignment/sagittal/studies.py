@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spinealign.alignment.levels import LEVELS
 from spinealign.alignment.result import Alignment
 from spinealign.alignment.sagittal.measuring import NO_SPACING
-from spinealign.alignment.sagittal.naming import NOT_L5, Numbering, count_from_below
+from spinealign.alignment.sagittal.naming import MISSED, NOT_L5, Numbering, count_from_below
 from spinealign.alignment.sagittal.volumes import DISAGREEMENT as SLICES_DISAGREE
 from spinealign.imaging.slice import Slice
 from spinealign.imaging.volume import Volume
@@ -21,7 +21,7 @@ NEAR_MM = 12.0  # distance of the centers of one body in two series; about half 
 DISAGREEMENT = "The series of this patient disagree about the levels."
 TAKEN = "Levels taken from another series of this patient."
 NOT_COMPARED = "No other series shows the same vertebrae at a known place, so the levels were not compared."
-DOUBTS = {NOT_L5, SLICES_DISAGREE}  # a series with one of them speaks against levels
+DOUBTS = {NOT_L5, MISSED, SLICES_DISAGREE}  # a series with one of them speaks against levels
 
 
 @dataclass(frozen=True, eq=False)

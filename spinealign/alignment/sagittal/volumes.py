@@ -130,7 +130,8 @@ def _near(middle: int, planes: Planes) -> list[int]:
     reach = int(REACH_MM / planes.step_mm + 1e-6)
     first, last = max(middle - reach, 0), min(middle + reach, planes.count - 1)
     chosen = np.linspace(first, last, min(last - first + 1, MEASURED)).round().astype(int)
-    return sorted({middle, *chosen.tolist()}, key=lambda index: (abs(index - middle), index))
+    near = sorted({middle, *chosen.tolist()}, key=lambda index: (abs(index - middle), index))
+    return near[:MEASURED]
 
 
 def _agreed(found: Mapping[int, FoundSlice]) -> tuple[int, Numbering]:

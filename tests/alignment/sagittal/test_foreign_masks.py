@@ -94,6 +94,16 @@ def test_a_speck_of_the_canal_hides_no_vertebra():
     assert [each.name for each in measure_masks(replace(labels, array=array)).vertebrae] == list(NAMES)
 
 
+def test_a_canal_in_two_parts_cuts_all_vertebrae():
+    labels = volume_of("totalspineseg")
+    array = labels.array.copy()
+    part = array[:, array.shape[1] // 2 - 8 : array.shape[1] // 2 + 8]
+    part[np.isin(part, TABLES["totalspineseg"].canal)] = 0
+    whole, parted = measure_masks(labels), measure_masks(replace(labels, array=array))
+    for name in ("lordosis_l1_l5", "depth_l1_mm", "depth_l5_mm"):
+        assert parted[name].value == pytest.approx(whole[name].value, abs=0.5)
+
+
 def test_vertebrae_of_the_mask_that_are_not_measured_are_named():
     labels = volume_of("totalspineseg")
     codes = {level: code for code, level in TABLES["totalspineseg"].vertebrae.items()}

@@ -161,6 +161,14 @@ def test_slices_within_3_mm_are_measured(step, count):
     assert spine_of_volume(planes, middle).slices == count
 
 
+def test_a_rejected_volume_has_reasons_for_all_measures():
+    volume, _, engine = scan({index: plane() for index in range(3)})
+    found = SagittalMeasurer(SagittalSettings(min_probability=1.1), engine).measure(volume)
+    assert "not recognized as a sagittal spine" in found.rejection_reasons[0]
+    assert "not recognized as a sagittal spine" in found["coronal_deviation_mm"].reason
+    assert (found.findings[-1].name, found.slice_index) == ("scoliosis", 1)
+
+
 def test_spacings_that_are_far_too_large_are_refused():
     volume, measurer, _ = scan({index: plane() for index in range(3)})
     found = measurer.measure(replace(volume, affine=volume.affine @ np.diag([1.0, 5, 5, 1])))
