@@ -165,6 +165,6 @@ def evaluate_slices(
     figures += [noise for kind in KINDS if (noise := label_noise(slices, kind))]
     figures += naming_figures(pictures, least=probability_limit(slices, pictures))
     for name, items in (transfers or {}).items():
-        found = outline_figures(items, name)  # without what the source of the training has no labels of
-        figures += [item for item in found if item.estimate.high > 0 or item.name not in ("dice_disc", "dice_canal")]
+        outlined = outline_figures(items, name)  # without what the source of the training has no labels of
+        figures += [each for each in outlined if each.estimate.high > 0 or each.name not in ("dice_disc", "dice_canal")]
     return SagittalEvaluation(tuple(figures), tuple(measures))
