@@ -27,7 +27,7 @@ from spinealign.alignment.sagittal.measuring import kind_of
 from spinealign.alignment.sagittal.scaling import FEWEST
 from spinealign.checkpoint.files import SAGITTAL_MR
 from spinealign.cohort.masks.loading import load_slices
-from spinealign.evaluation.compared_values import compared
+from spinealign.evaluation.compared_values import VOLUMES, by_patient, compared, middle_slice
 from spinealign.evaluation.measured_slice import MeasuredSlice
 from spinealign.evaluation.named_series import NamedPicture
 from spinealign.evaluation.slices import ALL, MID_SLICE, evaluate_slices, whole_series
@@ -122,6 +122,7 @@ def main() -> None:
     print(format_slices(evaluation, show))
     print(f"\nabstention\n\n{show(abstention_table(folds, options.data / 'spider' / 'radiological_gradings.csv'))}")
     print(f"\nworst\n\n{show(worst_table(folds))}")
+    print(f"\nL5 on S1, {MID}: {'; '.join(sacral_slips(folds))}")
     if options.plot:
         plot_values(evaluation, MID, path=options.plot)
     if options.gallery:
@@ -214,6 +215,14 @@ def abstention_table(folds: SagittalFoldPredictions, gradings: Path) -> Table:
         name = finding.lower().replace("pfirrman ", "Pfirrmann ")
         rows.append((f"series of patients with {name} >= {least}", *shares))
     return Table(("", "levels certain", "not certain"), rows, numbers=(1, 2))
+
+
+def sacral_slips(folds: SagittalFoldPredictions) -> Iterator[str]:
+    """Yield the mean and standard deviation of the found slips of L5 on S1, for the limits of listhesis."""
+    slices = [middle_slice(items).values for items in by_patient(folds.slices, VOLUMES).values()]
+    for name in ("slip_l5_s1_mm", "slip_l5_s1_percent"):
+        values = [found[name] for found in slices if name in found]
+        yield f"{name} {np.mean(values):.1f} +- {np.std(values):.1f} in {len(values)} patients"
 
 
 def patients_with(gradings: Path, finding: str, least: int) -> set[str]:
